@@ -1,0 +1,1 @@
+//! Framing: cuts a stream's bytes, in any split, into events.

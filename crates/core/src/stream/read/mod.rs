@@ -1,0 +1,17 @@
+//! Readers: one per format, each turns an event into deltas. A reader keeps what it must remember between events
+//! and nothing else; it decides nothing about output.
+
+use super::{Delta, Event};
+use crate::json::Bad;
+
+/// Where a reader's deltas go.
+pub type Emit<'e> = dyn FnMut(Delta<'_>) + 'e;
+
+/// Reads the events of one format.
+pub trait Read {
+    /// Emits what the event says, in the order it says it. `event.data` is valid UTF-8. Payloads that do not begin
+    /// like JSON (`ping`, an empty line) say nothing; ones that begin like JSON and are not are `Bad`.
+    fn read(&mut self, event: &Event<'_>, emit: &mut Emit<'_>) -> Result<(), Bad>;
+    /// The upstream ended on a frame boundary: emits what was held back. A format without an end mark ends here.
+    fn finish(&mut self, _emit: &mut Emit<'_>) {}
+}

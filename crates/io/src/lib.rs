@@ -1,0 +1,3 @@
+//! The world around the engines: worker threads and, as engines need them, sockets and disks. No Node.js here.
+
+pub mod pool;

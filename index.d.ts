@@ -1,0 +1,185 @@
+/**
+ * sluice: the public contract.
+ *
+ * Names, argument order, units, defaults and error codes below are fixed. Additions are welcome where a
+ * user would expect them; anything here may be documented better, never vaguer.
+ * Units: `ttl` in seconds, fractions allowed (as Redis and the services this replaces); names ending in `Ms` are
+ * milliseconds, in `Bytes` bytes. `batchTimeout`, `getRetryAfter`, `averageLatency` and `totalTime` keep the names
+ * the services use: milliseconds. A miss is `null`.
+ * Mistakes of the caller: constructors and synchronous functions throw, functions that return a promise reject.
+ * Needs TypeScript >= 5.4 and @types/node >= 20.16. An "Error" is whatever is one in any realm: `instanceof`, `util.types.isNativeError`, or the tag `[object Error]` / `[object DOMException]`.
+ */
+/// <reference types="node" />
+import type { IncomingMessage, ServerResponse, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Readable, Transform, Writable } from 'node:stream';
+import type { EventEmitter } from 'node:events';
+
+// ---- errors
+
+/** Every error this package makes carries one of these in `err.code`; a message may change, a code may not. */
+export type SluiceErrorCode =
+  | 'ERR_PLATFORM'            // no binary for this platform; the message names the package to install
+  | 'ERR_INVALID_OPTION'      // RangeError or TypeError: names the option, the range and the value it got
+  | 'ERR_CLOSED'              // used after close()
+  | 'ERR_TIMEOUT'
+  | 'ERR_ABORTED'             // an AbortSignal fired; err.cause is signal.reason
+  | 'ERR_INTERNAL'            // a contained panic: the object is unusable, the process is not
+  | 'ERR_VALUE'               // a value that the codec cannot encode
+  | 'ERR_UNSUPPORTED'         // a dialect cannot say it; err.pointer
+  | 'ERR_REDIS'               // err.cause is what the server or the socket said
+  | 'ERR_STORE_LOCKED'        // another process owns it (exclusive stores only)
+  | 'ERR_STORE_CORRUPT'       // set aside under a new name, never deleted; err.path says where
+  | 'ERR_STORE_IO'
+  | 'ERR_BUFFER_FULL'
+  | 'ERR_LIMIT_EXCEEDED'      // err.retryAfterMs
+  | 'BODY_TOO_LARGE'          // err.status = err.statusCode = 413, err.limit, err.received, err.type = 'entity.too.large'
+  | 'ERR_BODY_ABORTED' | 'ERR_BODY_LENGTH'        // status 400
+  | 'ERR_BODY_ENCODING' | 'ERR_BODY_CHARSET'      // status 415; its ERR_TIMEOUT has 408
+  | 'ERR_BODY_JSON'           // no status of its own: services map it; err.offset, err.line, err.column
+  | 'ERR_STREAM_FRAME'        // a frame over its limit or not decodable; err.offset
+  | 'ERR_STREAM_UPSTREAM';    // the provider reported an error inside the stream; err.provider holds it
+
+// ---- streams
+
+export type StreamFormat = 'openai-chat' | 'openai-responses' | 'claude' | 'gemini' | 'ollama' | 'bedrock-converse' | 'kiro';
+/** What a client can be given. */
+export type ClientFormat = 'openai-chat' | 'openai-responses' | 'claude' | 'gemini' | 'ollama';
+export interface StreamAssemblerOptions {
+  /** What the provider sends. 'auto' decides on the first telling event, and holds nothing back meanwhile when bytes pass through. @default 'auto' */
+  from?: StreamFormat | 'auto';
+  /** What the client gets. @default the same: bytes pass through untouched */
+  to?: ClientFormat;
+  /** Of the upstream; the client's follows from `to`. @default what `from` usually has */
+  framing?: 'sse' | 'ndjson' | 'aws-eventstream';
+  model?: string; id?: string;
+  newId?: (kind: 'message' | 'call') => string;
+  now?: () => number;
+  maxEventBytes?: number;    // 64 MiB
+  maxTextBytes?: number;     // 64 MiB of assembled text
+  /** push() returns a view that the next call overwrites: for callers that copy at once or await the write callback. @default false */
+  reuse?: boolean;
+  /** What takeEvents() keeps. @default none: nothing is parsed that need not be */
+  events?: 'upstream' | 'client' | 'both';
+}
+export interface ToolCall { id: string; name: string; arguments: string }
+export type MessagePart =
+  | { type: 'text' | 'refusal'; text: string }
+  | { type: 'reasoning'; text: string; signature?: string }
+  | { type: 'tool_call'; call: ToolCall }
+  | { type: 'other'; raw: unknown };
+export interface AssembledMessage {
+  /** In the order they came. */
+  parts: MessagePart[];
+  text: string; reasoning: string; refusal: string; toolCalls: ToolCall[];
+  finishReason: 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error' | null;
+  rawFinishReason: string | null;
+  usage: { inputTokens: number; outputTokens: number; totalTokens: number; cachedTokens: number; cacheCreationTokens: number; reasoningTokens: number } | null;
+  model: string | null; id: string | null;
+  /** True only when the provider said that it was done. */
+  complete: boolean; events: number; error: Error | null;
+  choices: { index: number; text: string; reasoning: string; toolCalls: ToolCall[]; finishReason: string | null }[];
+}
+/** Upstream bytes in, in any split; client bytes out; the whole message at the end. One call per network read. */
+export class StreamAssembler {
+  constructor(options?: StreamAssemblerOptions);
+  /** Bytes for the client, possibly none; the caller's to keep (but see `reuse`). Throws ERR_STREAM_FRAME only. */
+  push(chunk: Uint8Array): Uint8Array;
+  /** One event that is parsed already, as SDKs yield them: same state and same output as its bytes. */
+  pushEvent(event: object): Uint8Array;
+  /** What is still due: a last event without its blank line, the end marker of `to`. Never an invented success. */
+  finish(): Uint8Array;
+  /** The error frame of the client's format, escaped; openai-chat while 'auto' is undecided; an AWS exception frame for kiro and bedrock without `to`. */
+  fail(error: { message?: string; status?: number; type?: string }): Uint8Array;
+  message(): AssembledMessage;
+  text(): string;
+  /** The events since the last call as parsed objects, for hooks and adapters; `events` names the sides that are kept. */
+  takeEvents<E = any>(side?: 'upstream' | 'client'): E[];
+  readonly complete: boolean; readonly events: number;
+}
+export interface PipeOptions extends StreamAssemblerOptions {
+  signal?: AbortSignal;
+  /** Comment frames between events; none in NDJSON. */
+  heartbeatMs?: number;
+  /** May change the event; what it leaves is sent. Only then is anything parsed on the way through. Called once per upstream event, and when converting once more per client event. */
+  onEvent?: (event: any, context: { side: 'upstream' | 'client' }) => void | Promise<void>;
+  /** The upstream failed, with its own error object. `true`: handled; no error frame is written and the client stays open, so that while bytesSent is 0 another upstream may answer. */
+  onError?: (error: Error, context: { bytesSent: number; message: AssembledMessage }) => boolean | void | Promise<boolean | void>;
+  /** Client gone: read on for the usage, instead of cancelling the upstream. */
+  drainForUsage?: boolean;
+  end?: boolean;             // true
+  /** Sent with the first bytes when none were sent before, so that an upstream failure can still be a status. Merged over the framing's own (`content-type`, `cache-control: no-cache`, `connection: keep-alive` on HTTP/1, `x-accel-buffering: no`). */
+  headers?: false | Record<string, string>;
+}
+/**
+ * Upstream (bytes, or parsed events) to client with backpressure, heartbeat between events, cancellation both ways.
+ * Resolves with what was assembled, `complete` and `error` telling how it ended: provider and transport errors, a truncated upstream, a client that left (`error.code` ERR_ABORTED).
+ * Rejects for the caller's own signal (ERR_ABORTED), ERR_STREAM_FRAME and a client write error, with `err.partial`: what was assembled by then.
+ */
+export function pipeStream(upstream: AsyncIterable<Uint8Array | object> | Readable | ReadableStream<Uint8Array>, client: Writable | ServerResponse | Http2ServerResponse, options?: PipeOptions): Promise<AssembledMessage>;
+export function streamTransform(options?: StreamAssemblerOptions): Transform & { message(): AssembledMessage };
+export function streamTransformWeb(options?: StreamAssemblerOptions): TransformStream<Uint8Array, Uint8Array> & { message(): AssembledMessage };
+export interface ConvertOptions { to: ClientFormat; model?: string; id?: string; newId?: (kind: 'message' | 'call') => string; now?: () => number }
+/** Request bodies between dialects: messages, system, tools, tool results, images, sampling. What the target cannot say is ERR_UNSUPPORTED with its pointer, or dropped when lossy. Same dialect: untouched but for `model`. */
+export function convertRequest(body: JsonDocument | Uint8Array | object, options: ConvertOptions & { from: ClientFormat; lossy?: boolean }): Buffer;
+/** Whole (not streamed) response bodies between dialects. */
+export function convertResponse(body: Uint8Array | object, options: ConvertOptions & { from: StreamFormat }): Buffer;
+/** A whole response body, read: text, calls, finish reason, usage. */
+export function parseResponse(body: Uint8Array | object, options: { from: StreamFormat | 'auto' }): AssembledMessage;
+/** A message as a response body or as a stream: to serve a cached answer. */
+export function renderMessage(message: AssembledMessage, options: ConvertOptions & { stream: boolean }): Buffer;
+export interface ServerSentEvent { event: string; data: string; id: string; retry?: number }
+/** Standard event-stream decoding, for sources that are not LLMs. Other framings: `event` is the AWS `:event-type` or 'message', `data` the line or payload. */
+export class EventStreamDecoder { constructor(options?: { maxEventBytes?: number; framing?: 'sse' | 'ndjson' | 'aws-eventstream' }); push(chunk: Uint8Array): ServerSentEvent[]; finish(): ServerSentEvent[] }
+
+// ---- bodies
+
+export interface BodyOptions {
+  /** Of decoded bytes. @default 10 MiB */
+  maxBytes?: number;
+  /** Of bytes on the wire. @default maxBytes */
+  maxEncodedBytes?: number;
+  /** gzip (of several members too), deflate (zlib or raw), br, zstd, one layer. false: a coded body is 415. @default true */
+  inflate?: boolean;
+  timeoutMs?: number; idleTimeoutMs?: number;
+  signal?: AbortSignal;
+}
+export interface JsonOptions extends BodyOptions {
+  maxDepth?: number;         // 200, up to 10000
+  proto?: 'error' | 'remove' | 'ignore';           // default 'error': __proto__ and constructor.prototype
+  duplicateKeys?: 'error' | 'last';                // 'last'
+  utf8?: 'strict' | 'replace';                     // 'strict'
+}
+/** Requests of every kind, and anything that emits 'data' and 'end' (chunks may be strings, headers may be missing). */
+export type BodySource = IncomingMessage | Http2ServerRequest | Readable | ReadableStream<Uint8Array> | Request
+  | { on(event: string, listener: (...args: any[]) => void): unknown; headers?: IncomingHttpHeaders };
+/** Resolves once with the whole decoded body; rejects once with a coded error. Never destroys the request; past a limit it rejects at once and drains behind that, at most 2x the limit or 1 s, so that whoever answers can be heard. */
+export function readBody(source: BodySource, options?: BodyOptions): Promise<Buffer>;
+export function readText(source: BodySource, options?: BodyOptions): Promise<string>;
+/** An empty or blank body is `{}`, for readDocument too. Large bodies are decoded, checked and indexed off the event loop. */
+export function readJson<T = any>(source: BodySource, options?: JsonOptions): Promise<T>;
+/** As readJson, without building the tree: read the fields that matter, forward the bytes. */
+export function readDocument(source: BodySource, options?: JsonOptions): Promise<JsonDocument>;
+export class JsonDocument {
+  static parse(bytes: Uint8Array | string, options?: JsonOptions): Promise<JsonDocument>;
+  /** RFC 6901 pointer. undefined: not there. */
+  get<T = any>(pointer: string): T | undefined;
+  getMany(pointers: string[]): unknown[];
+  has(pointer: string): boolean;
+  /** Elements or members; -1 for what is neither. */
+  length(pointer: string): number;
+  /** A copy of the original bytes of a value. */
+  raw(pointer?: string): Buffer;
+  /** The document's bytes with values replaced or added by pointer, undefined removes, `/-` appends; all else untouched. */
+  with(changes: Record<string, unknown>): Buffer;
+  /** The whole tree, built in slices so that the event loop never waits long. */
+  toObject<T = any>(): Promise<T>;
+  readonly byteLength: number;
+  close(): void;
+  [Symbol.dispose](): void;
+}
+/** Answers an error: its status (errors not ours: 500 without their message), `connection: close` on HTTP/1, a body in the caller's own shape when given. */
+export function respondWithError(req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse, error: unknown, options?: { body?: string | Uint8Array; headers?: OutgoingHttpHeaders }): Promise<void>;
+
+
+export const version: string;

@@ -1,0 +1,7 @@
+'use strict';
+// The public face. Names are listed one by one so that they work as ESM named imports.
+const { version } = require('./package.json');
+
+module.exports = {
+  version,
+};

@@ -1,0 +1,17 @@
+//! The door: exports the engines to Node.js through N-API. It translates and decides nothing; an `if` here is
+//! about the shape of a JavaScript value. Errors cross as the JSON of `sluice_core::error::Error`, and the shell
+//! (`lib/errors.js`) makes an error of the caller's realm from it. See ARCHITECTURE.md for the four layers.
+
+mod cells;
+mod completion;
+mod error;
+#[cfg(feature = "test-hooks")]
+mod hooks;
+
+use napi_derive::napi;
+
+/// The version of the native code, which must be the package's.
+#[napi]
+pub fn native_version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
