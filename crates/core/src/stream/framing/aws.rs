@@ -167,7 +167,7 @@ fn dispatch(
     } else {
         utf8(payload, scratch)
     };
-    let result = sink(&Event { name: headers.event, data, exception, ..Event::default() });
+    let result = sink(&Event { name: headers.event, data, exception, offset: start, ..Event::default() });
     empty(scratch);
     result
 }
