@@ -284,9 +284,11 @@ mod tests {
     #[test]
     fn strings_of_every_length_end_where_they_end() {
         for length in 0..150 {
-            for (filler, ending) in [("x", ""), ("\u{7f}", r"\""), ("é", r"\n"), ("#", r"\\"), ("]", r"\u0022")] {
+            for (filler, ending) in
+                [("x", ""), ("\u{7f}", "\\\""), ("é", "\\n"), ("[", "\\\\"), ("]", "\\u0022")]
+            {
                 let inside = filler.repeat(length) + ending;
-                let text = format!(r#""{inside}","y\""#);
+                let text = format!("\"{inside}\",\"y\\\"\"");
                 let mut cursor = Cursor::new(text.as_bytes());
                 assert_eq!(cursor.string().unwrap().unwrap().bytes(), inside.as_bytes());
                 assert_eq!(cursor.peek(), Some(b','));
