@@ -2,6 +2,8 @@
 //! and nothing else; it decides nothing about output.
 
 mod calls;
+mod claude;
+mod compact;
 mod counts;
 mod failure;
 mod openai_chat;
@@ -14,6 +16,7 @@ mod units;
 use super::{Delta, Event};
 use crate::json::Bad;
 
+pub use claude::Claude;
 pub use openai_chat::OpenaiChat;
 
 /// Where a reader's deltas go.

@@ -1,5 +1,6 @@
 //! Tests of the readers: streams written after each wire format, and what they say, by hand.
 
+mod claude;
 mod openai_chat;
 
 use super::{Emit, Read};
