@@ -6,8 +6,10 @@ mod claude;
 mod compact;
 mod counts;
 mod failure;
+mod gemini;
 mod openai_chat;
 mod opening;
+mod partial_args;
 #[cfg(test)]
 mod tests;
 mod think;
@@ -17,7 +19,11 @@ use super::{Delta, Event};
 use crate::json::Bad;
 
 pub use claude::Claude;
+pub use gemini::Gemini;
 pub use openai_chat::OpenaiChat;
+
+/// No provider offers as many alternatives; a hostile index must not make us allocate.
+const MAX_CHOICES: u64 = 1024;
 
 /// Where a reader's deltas go.
 pub type Emit<'e> = dyn FnMut(Delta<'_>) + 'e;

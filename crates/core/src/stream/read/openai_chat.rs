@@ -6,7 +6,7 @@ use super::counts::{Counts, read_count, read_count_in};
 use super::failure::read_failure;
 use super::opening::Opening;
 use super::think::{Think, Voice};
-use super::{Emit, Read};
+use super::{Emit, MAX_CHOICES, Read};
 use crate::json::{Bad, Cursor, Escaped};
 use crate::stream::{Delta, Event, FinishReason};
 
@@ -19,16 +19,14 @@ pub struct OpenaiChat {
     counts: Counts,
 }
 
-/// No provider offers as many alternatives; a hostile index must not make us allocate.
-const MAX_CHOICES: u64 = 1024;
-
 #[derive(Debug, Default)]
 struct Choice {
     think: Think,
     calls: Calls,
     /// A delta said something: a `message` that comes as well repeats it.
     has_spoken: bool,
-    is_finished: bool,
+    /// What was said of the end.
+    finish: Vec<u8>,
 }
 
 /// What a chunk holds of one choice.
@@ -164,8 +162,8 @@ impl OpenaiChat {
             said.read(&mut Cursor::new(message))?;
         }
         choice.say(number, &said, emit)?;
-        if !finish.is_empty() && !choice.is_finished {
-            choice.is_finished = true;
+        if !finish.is_empty() && choice.finish != finish.bytes() {
+            choice.finish = finish.bytes().to_vec();
             choice.flush(number, emit);
             emit(Delta::Finish { choice: number, reason: FinishReason::read(finish), raw: finish });
         }
