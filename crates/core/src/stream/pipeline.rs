@@ -52,10 +52,7 @@ impl Pipeline {
 
     fn decide(&mut self, format: Format) {
         self.format = Some(format);
-        self.reader = Some(match self.options.framing {
-            Some(FramingKind::Aws) => Reader::over_aws(format),
-            _ => Reader::new(format),
-        });
+        self.reader = Some(Reader::new(format));
         // a dialect in AWS frames is not what its clients read: to say it to them is a conversion
         let same = self.options.framing.is_none_or(|framing| framing == FramingKind::of(format));
         self.writer = self.options.to.filter(|to| *to != format || !same).and_then(Writer::new);
