@@ -3,9 +3,8 @@
 //! are dropped. Blocks follow each other, but for a call that gets arguments after the next part began: its block
 //! stays open beside the others, since clients tell blocks by their index.
 
-use super::{
-    Context, Write, arguments, arguments_of, finish_reason, last_is_call, part_count, put, put_number, usage,
-};
+use super::calls::Calls;
+use super::{Context, Write, finish_reason, last_is_call, part_count, put, put_number, usage};
 use crate::json::Escaped;
 use crate::stream::{Choice, Delta, Failure, FinishReason, Part};
 
@@ -22,8 +21,9 @@ pub struct Claude {
     head_index: u32,
     /// The signature of the open block so far: clients take it whole.
     signature: Vec<u8>,
+    calls: Calls,
     /// The block of each call.
-    calls: Vec<CallBlock>,
+    call_blocks: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +38,6 @@ struct Block {
 enum Kind {
     Text,
     Thinking,
-}
-
-#[derive(Debug)]
-struct CallBlock {
-    index: u32,
-    open: bool,
-    /// Its arguments were looked at when the next part began.
-    checked: bool,
 }
 
 const DELTA_TAIL: &[u8] = b"\"}}\n\n";
@@ -92,18 +84,24 @@ impl Claude {
     fn next_block(&mut self, context: &Context<'_>, out: &mut Vec<u8>) -> u32 {
         self.start(context, out);
         self.close(out);
-        let last = self.calls.len().saturating_sub(1);
-        if let Some(call) = self.calls.get_mut(last)
-            && call.open
-            && !std::mem::replace(&mut call.checked, true)
-            && arguments::is_whole(arguments_of(context, 0, last))
-        {
-            call.open = false;
-            put_stop(call.index, out);
+        if let Some(call) = self.calls.end_last(0, context) {
+            self.stop_call(call, out);
         }
         let index = self.next;
         self.next += 1;
         index
+    }
+
+    fn end_call(&mut self, call: usize, out: &mut Vec<u8>) {
+        if self.calls.end(call) {
+            self.stop_call(call, out);
+        }
+    }
+
+    fn stop_call(&self, call: usize, out: &mut Vec<u8>) {
+        if let Some(index) = self.call_blocks.get(call) {
+            put_stop(*index, out);
+        }
     }
 
     fn start(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
@@ -156,26 +154,25 @@ impl Write for Claude {
             Delta::Break { choice: 0 } => self.close(out),
             Delta::Call { choice: 0, id, name, .. } => {
                 let index = self.next_block(context, out);
-                self.calls.push(CallBlock { index, open: true, checked: false });
+                self.calls.begin();
+                self.call_blocks.push(index);
                 put_head("content_block_start", index, out);
                 put(out, &[b",\"content_block\":{\"type\":\"tool_use\",\"id\":\"", id.bytes()]);
                 put(out, &[b"\",\"name\":\"", name.bytes(), b"\",\"input\":{}}}\n\n"]);
                 self.set_delta_head(index, INPUT_DELTA);
             }
             Delta::Arguments { choice: 0, call, fragment } => {
-                let Some(call) = self.calls.get(call as usize).filter(|call| call.open) else { return };
-                if call.index == self.head_index {
+                let call = call as usize;
+                let Some(&index) = self.call_blocks.get(call).filter(|_| self.calls.is_open(call)) else {
+                    return;
+                };
+                if index == self.head_index {
                     return put(out, &[&self.delta_head, fragment.bytes(), DELTA_TAIL]);
                 }
-                put_head("content_block_delta", call.index, out);
+                put_head("content_block_delta", index, out);
                 put(out, &[INPUT_DELTA, fragment.bytes(), DELTA_TAIL]);
             }
-            Delta::CallEnd { choice: 0, call } => {
-                if let Some(call) = self.calls.get_mut(call as usize).filter(|call| call.open) {
-                    call.open = false;
-                    put_stop(call.index, out);
-                }
-            }
+            Delta::CallEnd { choice: 0, call } => self.end_call(call as usize, out),
             _ => {}
         }
     }
@@ -183,9 +180,8 @@ impl Write for Claude {
     fn finish(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
         self.start(context, out);
         self.close(out);
-        for call in self.calls.iter_mut().filter(|call| call.open) {
-            call.open = false;
-            put_stop(call.index, out);
+        for call in 0..self.calls.len() {
+            self.end_call(call, out);
         }
         out.extend_from_slice(
             b"event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"",

@@ -7,11 +7,17 @@
 //! own dialect knows, and a stream that stays in its dialect is passed through and meets no writer.
 
 mod arguments;
+mod calls;
 mod claude;
+mod gemini;
+mod ollama;
 mod openai_chat;
+mod time;
 mod usage;
 
 pub use claude::Claude;
+pub use gemini::Gemini;
+pub use ollama::Ollama;
 pub use openai_chat::OpenaiChat;
 
 use super::{Assembly, Choice, Delta, Failure, FinishReason, Format, Part};
@@ -48,6 +54,10 @@ pub enum Writer {
     OpenaiChat(OpenaiChat),
     /// Anthropic messages.
     Claude(Claude),
+    /// Google generateContent.
+    Gemini(Gemini),
+    /// Ollama chat.
+    Ollama(Ollama),
 }
 
 impl Writer {
@@ -56,6 +66,8 @@ impl Writer {
         match format {
             Format::OpenaiChat => Some(Self::OpenaiChat(OpenaiChat::default())),
             Format::Claude => Some(Self::Claude(Claude::default())),
+            Format::Gemini => Some(Self::Gemini(Gemini::default())),
+            Format::Ollama => Some(Self::Ollama(Ollama::default())),
             _ => None,
         }
     }
@@ -67,18 +79,24 @@ impl Write for Writer {
         match self {
             Self::OpenaiChat(writer) => writer.write(delta, context, out),
             Self::Claude(writer) => writer.write(delta, context, out),
+            Self::Gemini(writer) => writer.write(delta, context, out),
+            Self::Ollama(writer) => writer.write(delta, context, out),
         }
     }
     fn finish(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.finish(context, out),
             Self::Claude(writer) => writer.finish(context, out),
+            Self::Gemini(writer) => writer.finish(context, out),
+            Self::Ollama(writer) => writer.finish(context, out),
         }
     }
     fn fail(&mut self, failure: &Failure<'_>, context: &Context<'_>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.fail(failure, context, out),
             Self::Claude(writer) => writer.fail(failure, context, out),
+            Self::Gemini(writer) => writer.fail(failure, context, out),
+            Self::Ollama(writer) => writer.fail(failure, context, out),
         }
     }
 }

@@ -40,3 +40,21 @@ pub fn write_claude(usage: &Usage, out: &mut Vec<u8>) {
     }
     out.push(b'}');
 }
+
+/// `{"promptTokenCount":…}`, whose candidates count no thoughts.
+pub fn write_gemini(usage: &Usage, out: &mut Vec<u8>) {
+    let text = format!(
+        "{{\"promptTokenCount\":{},\"candidatesTokenCount\":{},\"totalTokenCount\":{}",
+        usage.input,
+        usage.output.saturating_sub(usage.reasoning),
+        usage.total(),
+    );
+    out.extend_from_slice(text.as_bytes());
+    for (name, tokens) in [("cachedContentTokenCount", usage.cached), ("thoughtsTokenCount", usage.reasoning)]
+    {
+        if tokens != 0 {
+            out.extend_from_slice(format!(",\"{name}\":{tokens}").as_bytes());
+        }
+    }
+    out.push(b'}');
+}
