@@ -10,8 +10,10 @@ mod arguments;
 mod calls;
 mod claude;
 mod gemini;
+mod items;
 mod ollama;
 mod openai_chat;
+mod openai_responses;
 mod time;
 mod usage;
 
@@ -19,6 +21,7 @@ pub use claude::Claude;
 pub use gemini::Gemini;
 pub use ollama::Ollama;
 pub use openai_chat::OpenaiChat;
+pub use openai_responses::OpenaiResponses;
 
 use super::{Assembly, Choice, Delta, Failure, FinishReason, Format, Part};
 
@@ -52,6 +55,8 @@ pub trait Write {
 pub enum Writer {
     /// OpenAI chat completions.
     OpenaiChat(OpenaiChat),
+    /// OpenAI responses.
+    OpenaiResponses(OpenaiResponses),
     /// Anthropic messages.
     Claude(Claude),
     /// Google generateContent.
@@ -65,10 +70,11 @@ impl Writer {
     pub fn new(format: Format) -> Option<Self> {
         match format {
             Format::OpenaiChat => Some(Self::OpenaiChat(OpenaiChat::default())),
+            Format::OpenaiResponses => Some(Self::OpenaiResponses(OpenaiResponses::default())),
             Format::Claude => Some(Self::Claude(Claude::default())),
             Format::Gemini => Some(Self::Gemini(Gemini::default())),
             Format::Ollama => Some(Self::Ollama(Ollama::default())),
-            _ => None,
+            Format::BedrockConverse | Format::Kiro => None,
         }
     }
 }
@@ -78,6 +84,7 @@ impl Write for Writer {
     fn write(&mut self, delta: &Delta<'_>, context: &Context<'_>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.write(delta, context, out),
+            Self::OpenaiResponses(writer) => writer.write(delta, context, out),
             Self::Claude(writer) => writer.write(delta, context, out),
             Self::Gemini(writer) => writer.write(delta, context, out),
             Self::Ollama(writer) => writer.write(delta, context, out),
@@ -86,6 +93,7 @@ impl Write for Writer {
     fn finish(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.finish(context, out),
+            Self::OpenaiResponses(writer) => writer.finish(context, out),
             Self::Claude(writer) => writer.finish(context, out),
             Self::Gemini(writer) => writer.finish(context, out),
             Self::Ollama(writer) => writer.finish(context, out),
@@ -94,6 +102,7 @@ impl Write for Writer {
     fn fail(&mut self, failure: &Failure<'_>, context: &Context<'_>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.fail(failure, context, out),
+            Self::OpenaiResponses(writer) => writer.fail(failure, context, out),
             Self::Claude(writer) => writer.fail(failure, context, out),
             Self::Gemini(writer) => writer.fail(failure, context, out),
             Self::Ollama(writer) => writer.fail(failure, context, out),
@@ -110,9 +119,19 @@ fn put(out: &mut Vec<u8>, pieces: &[&[u8]]) {
     }
 }
 
-/// Appends a number in decimal.
+/// Appends a number in decimal, without allocating for it.
+#[inline]
 fn put_number(out: &mut Vec<u8>, number: impl Into<u64>) {
-    out.extend_from_slice(number.into().to_string().as_bytes());
+    let (mut rest, mut digits, mut start) = (number.into(), [0; 20], 20);
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
 /// Why a choice of a completed message ended: a stop beside calls means them (Gemini says STOP, OpenAI does for a

@@ -58,3 +58,18 @@ pub fn write_gemini(usage: &Usage, out: &mut Vec<u8>) {
     }
     out.push(b'}');
 }
+
+/// `{"input_tokens":…}` as OpenAI responses counts: everything that was read and written.
+pub fn write_openai_responses(usage: &Usage, out: &mut Vec<u8>) {
+    let text = format!(
+        "{{\"input_tokens\":{},\"input_tokens_details\":{{\"cached_tokens\":{}{}}},\"output_tokens\":{},\
+         \"output_tokens_details\":{{\"reasoning_tokens\":{}}},\"total_tokens\":{}}}",
+        usage.input,
+        usage.cached,
+        cache_write(usage),
+        usage.output,
+        usage.reasoning,
+        usage.total(),
+    );
+    out.extend_from_slice(text.as_bytes());
+}
