@@ -7,7 +7,9 @@ mod assembly;
 mod delta;
 mod finish;
 pub mod framing;
+mod message;
 pub mod read;
+pub mod render;
 pub mod write;
 
 pub use assembly::{Assembly, Call, Choice, Part};

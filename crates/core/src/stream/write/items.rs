@@ -2,7 +2,7 @@
 //! and refusals are the contents of one message, neighbouring reasoning the summaries of one reasoning item, which a
 //! signature ends, and each call is an item. Item ids are made of the response's id and the item's number.
 
-use super::{Context, finish_reason, put, put_number, usage};
+use super::{Context, finish_reason, put, put_list, put_number, usage};
 use crate::stream::{Call, Choice, Failure, FinishReason, Part};
 use std::ops::Range;
 
@@ -81,12 +81,12 @@ pub fn write_item(kind: Kind, parts: &[Part], output: u32, context: &Context<'_>
             out.extend_from_slice(
                 b"\"message\",\"status\":\"completed\",\"role\":\"assistant\",\"content\":[",
             );
-            write_list(parts, write_content, out);
+            put_list(parts, write_content, out);
             out.extend_from_slice(b"]}");
         }
         Kind::Reasoning => {
             out.extend_from_slice(b"\"reasoning\",\"summary\":[");
-            write_list(parts, write_summary, out);
+            put_list(parts, write_summary, out);
             out.push(b']');
             let signature = parts.iter().find_map(|part| match part {
                 Part::Reasoning(_, signature) if !signature.is_empty() => Some(signature),
@@ -119,21 +119,6 @@ pub fn write_callee(id: &[u8], name: &[u8], out: &mut Vec<u8>) {
 /// Arguments of a call that ended: clients parse them, and no text is no JSON.
 pub fn whole_arguments(call: &Call) -> &[u8] {
     if call.arguments.is_empty() { b"{}" } else { &call.arguments }
-}
-
-fn write_list(parts: &[Part], write: fn(&Part, &mut Vec<u8>), out: &mut Vec<u8>) {
-    let start = out.len();
-    for part in parts {
-        let end = out.len();
-        if end > start {
-            out.push(b',');
-        }
-        let before = out.len();
-        write(part, out);
-        if out.len() == before {
-            out.truncate(end);
-        }
-    }
 }
 
 /// A content of a message, whole; nothing for a part that is none.

@@ -6,16 +6,16 @@
 //! said by `finish`: some providers give one with each chunk. `Delta::Other` is dropped: it is a part that only its
 //! own dialect knows, and a stream that stays in its dialect is passed through and meets no writer.
 
-mod arguments;
+pub(super) mod arguments;
 mod calls;
-mod claude;
-mod gemini;
-mod items;
-mod ollama;
-mod openai_chat;
-mod openai_responses;
+pub(super) mod claude;
+pub(super) mod gemini;
+pub(super) mod items;
+pub(super) mod ollama;
+pub(super) mod openai_chat;
+pub(super) mod openai_responses;
 mod time;
-mod usage;
+pub(super) mod usage;
 
 pub use claude::Claude;
 pub use gemini::Gemini;
@@ -36,6 +36,16 @@ pub struct Context<'a> {
     pub created_s: u64,
     /// The message so far, the delta at hand included.
     pub message: &'a Assembly,
+}
+
+impl<'a> Context<'a> {
+    /// The same about another message.
+    pub fn of<'b>(&self, message: &'b Assembly) -> Context<'b>
+    where
+        'a: 'b,
+    {
+        Context { message, ..*self }
+    }
 }
 
 /// Writes the frames of one dialect.
@@ -112,7 +122,7 @@ impl Write for Writer {
 
 /// Appends pieces with one reservation.
 #[inline]
-fn put(out: &mut Vec<u8>, pieces: &[&[u8]]) {
+pub(super) fn put(out: &mut Vec<u8>, pieces: &[&[u8]]) {
     out.reserve(pieces.iter().map(|piece| piece.len()).sum());
     for piece in pieces {
         out.extend_from_slice(piece);
@@ -121,7 +131,7 @@ fn put(out: &mut Vec<u8>, pieces: &[&[u8]]) {
 
 /// Appends a number in decimal, without allocating for it.
 #[inline]
-fn put_number(out: &mut Vec<u8>, number: impl Into<u64>) {
+pub(super) fn put_number(out: &mut Vec<u8>, number: impl Into<u64>) {
     let (mut rest, mut digits, mut start) = (number.into(), [0; 20], 20);
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + (rest % 10) as u8;
@@ -134,9 +144,30 @@ fn put_number(out: &mut Vec<u8>, number: impl Into<u64>) {
     out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
+/// Appends what `write` appends for each element, with commas between; elements for which it appends nothing do not
+/// count.
+pub(super) fn put_list<T>(
+    elements: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(T, &mut Vec<u8>),
+    out: &mut Vec<u8>,
+) {
+    let start = out.len();
+    for element in elements {
+        let end = out.len();
+        if end > start {
+            out.push(b',');
+        }
+        let before = out.len();
+        write(element, out);
+        if out.len() == before {
+            out.truncate(end);
+        }
+    }
+}
+
 /// Why a choice of a completed message ended: a stop beside calls means them (Gemini says STOP, OpenAI does for a
 /// forced tool), and a provider that is done without a word has stopped.
-fn finish_reason(choice: &Choice) -> FinishReason {
+pub(super) fn finish_reason(choice: &Choice) -> FinishReason {
     match choice.finish {
         None | Some(FinishReason::Stop) if !choice.calls.is_empty() => FinishReason::ToolCalls,
         None => FinishReason::Stop,
@@ -162,4 +193,4 @@ fn arguments_of<'a>(context: &Context<'a>, choice: usize, call: usize) -> &'a [u
 }
 
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
