@@ -10,9 +10,11 @@ mod frame;
 pub mod framing;
 mod kept;
 mod machine;
+mod message;
 mod options;
 mod pipeline;
 pub mod read;
+pub mod render;
 mod repeat;
 pub mod write;
 
