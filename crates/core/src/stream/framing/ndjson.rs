@@ -47,7 +47,7 @@ impl Ndjson {
         if payload(&self.line).is_some_and(|data| !is_whole(data)) {
             return Ok(());
         }
-        let result = dispatch(&self.line, &mut self.scratch, sink);
+        let result = dispatch(&self.line, self.line_start, &mut self.scratch, sink);
         empty(&mut self.line);
         if let Err(error) = &result {
             self.failed = Some(error.clone());
@@ -87,10 +87,10 @@ impl Ndjson {
             }
             rest = ending.get(1..).unwrap_or_default();
             if self.line.is_empty() {
-                dispatch(line, &mut self.scratch, sink)?;
+                dispatch(line, self.line_start, &mut self.scratch, sink)?;
             } else {
                 self.line.extend_from_slice(line);
-                dispatch(&self.line, &mut self.scratch, sink)?;
+                dispatch(&self.line, self.line_start, &mut self.scratch, sink)?;
                 empty(&mut self.line);
             }
         }
@@ -100,11 +100,12 @@ impl Ndjson {
 
 fn dispatch(
     line: &[u8],
+    offset: u64,
     scratch: &mut Vec<u8>,
     sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let Some(data) = payload(line) else { return Ok(()) };
-    let result = sink(&Event { data: utf8(data, scratch), ..Event::default() });
+    let result = sink(&Event { data: utf8(data, scratch), offset, ..Event::default() });
     empty(scratch);
     result
 }

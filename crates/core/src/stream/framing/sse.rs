@@ -282,6 +282,7 @@ impl Sse {
             exception: b"",
             id: &self.id,
             retry: self.retry.take(),
+            offset: self.event_start,
         })
     }
 
