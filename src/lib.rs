@@ -4,9 +4,11 @@
 
 mod cells;
 mod completion;
+mod decoder;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod text;
 
 use napi_derive::napi;
 
