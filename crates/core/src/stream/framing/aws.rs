@@ -209,21 +209,22 @@ fn read_headers(mut rest: &[u8]) -> Option<Headers<'_>> {
     Some(headers)
 }
 
-/// Appends a frame with string headers. Fails, with nothing appended, when a name is longer than 255 bytes, a value
-/// than 65,535, or the whole than its length field can say.
-pub fn write_frame(headers: &[(&str, &str)], payload: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-    let impossible = || broken(0, "it is too long to be written");
+/// Appends a frame with string headers. A value that is too long for its length field, 65,535 bytes, is cut at a
+/// character's boundary.
+pub fn write_frame(headers: &[(&str, &[u8])], payload: &[u8], out: &mut Vec<u8>) {
     let mut block = Vec::new();
     for (name, value) in headers {
-        block.push(u8::try_from(name.len()).map_err(|_| impossible())?);
-        block.extend_from_slice(name.as_bytes());
+        let name = clip(name.as_bytes(), u8::MAX.into());
+        let value = clip(value, u16::MAX.into());
+        block.push(name.len() as u8);
+        block.extend_from_slice(name);
         block.push(STRING);
-        block.extend_from_slice(&u16::try_from(value.len()).map_err(|_| impossible())?.to_be_bytes());
-        block.extend_from_slice(value.as_bytes());
+        block.extend_from_slice(&(value.len() as u16).to_be_bytes());
+        block.extend_from_slice(value);
     }
-    let total = u32::try_from(EMPTY_FRAME_BYTES + block.len() + payload.len()).map_err(|_| impossible())?;
+    let total = EMPTY_FRAME_BYTES + block.len() + payload.len();
     let start = out.len();
-    out.extend_from_slice(&total.to_be_bytes());
+    out.extend_from_slice(&(total as u32).to_be_bytes());
     out.extend_from_slice(&(block.len() as u32).to_be_bytes());
     let checksum = crc32fast::hash(out.get(start..).unwrap_or_default());
     out.extend_from_slice(&checksum.to_be_bytes());
@@ -231,5 +232,14 @@ pub fn write_frame(headers: &[(&str, &str)], payload: &[u8], out: &mut Vec<u8>) 
     out.extend_from_slice(payload);
     let checksum = crc32fast::hash(out.get(start..).unwrap_or_default());
     out.extend_from_slice(&checksum.to_be_bytes());
-    Ok(())
+}
+
+/// At most so many bytes of a text, without half a character.
+fn clip(text: &[u8], max_bytes: usize) -> &[u8] {
+    let is_inside = |end: usize| text.get(end).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let mut end = text.len().min(max_bytes);
+    while end > 0 && is_inside(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
 }

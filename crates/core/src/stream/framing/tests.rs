@@ -149,7 +149,8 @@ fn ndjson_lines_are_events() {
 
 fn frame(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    aws::write_frame(headers, payload, &mut out).expect("fits");
+    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    aws::write_frame(&headers, payload, &mut out);
     out
 }
 
@@ -279,12 +280,29 @@ fn damaged_aws_frames_are_errors_that_say_where() {
 }
 
 #[test]
-fn what_cannot_be_framed_is_not_written() {
-    let mut out = Vec::new();
-    assert!(aws::write_frame(&[(&"n".repeat(256), "v")], b"", &mut out).is_err());
-    assert!(aws::write_frame(&[("n", &"v".repeat(65536))], b"", &mut out).is_err());
-    assert!(out.is_empty());
-    assert!(aws::write_frame(&[(&"n".repeat(255), &"v".repeat(65535))], b"", &mut out).is_ok());
+fn a_header_that_is_too_long_is_cut_between_characters() {
+    let bytes = frame(&[(":event-type", &"ß".repeat(40_000))], b"{}");
+    assert_eq!(run(Framing::aws(MAX), [&bytes[..]]), (vec![named(&"ß".repeat(32_767), "{}")], None));
+}
+
+#[test]
+fn events_say_where_they_start() {
+    let offsets = |mut framing: Framing, bytes: &[u8]| {
+        let mut found = Vec::new();
+        let mut sink = |event: &Event<'_>| {
+            found.push(event.offset);
+            Ok(())
+        };
+        for byte in bytes.chunks(1) {
+            framing.push(byte, &mut sink).expect("valid");
+        }
+        framing.finish(&mut sink).expect("valid");
+        found
+    };
+    let sse = b"data: 1\r\n\r\n: c\n\nid: 1\ndata: {}\ndata: {}\n\ndata: 2";
+    assert_eq!(offsets(Framing::sse(true, MAX), sse), [0, 16, 31, 41]);
+    assert_eq!(offsets(Framing::ndjson(MAX), b"1\n\n  2\n3"), [0, 3, 7]);
+    assert_eq!(offsets(Framing::aws(MAX), &[frame(&[], b"1"), frame(&[], b"2")].concat()), [0, 17]);
 }
 
 #[test]
