@@ -17,7 +17,8 @@ const models = {
   google: (name) => createGoogleGenerativeAI({ baseURL: `${url}/v1beta`, apiKey })(name),
 };
 const tools = Object.fromEntries(known.map(({ name, description, parameters }) => [name, tool({ description, inputSchema: jsonSchema(parameters) })]));
-const common = { maxRetries: 0, onError() {} };
+// Without `store` this client refers to items that the service keeps; a gateway has none.
+const common = { maxRetries: 0, onError() {}, providerOptions: { openai: { store: false } } };
 const callsOf = (calls) => calls.map(({ toolName, input }) => ({ name: toolName, arguments: input }));
 
 for (const [name, of] of Object.entries(models)) {
