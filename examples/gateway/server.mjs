@@ -125,12 +125,15 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
     try {
       const stream = route.stream ?? (route.client === 'gemini' ? false : document.get('/stream') === true);
       const model = route.model ?? document.get('/model');
+      // Gemini says in the path what the other dialects say in the body.
+      const source = route.client === 'gemini' ? document.with({ '/stream': stream }) : document;
       if (typeof model !== 'string' || model === '') throw new Failure(400, 'you must provide a model', { param: 'model' });
       for (const [index, upstream] of upstreams.entries()) {
         let response;
         try {
-          const body = convertRequest(document, { from: route.client, to: upstream.asks, model: upstream.model ?? model, lossy: true });
-          response = await ask(upstream, body, { client: route.client, model, stream: stream || upstream.streamsOnly, key: keyOf(req), signal: gone.signal });
+          const name = upstream.model ?? model;
+          const body = convertRequest(upstream.asks === route.client ? document : source, { from: route.client, to: upstream.asks, model: name, lossy: true });
+          response = await ask(upstream, body, { model: name, stream: stream || upstream.streamsOnly, key: keyOf(req), signal: gone.signal });
           running.add(response);
           const message = await (stream ? streamAnswer : wholeAnswer)(upstream, response, res, route);
           return { model, stream, upstream: upstream.url, usage: message?.usage, error: message?.error?.message };
@@ -158,9 +161,10 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
       const headers = error.retryAfter === undefined ? {} : { 'retry-after': error.retryAfter };
       return void sendJson(res, status, errorBody(client, status, error.message, error), headers);
     }
-    // Errors of reading and converting have a code; without one it is a fault of this program, and its text stays here.
-    const fault = typeof error.code !== 'string' || error.code === 'ERR_INTERNAL';
+    // Errors of reading have a status or a place, those of converting a pointer; any other is a fault of this program.
+    const fault = error.status === undefined && error.pointer === undefined && error.code !== 'ERR_BODY_JSON';
     const status = error.status ?? (fault ? 500 : 400);
+    if (fault) log({ client, error: error.stack ?? String(error) });
     const body = errorBody(client, status, fault ? 'internal error' : error.message, { param: error.pointer, code: fault ? null : error.code });
     if (error.status === undefined) return void sendJson(res, status, body);
     await respondWithError(req, res, error, { body, headers: { 'content-type': 'application/json; charset=utf-8' } });

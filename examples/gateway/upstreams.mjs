@@ -13,7 +13,7 @@ const change = async (body, changes) => {
     document.close();
   }
 };
-const rebuilt = (make) => async (body, { model }) => Buffer.from(JSON.stringify(make(JSON.parse(body), model)));
+const rebuilt = (make) => async (body, model) => Buffer.from(JSON.stringify(make(JSON.parse(body), model)));
 
 // `asks` is the dialect that the request is converted to, `from` what comes back.
 const rows = {
@@ -38,14 +38,6 @@ const rows = {
   kiro: { asks: 'claude', path: () => '/generateAssistantResponse', auth: bearer, streamsOnly: true, finish: rebuilt(kiroRequest) },
 };
 export const upstreamFormats = Object.keys(rows);
-
-// Where a body says whether its answer is streamed, when the request did not come in a dialect that says so too.
-const streamFields = {
-  'openai-chat': (stream) => ({ '/stream': stream, '/stream_options': stream ? { include_usage: true } : undefined }),
-  'openai-responses': (stream) => ({ '/stream': stream }),
-  claude: (stream) => ({ '/stream': stream }),
-  ollama: (stream) => ({ '/stream': stream }),
-};
 
 /** An upstream: `{ url, format, key, model }`, where `format` is one of `upstreamFormats`. */
 export function upstream({ url, format, key, model, idleTimeoutMs = 60_000 }) {
@@ -81,16 +73,13 @@ export function upstream({ url, format, key, model, idleTimeoutMs = 60_000 }) {
     framing: row.framing,
     streamsOnly: row.streamsOnly === true,
     close: () => agent.destroy(),
-    /** Sends a request that is in the dialect `asks`, and came from a client of dialect `client`. */
-    async send(body, { client, model: asked, stream, key: clientKey, signal }) {
-      const name = model ?? asked;
-      let bytes = body;
-      if (streamFields[row.asks] && (client === 'gemini' || row.asks === 'ollama')) bytes = await change(bytes, streamFields[row.asks](stream));
-      if (row.finish) bytes = await row.finish(bytes, { model: name });
+    model,
+    /** Sends a request that is in the dialect `asks`. */
+    async send(body, { model: name, stream, key: clientKey, signal }) {
+      const bytes = row.finish ? await row.finish(body, name) : body;
       const secret = key ?? clientKey;
       const headers = { 'content-type': 'application/json', 'content-length': bytes.length, ...row.headers, ...(secret ? row.auth(secret) : {}) };
       return post(base + row.path(encodeURIComponent(name), stream), headers, bytes, signal);
     },
-    model,
   };
 }
