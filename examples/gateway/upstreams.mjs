@@ -47,14 +47,14 @@ export function upstream({ url, format, key, model, idleTimeoutMs = 60_000 }) {
   const { request, Agent } = base.startsWith('https:') ? https : http;
   const agent = new Agent({ keepAlive: true });
 
-  /** One request; resolves with the response once its headers are there. */
-  function post(target, headers, body, signal) {
+  /** One request; resolves with the response once its headers are there. `fresh`: on a connection of its own. */
+  function post(target, headers, body, signal, fresh = false) {
     return new Promise((resolve, reject) => {
       let response = null;
-      const call = request(target, { method: 'POST', agent, signal, headers }, (answer) => resolve((response = answer)));
+      const call = request(target, { method: 'POST', agent: fresh ? false : agent, signal, headers }, (answer) => resolve((response = answer)));
       call.on('error', (error) => {
         // A kept connection may have been closed by the other side just as it was taken again.
-        if (call.reusedSocket && error.code === 'ECONNRESET') post(target, headers, body, signal).then(resolve, reject);
+        if (call.reusedSocket && error.code === 'ECONNRESET') post(target, headers, body, signal, true).then(resolve, reject);
         else reject(error);
       });
       call.setTimeout(idleTimeoutMs, () => {
