@@ -27,12 +27,18 @@ async function withGateway(provider, format, work) {
     await gateway.close(0);
   }
 }
-function differs(got, expected) {
-  if (got.error !== null) return `error: ${got.error}`;
-  if (got.text === expected) return null;
+function difference(name, got, expected) {
+  if (got === expected) return null;
   let at = 0;
-  while (got.text[at] === expected[at]) at += 1;
-  return `text differs at ${at} of ${expected.length}: got ${JSON.stringify(got.text.slice(at, at + 40))}, expected ${JSON.stringify(expected.slice(at, at + 40))}`;
+  while (got[at] === expected[at]) at += 1;
+  return `${name} differs at ${at} of ${expected.length}: got ${JSON.stringify(got.slice(at, at + 40))}, expected ${JSON.stringify(expected.slice(at, at + 40))}`;
+}
+const callsOf = ({ calls }) => JSON.stringify(calls.map((call) => [call.name, JSON.parse(call.arguments || '{}')]));
+/** What is wrong with what a client read; a recording without an end has to end in an error. */
+function differs(got, expected) {
+  if (got.error !== null && expected.finish !== null) return `error: ${got.error}`;
+  if (got.error === null && expected.finish === null) return 'a stream that was cut came out whole';
+  return difference('text', got.text, expected.text) ?? difference('reasoning', got.reasoning, expected.reasoning) ?? difference('calls', callsOf(got), callsOf(expected));
 }
 async function attempt(failures, where, work) {
   try {
@@ -51,7 +57,7 @@ async function generated(format, failures) {
     const row = {};
     for (const dialect of dialects) {
       const prompt = `Say 40 words about ${format} in ${dialect}`;
-      const expected = answer({ turns: [{ text: prompt, results: [], images: 0 }] }).text.join('');
+      const expected = { text: answer({ turns: [{ text: prompt, results: [], images: 0 }] }).text.join(''), reasoning: '', calls: [], finish: 'stop' };
       const results = [];
       for (const stream of [true, false]) {
         const [path, body] = requestOf(dialect, { prompt, stream });
@@ -74,7 +80,7 @@ async function recorded(provider, format, failures) {
     for (const dialect of dialects) {
       let good = 0;
       for (const name of names) {
-        const expected = readStream(format, readFileSync(join(streamsDir, format, `${name}.sse`), 'utf8')).text;
+        const expected = readStream(format, readFileSync(join(streamsDir, format, `${name}.sse`), 'utf8'));
         const [path, body] = requestOf(dialect, { model: name, prompt: 'hello', stream: true });
         if (await attempt(failures, `${format}/${name} to ${dialect}`, async () => differs(readStream(dialect, await post(url + path, body)), expected))) good += 1;
       }
