@@ -30,7 +30,10 @@ function outline(parts) {
 }
 
 const callsOf = (calls, exact) =>
-  calls.map(({ id, name, arguments: args }) => ({ id, name, arguments: exact ? args : canonical(args) }));
+  calls.map(({ name, arguments: args }) => ({ name, arguments: exact ? args || '{}' : canonical(args) }));
+
+const isSilent = ({ text, reasoning, toolCalls, finishReason }) =>
+  text === '' && reasoning === '' && toolCalls.length === 0 && finishReason === null;
 
 /** What two readings of a stream must agree on. Ids that only one side knows are checked by `sameIds`. */
 function essence(message, { exact = false } = {}) {
@@ -39,7 +42,7 @@ function essence(message, { exact = false } = {}) {
     text: message.text,
     reasoning: message.reasoning,
     refusal: message.refusal,
-    toolCalls: callsOf(message.toolCalls, exact).map(({ id, ...rest }) => rest),
+    toolCalls: callsOf(message.toolCalls, exact),
     finishReason: message.finishReason,
     rawFinishReason: message.rawFinishReason,
     usage: message.usage,
@@ -47,11 +50,11 @@ function essence(message, { exact = false } = {}) {
     id: message.id,
     complete: message.complete,
     failed: message.error !== null,
-    choices: message.choices.map((choice) => ({
+    choices: message.choices.filter((choice) => !isSilent(choice)).map((choice) => ({
       index: choice.index,
       text: choice.text,
       reasoning: choice.reasoning,
-      toolCalls: callsOf(choice.toolCalls, exact).map(({ id, ...rest }) => rest),
+      toolCalls: callsOf(choice.toolCalls, exact),
       finishReason: choice.finishReason,
     })),
   };
