@@ -1,8 +1,20 @@
 //! Readers: one per format, each turns an event into deltas. A reader keeps what it must remember between events
 //! and nothing else; it decides nothing about output.
 
+mod calls;
+mod counts;
+mod failure;
+mod openai_chat;
+mod opening;
+#[cfg(test)]
+mod tests;
+mod think;
+mod units;
+
 use super::{Delta, Event};
 use crate::json::Bad;
+
+pub use openai_chat::OpenaiChat;
 
 /// Where a reader's deltas go.
 pub type Emit<'e> = dyn FnMut(Delta<'_>) + 'e;
