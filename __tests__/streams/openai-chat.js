@@ -226,16 +226,18 @@ const unruly = [
 
 const SAID = 'caf\u00e9 \u4e2d\u6587 \ud83d\ude00 \ud83d\udc69\u200d\ud83d\udc67';
 const escaped = (said) => JSON.stringify(said).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** A chunk whose text is spelled by hand. */
+const raw = (literal) => `{"id":"chatcmpl-7","model":"model-a","choices":[{"index":0,"delta":{"content":${literal}}}]}`;
 const framing = [
   make('CJK and emoji in UTF-8', sse([...SAID].map(text).concat([stop, done])), { text: SAID }),
-  make('CJK and emoji as escapes', sse([`{"choices":[{"index":0,"delta":{"content":${escaped(SAID)}}}]}`, stop, done]), { text: SAID }),
+  make('CJK and emoji as escapes', sse([raw(escaped(SAID)), stop, done]), { text: SAID }),
   make('a surrogate pair in two chunks', sse([
-    '{"choices":[{"index":0,"delta":{"content":"a\\ud83d"}}]}',
-    '{"choices":[{"index":0,"delta":{"content":"\\uDE00b"}}]}',
+    raw('"a\\ud83d"'),
+    raw('"\\uDE00b"'),
     stop,
     done,
   ]), { text: 'a\ud83d\ude00b' }),
-  make('every escape', sse(['{"choices":[{"index":0,"delta":{"content":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u2028\u2028</script>"}}]}', stop, done]), {
+  make('every escape', sse([raw('"\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u2028\u2028</script>"'), stop, done]), {
     text: '"\\/\b\f\n\r\t\0\u2028\u2028</script>',
   }),
   make('CRLF', sse([text('a\r\n'), text('b'), stop, done], { eol: '\r\n' }), { text: 'a\r\nb' }),
@@ -243,7 +245,7 @@ const framing = [
   make('no space after the colon', sse([text(' a'), stop, done], { space: '' }), { text: ' a' }),
   make('a BOM, comments, pings', `\ufeff: hello\n\n:\n\n: keep-alive\n\n${sse([text('a')])}:ping\n${sse([text('b')])}event: ping\n\n${sse([stop, done])}`, { text: 'ab' }),
   make('event, id, retry and unknown fields', `retry: 500\nid: 1\nevent: message\nfoo: bar\n${sse([text('a')])}id\nevent\n${sse([stop, done])}`, { text: 'a' }),
-  make('one event over several data lines', `data: {"choices":\ndata: [{"index":0,\ndata:"delta":{"content":"a"}}]}\n\n${sse([stop, done])}`, { text: 'a' }),
+  make('one event over several data lines', `data: {"id":"chatcmpl-7","choices":\ndata: [{"index":0,\ndata:"delta":{"content":"a"}}]}\n\n${sse([stop, done])}`, { text: 'a' }),
   make('events without blank lines between them', `${[text('a'), text('b'), stop, chunk([], told(1, 2))].map((event) => `data: ${JSON.stringify(event)}\n`).join('')}data: [DONE]\n\n`, {
     text: 'ab', usage: usage(1, 2),
   }),

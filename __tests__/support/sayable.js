@@ -7,7 +7,11 @@ const OBJECTS_ONLY = ['gemini', 'ollama'];
 const CALLS_END = ['openai-responses', 'gemini', 'ollama'];
 const NO_REFUSAL = ['claude', 'gemini', 'ollama'];
 
-function finishIn(dialect, { finishReason, toolCalls, complete }) {
+function finishIn(dialect, { finishReason, toolCalls, complete, refusal }) {
+  // Claude has no part for a refusal, only a word at the end
+  if (dialect === 'claude' && refusal !== '' && finishReason === 'stop') {
+    return 'content_filter';
+  }
   // [DONE] alone: the other dialects cannot end without a word for it
   if (finishReason === null && complete && dialect !== 'openai-chat') {
     return toolCalls.length > 0 ? 'tool_calls' : 'stop';

@@ -89,7 +89,7 @@ const BLOCK_DELTAS = { text_delta: 'text', thinking_delta: 'thinking', signature
 
 function claude(bytes, complete, findings) {
   const events = sseEvents(bytes, findings, { named: true });
-  let open = null;
+  const open = new Map();
   let blocks = 0;
   for (const event of events) {
     if (event.type === 'message_start') {
@@ -97,16 +97,17 @@ function claude(bytes, complete, findings) {
       findings.expect(Number.isInteger(usage.input_tokens) && Number.isInteger(usage.output_tokens), 'usage of message_start');
       findings.expect(content.length === 0 && role === 'assistant' && id && typeof model === 'string', 'message of message_start');
     } else if (event.type === 'content_block_start') {
-      findings.expect(open === null && event.index === blocks, `block ${event.index} begins out of turn`);
-      open = { index: event.index, type: event.content_block.type };
+      findings.expect(event.index === blocks, `block ${event.index} begins out of turn`);
+      // parallel calls whose arguments come mixed stay open beside each other
+      findings.expect([...open.values()].every((type) => type === 'tool_use'), 'a block begins inside another');
+      open.set(event.index, event.content_block.type);
       blocks += 1;
     } else if (event.type === 'content_block_delta') {
-      findings.expect(open?.index === event.index && open.type === BLOCK_DELTAS[event.delta.type], `${event.delta.type} outside its block`);
+      findings.expect(open.get(event.index) === BLOCK_DELTAS[event.delta.type], `${event.delta.type} outside its block`);
     } else if (event.type === 'content_block_stop') {
-      findings.expect(open?.index === event.index, 'a block that ends without a start');
-      open = null;
+      findings.expect(open.delete(event.index), 'a block that ends without a start');
     } else if (event.type === 'message_delta') {
-      findings.expect(open === null && Number.isInteger(event.usage.output_tokens), 'message_delta inside a block, or without usage');
+      findings.expect(open.size === 0 && Number.isInteger(event.usage.output_tokens), 'message_delta inside a block, or without usage');
     }
   }
   const types = events.map(({ type }) => type);
@@ -114,7 +115,7 @@ function claude(bytes, complete, findings) {
   findings.expect(types.filter((type) => type === 'message_start').length <= 1, 'message_start twice');
   findings.expect(types.indexOf('message_stop') === (complete ? types.length - 1 : -1), 'message_stop not last');
   if (complete) {
-    findings.expect(open === null && types.at(-2) === 'message_delta', 'message_delta not before message_stop');
+    findings.expect(open.size === 0 && types.at(-2) === 'message_delta', 'message_delta not before message_stop');
   }
 }
 
