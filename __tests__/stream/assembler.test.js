@@ -49,6 +49,13 @@ describe('pushEvent', () => {
     }
   });
 
+  test('refuses a line break in a field that it writes', () => {
+    const assembler = new StreamAssembler({ from: 'claude' });
+    for (const type of ['ping\ndata: {}', 'ping\r', 'ping\r\n\r\n']) {
+      expect(() => assembler.pushEvent({ type })).toThrow(expect.objectContaining({ code: 'ERR_STREAM_FRAME' }));
+    }
+  });
+
   test('events and bytes may take turns', () => {
     const assembler = new StreamAssembler({ from: 'openai-chat' });
     assembler.push(sse(says('a')));
