@@ -1,7 +1,9 @@
 'use strict';
 // The public face. Names are listed one by one so that they work as ESM named imports.
+const { StreamAssembler } = require('./lib/stream');
 const { version } = require('./package.json');
 
 module.exports = {
+  StreamAssembler,
   version,
 };

@@ -5,6 +5,8 @@
 mod cells;
 mod completion;
 mod error;
+mod stream;
+mod text;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 

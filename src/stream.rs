@@ -179,10 +179,7 @@ pub fn stream_fail(
         status: u16::try_from(status).unwrap_or_default(),
         raw: b"",
     };
-    stream.machine.call(|machine| {
-        machine.fail(&failure, &mut ids, out);
-        Ok(())
-    })?;
+    stream.machine.call(|machine| machine.fail(&failure, &mut ids, out))?;
     ids.result()?;
     // SAFETY: as in `stream_push`.
     Ok(stream.give(unsafe { into.as_mut() }))

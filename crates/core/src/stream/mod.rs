@@ -13,6 +13,7 @@ mod machine;
 mod options;
 mod pipeline;
 pub mod read;
+mod repeat;
 pub mod write;
 
 pub use assembly::{Assembly, Call, Choice, Part};

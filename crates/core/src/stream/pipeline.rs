@@ -1,6 +1,7 @@
 //! What happens to one event: the reader's deltas go to the message and, converted, to the client.
 
 use super::read::{Read, Reader, detect};
+use super::repeat::Repeat;
 use super::write::{Context, Write, Writer};
 use super::{Assembly, Delta, Event, Failure, Format, FramingKind, Ids, Kept, Options};
 use crate::error::Error;
@@ -14,6 +15,7 @@ pub struct Pipeline {
     pub(super) upstream: Kept,
     pub(super) client: Kept,
     reader: Option<Reader>,
+    repeat: Repeat,
     writer: Option<Writer>,
     id: Vec<u8>,
     model: Vec<u8>,
@@ -35,6 +37,7 @@ impl Pipeline {
             upstream: Kept::new(options.max_text_bytes),
             client: Kept::new(options.max_text_bytes),
             reader: None,
+            repeat: Repeat::default(),
             writer: None,
             id: escaped(options.id.as_deref()),
             model: escaped(options.model.as_deref()),
@@ -92,13 +95,23 @@ impl Pipeline {
         if event.data.first() == Some(&b'{') || !event.exception.is_empty() {
             self.assembly.events += 1;
         }
+        if let Some(delta) = self.repeat.hit(event) {
+            return self.say(delta, ids, out);
+        }
         let Some(mut reader) = self.reader.take() else { return Ok(()) };
-        let mut overflow = None;
+        let (mut overflow, mut said) = (None, 0);
+        let mut repeat = std::mem::take(&mut self.repeat);
         let read = reader.read(event, &mut |delta| {
             if overflow.is_none() {
                 overflow = self.say(delta, ids, out).err();
             }
+            said += 1;
+            repeat.learn(event, &delta);
         });
+        if said != 1 || read.is_err() || !reader.is_steady() {
+            repeat.forget();
+        }
+        self.repeat = repeat;
         self.reader = Some(reader);
         match (overflow, read) {
             (Some(detail), _) => Err(detail),

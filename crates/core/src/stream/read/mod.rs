@@ -26,4 +26,9 @@ pub trait Read {
     fn read(&mut self, event: &Event<'_>, emit: &mut Emit<'_>) -> Result<(), Bad>;
     /// The upstream ended on a frame boundary: emits what was held back. A format without an end mark ends here.
     fn finish(&mut self, _emit: &mut Emit<'_>) {}
+    /// Whether an event that repeats the last one but for the text that it said says the same delta with the other
+    /// text, and leaves the reader as it is.
+    fn is_steady(&self) -> bool {
+        false
+    }
 }
