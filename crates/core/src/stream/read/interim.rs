@@ -46,8 +46,12 @@ impl Read for Reader {
 /// The format that an event tells of.
 pub fn detect(event: &Event<'_>) -> Option<Format> {
     let has = |text: &str| memchr::memmem::find(event.data, text.as_bytes()).is_some();
-    [("\"choices\":[{", Format::OpenaiChat), ("\"message_start\"", Format::Claude), ("\"candidates\"", Format::Gemini)]
-        .iter()
-        .find(|(text, _)| has(text))
-        .map(|(_, format)| *format)
+    [
+        ("\"choices\":[{", Format::OpenaiChat),
+        ("\"message_start\"", Format::Claude),
+        ("\"candidates\"", Format::Gemini),
+    ]
+    .iter()
+    .find(|(text, _)| has(text))
+    .map(|(_, format)| *format)
 }
