@@ -8,6 +8,7 @@ mod delta;
 mod finish;
 pub mod framing;
 pub mod read;
+pub mod request;
 pub mod write;
 
 pub use assembly::{Assembly, Call, Choice, Part};
