@@ -9,6 +9,9 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A request body of one dialect in another. The names of the formats are checked by the shell. */
+export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
+
 /** A promise of this shell is pending: the process stays, and so does the shell. */
 export declare function hold(shell: number): void
 

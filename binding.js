@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.convertRequest = nativeBinding.convertRequest
 module.exports.hold = nativeBinding.hold
 module.exports.nativeVersion = nativeBinding.nativeVersion
 module.exports.nextTurn = nativeBinding.nextTurn

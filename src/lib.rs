@@ -7,6 +7,7 @@ mod completion;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod request;
 
 use napi_derive::napi;
 
