@@ -1,15 +1,19 @@
 //! Readers: one per format, each turns an event into deltas. A reader keeps what it must remember between events
 //! and nothing else; it decides nothing about output.
 
+mod bedrock;
 mod calls;
 mod claude;
 mod compact;
 mod counts;
 mod failure;
 mod gemini;
+mod ollama;
 mod openai_chat;
+mod openai_responses;
 mod opening;
 mod partial_args;
+mod response_items;
 #[cfg(test)]
 mod tests;
 mod think;
@@ -18,9 +22,12 @@ mod units;
 use super::{Delta, Event};
 use crate::json::Bad;
 
+pub use bedrock::BedrockConverse;
 pub use claude::Claude;
 pub use gemini::Gemini;
+pub use ollama::Ollama;
 pub use openai_chat::OpenaiChat;
+pub use openai_responses::OpenaiResponses;
 
 /// No provider offers as many alternatives; a hostile index must not make us allocate.
 const MAX_CHOICES: u64 = 1024;
