@@ -4,9 +4,13 @@
 
 mod cells;
 mod completion;
+mod decoder;
 mod error;
+mod stream;
+mod text;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod text;
 
 use napi_derive::napi;
 

@@ -246,6 +246,19 @@ fn check_literal(raw: &[u8]) -> Result<(), usize> {
     }
 }
 
+/// Whether the bytes are the whole inside of a literal: well-formed, and no bare quote ends it early.
+#[inline]
+pub(super) fn is_inside(raw: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(found) = find_quote(raw.get(at..).unwrap_or_default()) {
+        if raw.get(at + found) == Some(&b'"') {
+            return false;
+        }
+        at += found + 2;
+    }
+    check_literal(raw).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -71,6 +71,10 @@ impl Read for BedrockConverse {
     fn finish(&mut self, emit: &mut Emit<'_>) {
         self.end(emit);
     }
+
+    fn is_steady(&self) -> bool {
+        true
+    }
 }
 
 impl BedrockConverse {

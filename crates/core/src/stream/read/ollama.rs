@@ -65,6 +65,10 @@ impl Read for Ollama {
         }
         Ok(())
     }
+
+    fn is_steady(&self) -> bool {
+        true
+    }
 }
 
 impl Ollama {

@@ -98,6 +98,10 @@ impl Read for OpenaiChat {
     fn finish(&mut self, emit: &mut Emit<'_>) {
         self.flush(emit);
     }
+
+    fn is_steady(&self) -> bool {
+        self.choices.iter().all(|choice| choice.think.is_over())
+    }
 }
 
 impl OpenaiChat {

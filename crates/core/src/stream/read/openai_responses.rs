@@ -55,6 +55,10 @@ impl Read for OpenaiResponses {
     fn finish(&mut self, emit: &mut Emit<'_>) {
         self.items.flush(emit);
     }
+
+    fn is_steady(&self) -> bool {
+        true
+    }
 }
 
 impl<'a> Said<'a> {

@@ -3,6 +3,7 @@
 mod bedrock;
 mod claude;
 mod gemini;
+mod kiro;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
