@@ -16,6 +16,15 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** The stream ended; returns as `decoder_push`. */
+export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
+
+/** A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. */
+export declare function decoderNew(framing: string, maxEventBytes: number): ExternalObject<Decoder>
+
+/** Takes a read; returns its events as a JSON array. Those before an error are the error's field `events`. */
+export declare function decoderPush(decoder: ExternalObject<Decoder>, chunk: Uint8Array): unknown
+
 /** A promise of this shell is pending: the process stays, and so does the shell. */
 export declare function hold(shell: number): void
 

@@ -835,6 +835,9 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.decoderFinish = nativeBinding.decoderFinish
+module.exports.decoderNew = nativeBinding.decoderNew
+module.exports.decoderPush = nativeBinding.decoderPush
 module.exports.hold = nativeBinding.hold
 module.exports.nativeVersion = nativeBinding.nativeVersion
 module.exports.nextTurn = nativeBinding.nextTurn

@@ -6,10 +6,9 @@ mod cells;
 mod completion;
 mod decoder;
 mod error;
-mod stream;
-mod text;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod stream;
 mod text;
 
 use napi_derive::napi;

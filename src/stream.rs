@@ -2,8 +2,8 @@
 
 use crate::error::Guarded;
 use crate::text::string;
-use napi::bindgen_prelude::{External, Function, Uint8ArraySlice, Unknown};
 use napi::Env;
+use napi::bindgen_prelude::{External, Function, Uint8ArraySlice, Unknown};
 use napi_derive::napi;
 use sluice_core::json::{Escaped, write_escaped};
 use sluice_core::stream::{Failure, Format, FramingKind, Ids, Machine, Options, Output, Side};
@@ -179,7 +179,10 @@ pub fn stream_fail(
         status: u16::try_from(status).unwrap_or_default(),
         raw: b"",
     };
-    stream.machine.call(|machine| machine.fail(&failure, &mut ids, out))?;
+    stream.machine.call(|machine| {
+        machine.fail(&failure, &mut ids, out);
+        Ok(())
+    })?;
     ids.result()?;
     // SAFETY: as in `stream_push`.
     Ok(stream.give(unsafe { into.as_mut() }))

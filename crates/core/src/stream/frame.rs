@@ -2,7 +2,6 @@
 
 use super::framing::aws;
 use super::{Failure, Format, FramingKind};
-use crate::error::Error;
 use crate::json::Cursor;
 use base64::Engine;
 
@@ -24,7 +23,7 @@ fn member<'a>(json: &'a [u8], key: &[u8]) -> &'a [u8] {
 }
 
 /// Appends one event as the provider's bytes would have been.
-pub fn write(kind: FramingKind, format: Option<Format>, json: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+pub fn write(kind: FramingKind, format: Option<Format>, json: &[u8], out: &mut Vec<u8>) {
     match kind {
         FramingKind::Sse => {
             if matches!(format, Some(Format::Claude | Format::OpenaiResponses)) {
@@ -45,20 +44,22 @@ pub fn write(kind: FramingKind, format: Option<Format>, json: &[u8], out: &mut V
         }
         FramingKind::Aws => {
             let (name, payload) = aws_event(format, json);
-            let headers =
-                [(":event-type", &*name), (":content-type", "application/json"), (":message-type", "event")];
-            aws::write_frame(&headers, &payload, out)?;
+            let headers = [
+                (":event-type", name.as_slice()),
+                (":content-type", b"application/json"),
+                (":message-type", b"event"),
+            ];
+            aws::write_frame(&headers, &payload, out);
         }
     }
-    Ok(())
 }
 
 /// The event type and payload of an AWS event, as SDKs give it: `{ contentBlockDelta: {…} }` for Bedrock.
-fn aws_event(format: Option<Format>, json: &[u8]) -> (String, Vec<u8>) {
+fn aws_event(format: Option<Format>, json: &[u8]) -> (Vec<u8>, Vec<u8>) {
     match format {
         Some(Format::Claude) => {
             let bytes = base64::engine::general_purpose::STANDARD.encode(json);
-            ("chunk".to_owned(), format!("{{\"bytes\":\"{bytes}\"}}").into_bytes())
+            (b"chunk".to_vec(), format!("{{\"bytes\":\"{bytes}\"}}").into_bytes())
         }
         Some(Format::BedrockConverse) => {
             let mut cursor = Cursor::new(json);
@@ -66,22 +67,21 @@ fn aws_event(format: Option<Format>, json: &[u8]) -> (String, Vec<u8>) {
                 && let Ok(Some(name)) = cursor.next_key()
                 && let Ok(payload) = cursor.skip()
             {
-                return (String::from_utf8_lossy(name).into_owned(), payload.to_vec());
+                return (name.to_vec(), payload.to_vec());
             }
-            ("event".to_owned(), json.to_vec())
+            (b"event".to_vec(), json.to_vec())
         }
-        _ => ("assistantResponseEvent".to_owned(), json.to_vec()),
+        _ => (b"assistantResponseEvent".to_vec(), json.to_vec()),
     }
 }
 
 /// Appends a failure as an AWS exception frame.
-pub fn write_exception(failure: &Failure<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-    let kind = failure.kind.decode();
-    let kind = if kind.is_empty() { "internalServerException" } else { &kind };
-    let mut payload = b"{\"message\":\"".to_vec();
-    payload.extend_from_slice(failure.message.bytes());
-    payload.extend_from_slice(b"\"}");
-    let headers =
-        [(":exception-type", kind), (":content-type", "application/json"), (":message-type", "exception")];
-    aws::write_frame(&headers, &payload, out)
+pub fn write_exception(failure: &Failure<'_>, out: &mut Vec<u8>) {
+    let kind: &[u8] = if failure.kind.is_empty() { b"internalServerException" } else { failure.kind.bytes() };
+    let payload = [b"{\"message\":\"", failure.message.bytes(), b"\"}"].concat();
+    aws::write_frame(
+        &[(":exception-type", kind), (":content-type", b"application/json"), (":message-type", b"exception")],
+        &payload,
+        out,
+    );
 }

@@ -128,7 +128,7 @@ impl Machine {
         let format = self.pipeline.format.or_else(|| detect(&Event { data: json, ..Event::default() }));
         let kind = self.pipeline.options.framing.or(format.map(FramingKind::of)).unwrap_or(FramingKind::Sse);
         let mut bytes = Vec::with_capacity(json.len() + 64);
-        frame::write(kind, format, json, &mut bytes)?;
+        frame::write(kind, format, json, &mut bytes);
         if self.push(&bytes, ids, out)? == Output::Same {
             out.extend_from_slice(&bytes);
         }
@@ -165,12 +165,7 @@ impl Machine {
     }
 
     /// Appends the error frame of the client's dialect, behind what a failed push owed. Nothing follows it.
-    pub fn fail(
-        &mut self,
-        failure: &Failure<'_>,
-        ids: &mut dyn Ids,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Error> {
+    pub fn fail(&mut self, failure: &Failure<'_>, ids: &mut dyn Ids, out: &mut Vec<u8>) {
         out.append(&mut self.owed);
         let framing = self.pipeline.options.framing;
         if self.pipeline.options.to.is_none() && framing == Some(FramingKind::Aws) {
@@ -183,7 +178,6 @@ impl Machine {
         }
         // the only failure here is a full list of kept events, which an error frame need not enter
         let _ = self.pipeline.fail(failure, ids, out);
-        Ok(())
     }
 
     /// `AssembledMessage` as JSON, but for what only the shell can make: see `Assembly::to_json`.

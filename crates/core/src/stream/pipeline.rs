@@ -206,7 +206,8 @@ impl Pipeline {
         }
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
         let model = if self.model.is_empty() { &self.assembly.model } else { &self.model };
-        let context = Context { id: &self.id, model, created_s: self.options.created_s, message: &self.assembly };
+        let context =
+            Context { id: &self.id, model, created_s: self.options.created_s, message: &self.assembly };
         let start = out.len();
         run(writer, &context, out);
         if self.options.keep_client {
@@ -221,6 +222,7 @@ impl Pipeline {
 /// The payloads of frames that a writer wrote: a line each, behind `data: ` or bare.
 fn payloads(frames: &[u8]) -> impl Iterator<Item = &[u8]> {
     frames.split(|byte| *byte == b'\n').filter_map(|line| {
-        line.strip_prefix(b"data: ").or_else(|| line.first().is_some_and(|byte| *byte == b'{').then_some(line))
+        line.strip_prefix(b"data: ")
+            .or_else(|| line.first().is_some_and(|byte| *byte == b'{').then_some(line))
     })
 }

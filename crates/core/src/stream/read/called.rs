@@ -64,7 +64,11 @@ impl Called {
             }
             At::Name if !self.name.is_empty() && is(BETWEEN.first()) => At::Between(1),
             At::Between(seen) if is(BETWEEN.get(seen)) => {
-                if seen + 1 == BETWEEN.len() { At::Space } else { At::Between(seen + 1) }
+                if seen + 1 == BETWEEN.len() {
+                    At::Space
+                } else {
+                    At::Between(seen + 1)
+                }
             }
             At::Space if is_space(unit) => At::Space,
             At::Space if unit == u32::from(b'{') => {

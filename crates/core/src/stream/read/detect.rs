@@ -6,8 +6,8 @@ use crate::stream::{Event, Format};
 /// The format that an event tells of; `None` for pings, comments, empty choices and what is not JSON.
 pub fn detect(event: &Event<'_>) -> Option<Format> {
     match event.name {
-        b"messageStart" | b"contentBlockStart" | b"contentBlockDelta" | b"contentBlockStop" | b"messageStop"
-        | b"metadata" => return Some(Format::BedrockConverse),
+        b"messageStart" | b"contentBlockStart" | b"contentBlockDelta" | b"contentBlockStop"
+        | b"messageStop" | b"metadata" => return Some(Format::BedrockConverse),
         b"assistantResponseEvent" | b"toolUseEvent" | b"contextUsageEvent" | b"meteringEvent" => {
             return Some(Format::Kiro);
         }
@@ -93,8 +93,12 @@ impl<'a> Keys<'a> {
     fn format(&self, kind: &[u8]) -> Option<Format> {
         match kind {
             b"ping" => return None,
-            b"message_start" | b"content_block_start" | b"content_block_delta" | b"content_block_stop"
-            | b"message_delta" | b"message_stop" => return Some(Format::Claude),
+            b"message_start"
+            | b"content_block_start"
+            | b"content_block_delta"
+            | b"content_block_stop"
+            | b"message_delta"
+            | b"message_stop" => return Some(Format::Claude),
             // Claude puts the error inside, responses say it beside the type
             b"error" if self.error.first() == Some(&b'{') => return Some(Format::Claude),
             b"error" if self.error.is_empty() => return Some(Format::OpenaiResponses),

@@ -110,11 +110,7 @@ impl KiroText {
     fn begin(&self, unit: u32) -> Option<Candidate> {
         let is_tag = unit == u32::from(b'<') && self.stage != Stage::After && !is_quote(self.last);
         let is_call = unit == u32::from(b'[') && self.stage != Stage::Inside;
-        if is_tag {
-            Some(Candidate::Tag(1))
-        } else {
-            is_call.then(|| Candidate::Called(Called::begin()))
-        }
+        if is_tag { Some(Candidate::Tag(1)) } else { is_call.then(|| Candidate::Called(Called::begin())) }
     }
 
     /// Takes the next unit of what is held; `false` when it does not belong to it.
@@ -181,10 +177,7 @@ impl KiroText {
             _ => None,
         };
         let Some((name, arguments)) = read else { return self.release(out) };
-        out(Piece::Call {
-            name: Escaped::from_checked(name),
-            arguments: Escaped::from_checked(arguments),
-        });
+        out(Piece::Call { name: Escaped::from_checked(name), arguments: Escaped::from_checked(arguments) });
         self.enter(self.stage);
     }
 
@@ -253,8 +246,8 @@ mod tests {
     #[test]
     fn thoughts_end_before_a_blank_line() {
         at_every_split(
-            r#"a \u003cthinking>\nb </thinking> c\n`</thinking>` \"</thinking>\"</thinking>\n\nd <thinking>"#,
-            &["t a ", "r b </thinking> c\n`</thinking>` \"</thinking>\"", "t d <thinking>"],
+            r#"a \u003cthinking>\nb </thinking> c\n`</thinking>` \"</thinking>\" </thinking>\n\nd <thinking>"#,
+            &["t a ", "r b </thinking> c\n`</thinking>` \"</thinking>\" ", "t d <thinking>"],
         );
         at_every_split(r"<thinking>b</thinking>\n\n", &["r b"]);
     }
@@ -268,7 +261,10 @@ mod tests {
 
     #[test]
     fn quoted_tags_are_text() {
-        at_every_split("`<thinking>` and '<thinking>é<thinking", &["t `<thinking>` and '<thinking>é<thinking"]);
+        at_every_split(
+            "`<thinking>` and '<thinking>é<thinking",
+            &["t `<thinking>` and '<thinking>é<thinking"],
+        );
         at_every_split("<thinking>` x", &["t <thinking>` x"]);
     }
 

@@ -1,8 +1,6 @@
 //! A reader of any format, dispatched statically.
 
-use super::{
-    BedrockConverse, Claude, Emit, Gemini, Kiro, Ollama, OpenaiChat, OpenaiResponses, Read,
-};
+use super::{BedrockConverse, Claude, Emit, Gemini, Kiro, Ollama, OpenaiChat, OpenaiResponses, Read};
 use crate::json::Bad;
 use crate::stream::{Event, Format};
 
