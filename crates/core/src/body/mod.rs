@@ -88,8 +88,25 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, Error> {
     })
 }
 
-/// Reads arbitrary bytes in every way there is and compares the answers: what the fuzz target calls. Returns whether
-/// the bytes were accepted, and panics on a contradiction through `assert` in the caller's hands: `Err` says which.
+/// The text of a body: the byte order mark dropped, and broken UTF-8 replaced by U+FFFD where that is asked for;
+/// whether it is UTF-8 otherwise is left to whoever reads it.
+pub fn decode(mut bytes: Vec<u8>, replace: bool) -> Vec<u8> {
+    let mark = bytes.len() - without_bom(&bytes).len();
+    bytes.drain(..mark);
+    if replace && simdutf8::basic::from_utf8(&bytes).is_err() {
+        return String::from_utf8_lossy(&bytes).into_owned().into_bytes();
+    }
+    bytes
+}
+
+/// The document of a decoded body: a blank one is `{}`.
+pub fn read(text: Vec<u8>, limits: &Limits, seed: u64) -> Result<Document, Error> {
+    let text = if is_blank(&text) { b"{}".to_vec() } else { text };
+    Document::parse(text, limits, seed)
+}
+
+/// Reads arbitrary bytes in every way there is and compares the answers, for the fuzz target: whether the bytes were
+/// accepted, or which answers contradict each other.
 pub fn consistent(bytes: &[u8]) -> Result<bool, &'static str> {
     let limits = Limits { max_depth: 10_000, proto: Proto::Ignore, duplicates: Duplicates::Last };
     let checked = check(bytes, &limits);
