@@ -4,6 +4,9 @@ const { readBody, readText, readJson, readDocument } = require('./lib/body');
 const { JsonDocument } = require('./lib/document');
 const { respondWithError } = require('./lib/respond');
 const { version } = require('./package.json');
+const { EventStreamDecoder } = require('./lib/event-stream');
+const { convertRequest } = require('./lib/request');
+const { StreamAssembler } = require('./lib/stream');
 
 module.exports = {
   readBody,
@@ -13,4 +16,7 @@ module.exports = {
   JsonDocument,
   respondWithError,
   version,
+  EventStreamDecoder,
+  convertRequest,
+  StreamAssembler,
 };

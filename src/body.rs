@@ -92,7 +92,7 @@ fn external<T: 'static>(env: sys::napi_env, made: T) -> napi::Result<sys::napi_v
 }
 
 /// Whether a small text can break a limit: 0 blank, 1 ASCII, 2 UTF-8, 3 ask `bodyCheck`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn body_skim(bytes: &[u8], max_depth: u32, proto: bool) -> u32 {
     match body::skim(bytes, max_depth, proto) {
         Skim::Blank => 0,
@@ -103,13 +103,13 @@ pub fn body_skim(bytes: &[u8], max_depth: u32, proto: bool) -> u32 {
 }
 
 /// Whether a small text is UTF-8; says where it is not.
-#[napi]
+#[napi(catch_unwind)]
 pub fn body_utf8(bytes: &[u8]) -> napi::Result<()> {
     body::utf8(bytes).map(drop).map_err(|error| raise(&error))
 }
 
 /// Checks a small text in full. `true`: there are members to remove.
-#[napi]
+#[napi(catch_unwind)]
 pub fn body_check(bytes: &[u8], max_depth: u32, flags: u32) -> napi::Result<bool> {
     let facts = contain("body", || body::check(bytes, &limits(max_depth, flags)));
     facts.map(|facts| facts.removable).map_err(|error| raise(&error))
@@ -122,12 +122,12 @@ pub struct Intake {
 }
 
 /// An empty intake.
-#[napi]
+#[napi(catch_unwind)]
 pub fn intake_open(env: &Env) -> External<Intake> {
     External::new(Intake { bytes: Vec::new(), weight: Weight::new(env.raw(), 0) })
 }
 /// Copies a chunk in: its owner may change or detach it while the pool reads.
-#[napi]
+#[napi(catch_unwind)]
 pub fn intake_push(intake: &mut External<Intake>, chunk: &[u8]) {
     intake.bytes.extend_from_slice(chunk);
     let capacity = intake.bytes.capacity();
@@ -136,7 +136,7 @@ pub fn intake_push(intake: &mut External<Intake>, chunk: &[u8]) {
     }
 }
 /// Gives the memory back at once.
-#[napi]
+#[napi(catch_unwind)]
 pub fn intake_drop(intake: &mut External<Intake>) {
     take(intake);
 }
@@ -153,7 +153,7 @@ fn inflated(bytes: Vec<u8>, coding: Option<Coding>, max_bytes: f64) -> Result<Ve
 }
 
 /// Settles with the decoded bytes, as a Buffer.
-#[napi]
+#[napi(catch_unwind)]
 pub fn body_bytes(
     env: &Env,
     shell: u32,
@@ -174,7 +174,7 @@ pub fn body_bytes(
 }
 
 /// Settles with the decoded text.
-#[napi]
+#[napi(catch_unwind)]
 pub fn body_text(
     env: &Env,
     shell: u32,
@@ -201,7 +201,7 @@ pub fn body_text(
 }
 
 /// Settles with a document.
-#[napi]
+#[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments)]
 pub fn body_document(
     env: &Env,
@@ -226,7 +226,7 @@ pub fn body_document(
 }
 
 /// Settles with the slices of which the shell builds the tree.
-#[napi]
+#[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments)]
 pub fn body_tree(
     env: &Env,
@@ -283,7 +283,7 @@ impl Drop for Held {
 }
 
 /// A document of a small text, at once.
-#[napi]
+#[napi(catch_unwind)]
 pub fn document_parse(env: &Env, bytes: &[u8], max_depth: u32, flags: u32) -> napi::Result<External<Held>> {
     let parsed = contain("document", || {
         let text = body::decode(bytes.to_vec(), flags & 8 != 0);
@@ -292,7 +292,7 @@ pub fn document_parse(env: &Env, bytes: &[u8], max_depth: u32, flags: u32) -> na
     Ok(External::new(Held::new(env.raw(), parsed.map_err(|error| raise(&error))?)))
 }
 /// The JSON text of a value; undefined when it is not there.
-#[napi]
+#[napi(catch_unwind)]
 pub fn document_get<'env>(
     env: &'env Env,
     held: &External<Held>,
@@ -307,19 +307,19 @@ pub fn document_get<'env>(
     value(env, raw).map(Some)
 }
 /// Whether there is a value.
-#[napi]
+#[napi(catch_unwind)]
 pub fn document_has(held: &External<Held>, pointer: Utf16String) -> napi::Result<bool> {
     Ok(held.find(&pointer)?.is_some())
 }
 /// Elements or members, or -1.
-#[napi]
+#[napi(catch_unwind)]
 pub fn document_length(held: &External<Held>, pointer: Utf16String) -> napi::Result<f64> {
     let document = held.get()?;
     let length = contain("document", || Ok(document.length(&Pointer::parse(&pointer)?)));
     length.map(|length| length.map_or(-1.0, |length| length as f64)).map_err(|error| raise(&error))
 }
 /// A copy of a value's bytes; of the whole text for the root.
-#[napi]
+#[napi(catch_unwind)]
 pub fn document_raw(held: &External<Held>, pointer: Utf16String) -> napi::Result<Buffer> {
     let document = held.get()?;
     let range = contain("document", || {
@@ -332,7 +332,7 @@ pub fn document_raw(held: &External<Held>, pointer: Utf16String) -> napi::Result
     Ok(Buffer::from(bytes.to_vec()))
 }
 /// The text with values replaced, added, or (null) removed.
-#[napi]
+#[napi(catch_unwind)]
 pub fn document_with(
     held: &External<Held>,
     pointers: Vec<Utf16String>,
@@ -348,17 +348,17 @@ pub fn document_with(
     changed.map(Buffer::from).map_err(|error| raise(&error))
 }
 /// Bytes of the text.
-#[napi]
+#[napi(catch_unwind)]
 pub fn document_size(held: &External<Held>) -> napi::Result<f64> {
     Ok(held.get()?.text().len() as f64)
 }
 /// Gives the memory back.
-#[napi]
+#[napi(catch_unwind)]
 pub fn document_close(held: &mut External<Held>) {
     held.close();
 }
 /// Settles with the slices of which the shell builds the tree.
-#[napi]
+#[napi(catch_unwind)]
 pub fn document_slices(env: &Env, shell: u32, id: u32, held: &External<Held>) -> napi::Result<()> {
     let (completer, document) = (Completer::new(env, shell, id)?, held.get()?.clone());
     pool::spawn(move || {
@@ -398,23 +398,23 @@ impl Drop for Slices {
 }
 
 /// Goes to the next piece; what to do with it, or 0 at the end.
-#[napi]
+#[napi(catch_unwind)]
 pub fn slices_next(slices: &mut External<Slices>) -> u32 {
     slices.current = slices.pieces.next();
     slices.current.as_ref().map_or(0, |piece| piece.op as u32)
 }
 /// The current piece's key, or undefined.
-#[napi]
+#[napi(catch_unwind)]
 pub fn slices_key<'env>(env: &'env Env, slices: &External<Slices>) -> napi::Result<Unknown<'env>> {
     slices.text(env, slices.current.as_ref().and_then(|piece| piece.key.as_ref()))
 }
 /// The current piece's text, or undefined.
-#[napi]
+#[napi(catch_unwind)]
 pub fn slices_text<'env>(env: &'env Env, slices: &External<Slices>) -> napi::Result<Unknown<'env>> {
     slices.text(env, slices.current.as_ref().and_then(|piece| piece.text.as_ref()))
 }
 /// Gives the rest of the memory back.
-#[napi]
+#[napi(catch_unwind)]
 pub fn slices_close(slices: &mut External<Slices>) {
     slices.weight.set(0);
     slices.current = None;

@@ -5,9 +5,13 @@
 mod body;
 mod cells;
 mod completion;
+mod decoder;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod stream;
+mod text;
+mod request;
 
 use napi_derive::napi;
 
