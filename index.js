@@ -1,11 +1,20 @@
 'use strict';
 // The public face. Names are listed one by one so that they work as ESM named imports.
+const { readBody, readText, readJson, readDocument } = require('./lib/body');
+const { JsonDocument } = require('./lib/document');
+const { respondWithError } = require('./lib/respond');
 const { version } = require('./package.json');
 const { EventStreamDecoder } = require('./lib/event-stream');
 const { convertRequest } = require('./lib/request');
 const { StreamAssembler } = require('./lib/stream');
 
 module.exports = {
+  readBody,
+  readText,
+  readJson,
+  readDocument,
+  JsonDocument,
+  respondWithError,
   version,
   EventStreamDecoder,
   convertRequest,
