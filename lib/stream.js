@@ -3,7 +3,7 @@
 const native = require('./native');
 const { fromNative } = require('./errors');
 const { read, bytes, func, oneOf, string, boolean, wrongType } = require('./options');
-const { message } = require('./message');
+const { fromJson } = require('./message');
 const { newId: drawId } = require('./ids');
 
 const FORMATS = ['openai-chat', 'openai-responses', 'claude', 'gemini', 'ollama', 'bedrock-converse', 'kiro'];
@@ -78,7 +78,7 @@ class StreamAssembler {
   }
 
   message() {
-    return message(this.#read(native.streamMessage));
+    return fromJson(this.#read(native.streamMessage));
   }
 
   text() {

@@ -8,6 +8,7 @@ mod decoder;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod stream;
 mod text;
 
 use napi_derive::napi;

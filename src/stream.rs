@@ -2,8 +2,8 @@
 
 use crate::error::Guarded;
 use crate::text::string;
-use napi::bindgen_prelude::{External, Function, Uint8ArraySlice, Unknown};
 use napi::Env;
+use napi::bindgen_prelude::{External, Function, Uint8ArraySlice, Unknown};
 use napi_derive::napi;
 use sluice_core::json::{Escaped, write_escaped};
 use sluice_core::stream::{Failure, Format, FramingKind, Ids, Machine, Options, Output, Side};

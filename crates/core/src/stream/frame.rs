@@ -3,6 +3,7 @@
 use super::framing::aws;
 use super::{Failure, Format, FramingKind};
 use crate::json::Cursor;
+use base64::Engine;
 
 /// The string member `key` at the top of a JSON object, escaped; empty when there is none.
 fn member<'a>(json: &'a [u8], key: &[u8]) -> &'a [u8] {
@@ -43,11 +44,12 @@ pub fn write(kind: FramingKind, format: Option<Format>, json: &[u8], out: &mut V
         }
         FramingKind::Aws => {
             let (name, payload) = aws_event(format, json);
-            aws::write_frame(
-                &[(":event-type", name.as_slice()), (":content-type", b"application/json"), (":message-type", b"event")],
-                &payload,
-                out,
-            );
+            let headers = [
+                (":event-type", name.as_slice()),
+                (":content-type", b"application/json"),
+                (":message-type", b"event"),
+            ];
+            aws::write_frame(&headers, &payload, out);
         }
     }
 }
@@ -56,7 +58,6 @@ pub fn write(kind: FramingKind, format: Option<Format>, json: &[u8], out: &mut V
 fn aws_event(format: Option<Format>, json: &[u8]) -> (Vec<u8>, Vec<u8>) {
     match format {
         Some(Format::Claude) => {
-            use base64::Engine;
             let bytes = base64::engine::general_purpose::STANDARD.encode(json);
             (b"chunk".to_vec(), format!("{{\"bytes\":\"{bytes}\"}}").into_bytes())
         }
@@ -77,9 +78,7 @@ fn aws_event(format: Option<Format>, json: &[u8]) -> (Vec<u8>, Vec<u8>) {
 /// Appends a failure as an AWS exception frame.
 pub fn write_exception(failure: &Failure<'_>, out: &mut Vec<u8>) {
     let kind: &[u8] = if failure.kind.is_empty() { b"internalServerException" } else { failure.kind.bytes() };
-    let mut payload = b"{\"message\":\"".to_vec();
-    payload.extend_from_slice(failure.message.bytes());
-    payload.extend_from_slice(b"\"}");
+    let payload = [b"{\"message\":\"", failure.message.bytes(), b"\"}"].concat();
     aws::write_frame(
         &[(":exception-type", kind), (":content-type", b"application/json"), (":message-type", b"exception")],
         &payload,

@@ -30,7 +30,10 @@ impl Kept {
             return Ok(());
         }
         if self.json.len() + event.data.len() > self.max_bytes {
-            return Err(format!("events for takeEvents() hold more than {} bytes: take them", self.max_bytes));
+            return Err(format!(
+                "events for takeEvents() hold more than {} bytes: take them",
+                self.max_bytes
+            ));
         }
         if !self.json.is_empty() {
             self.json.push(b',');

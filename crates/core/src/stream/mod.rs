@@ -10,9 +10,12 @@ mod frame;
 pub mod framing;
 mod kept;
 mod machine;
+mod message;
 mod options;
 mod pipeline;
 pub mod read;
+pub mod render;
+mod repeat;
 pub mod write;
 
 pub use assembly::{Assembly, Call, Choice, Part};

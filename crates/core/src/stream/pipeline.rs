@@ -1,6 +1,7 @@
 //! What happens to one event: the reader's deltas go to the message and, converted, to the client.
 
 use super::read::{Read, Reader, detect};
+use super::repeat::Repeat;
 use super::write::{Context, Write, Writer};
 use super::{Assembly, Delta, Event, Failure, Format, FramingKind, Ids, Kept, Options};
 use crate::error::Error;
@@ -14,6 +15,7 @@ pub struct Pipeline {
     pub(super) upstream: Kept,
     pub(super) client: Kept,
     reader: Option<Reader>,
+    repeat: Repeat,
     writer: Option<Writer>,
     id: Vec<u8>,
     model: Vec<u8>,
@@ -35,6 +37,7 @@ impl Pipeline {
             upstream: Kept::new(options.max_text_bytes),
             client: Kept::new(options.max_text_bytes),
             reader: None,
+            repeat: Repeat::default(),
             writer: None,
             id: escaped(options.id.as_deref()),
             model: escaped(options.model.as_deref()),
@@ -49,10 +52,7 @@ impl Pipeline {
 
     fn decide(&mut self, format: Format) {
         self.format = Some(format);
-        self.reader = Some(match self.options.framing {
-            Some(FramingKind::Aws) => Reader::over_aws(format),
-            _ => Reader::new(format),
-        });
+        self.reader = Some(Reader::new(format));
         // a dialect in AWS frames is not what its clients read: to say it to them is a conversion
         let same = self.options.framing.is_none_or(|framing| framing == FramingKind::of(format));
         self.writer = self.options.to.filter(|to| *to != format || !same).and_then(Writer::new);
@@ -92,13 +92,23 @@ impl Pipeline {
         if event.data.first() == Some(&b'{') || !event.exception.is_empty() {
             self.assembly.events += 1;
         }
+        if let Some(delta) = self.repeat.hit(event) {
+            return self.say(delta, ids, out);
+        }
         let Some(mut reader) = self.reader.take() else { return Ok(()) };
-        let mut overflow = None;
+        let (mut overflow, mut said) = (None, 0);
+        let mut repeat = std::mem::take(&mut self.repeat);
         let read = reader.read(event, &mut |delta| {
             if overflow.is_none() {
                 overflow = self.say(delta, ids, out).err();
             }
+            said += 1;
+            repeat.learn(event, &delta);
         });
+        if said != 1 || read.is_err() || !reader.is_steady() {
+            repeat.forget();
+        }
+        self.repeat = repeat;
         self.reader = Some(reader);
         match (overflow, read) {
             (Some(detail), _) => Err(detail),
@@ -196,7 +206,8 @@ impl Pipeline {
         }
         let Some(writer) = self.writer.as_mut() else { return Ok(()) };
         let model = if self.model.is_empty() { &self.assembly.model } else { &self.model };
-        let context = Context { id: &self.id, model, created_s: self.options.created_s, message: &self.assembly };
+        let context =
+            Context { id: &self.id, model, created_s: self.options.created_s, message: &self.assembly };
         let start = out.len();
         run(writer, &context, out);
         if self.options.keep_client {
@@ -211,6 +222,7 @@ impl Pipeline {
 /// The payloads of frames that a writer wrote: a line each, behind `data: ` or bare.
 fn payloads(frames: &[u8]) -> impl Iterator<Item = &[u8]> {
     frames.split(|byte| *byte == b'\n').filter_map(|line| {
-        line.strip_prefix(b"data: ").or_else(|| line.first().is_some_and(|byte| *byte == b'{').then_some(line))
+        line.strip_prefix(b"data: ")
+            .or_else(|| line.first().is_some_and(|byte| *byte == b'{').then_some(line))
     })
 }

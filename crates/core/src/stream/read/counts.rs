@@ -22,9 +22,15 @@ impl Counts {
     /// Passes the counts on when they changed.
     #[inline]
     pub fn tell(&mut self, emit: &mut Emit<'_>) {
+        self.tell_as(|usage| usage, emit);
+    }
+
+    /// Passes the counts on when they changed, in common terms where the provider counts otherwise.
+    #[inline]
+    pub fn tell_as(&mut self, common: impl Fn(Usage) -> Usage, emit: &mut Emit<'_>) {
         if self.is_given && self.told != Some(self.usage) {
             self.told = Some(self.usage);
-            emit(Delta::Usage(self.usage));
+            emit(Delta::Usage(common(self.usage)));
         }
     }
 }

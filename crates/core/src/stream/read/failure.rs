@@ -1,7 +1,7 @@
 //! Errors that a provider reports, in any of the shapes they have.
 
 use crate::json::{Bad, Cursor, Escaped};
-use crate::stream::Failure;
+use crate::stream::{Event, Failure};
 
 /// Reads an error: an object with some of `message`, `type`, `code`, `status`; or a string.
 pub(super) fn read_failure(raw: &[u8]) -> Result<Failure<'_>, Bad> {
@@ -41,6 +41,17 @@ pub(super) fn read_failure(raw: &[u8]) -> Result<Failure<'_>, Bad> {
         }
     }
     Ok(failure)
+}
+
+/// Reads an AWS exception, which has its kind in the frame's headers.
+pub(super) fn read_exception<'a>(event: &Event<'a>) -> Failure<'a> {
+    let raw = event.data.trim_ascii();
+    let mut failure =
+        if raw.starts_with(b"{") { read_failure(raw).unwrap_or_default() } else { Failure::default() };
+    if event.exception.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')) {
+        failure.kind = Escaped::from_checked(event.exception);
+    }
+    failure
 }
 
 fn http_status(number: u64) -> Option<u16> {

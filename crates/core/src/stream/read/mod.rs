@@ -2,10 +2,15 @@
 //! and nothing else; it decides nothing about output.
 
 mod calls;
+mod claude;
+mod compact;
 mod counts;
 mod failure;
+mod gemini;
+mod interim;
 mod openai_chat;
 mod opening;
+mod partial_args;
 #[cfg(test)]
 mod tests;
 mod think;
@@ -14,7 +19,13 @@ mod units;
 use super::{Delta, Event};
 use crate::json::Bad;
 
+pub use claude::Claude;
+pub use gemini::Gemini;
+pub use interim::{Reader, detect};
 pub use openai_chat::OpenaiChat;
+
+/// No provider offers as many alternatives; a hostile index must not make us allocate.
+const MAX_CHOICES: u64 = 1024;
 
 /// Where a reader's deltas go.
 pub type Emit<'e> = dyn FnMut(Delta<'_>) + 'e;
@@ -26,4 +37,9 @@ pub trait Read {
     fn read(&mut self, event: &Event<'_>, emit: &mut Emit<'_>) -> Result<(), Bad>;
     /// The upstream ended on a frame boundary: emits what was held back. A format without an end mark ends here.
     fn finish(&mut self, _emit: &mut Emit<'_>) {}
+    /// Whether an event that repeats the last one but for the text that it said says the same delta with the other
+    /// text, and leaves the reader as it is.
+    fn is_steady(&self) -> bool {
+        false
+    }
 }

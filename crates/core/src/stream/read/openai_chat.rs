@@ -1,12 +1,13 @@
 //! OpenAI chat completions, and the many that speak it in their own way. The hot path: one walk over each chunk.
 
 use super::calls::{Calls, Fragment};
+use super::compact::read_arguments;
 use super::counts::{Counts, read_count, read_count_in};
 use super::failure::read_failure;
 use super::opening::Opening;
 use super::think::{Think, Voice};
-use super::{Emit, Read};
-use crate::json::{Bad, Cursor, Escaped, write_escaped};
+use super::{Emit, MAX_CHOICES, Read};
+use crate::json::{Bad, Cursor, Escaped};
 use crate::stream::{Delta, Event, FinishReason};
 
 /// Reads `chat.completion.chunk` events; whole `chat.completion` objects too, whose message stands where a chunk has
@@ -18,16 +19,14 @@ pub struct OpenaiChat {
     counts: Counts,
 }
 
-/// No provider offers as many alternatives; a hostile index must not make us allocate.
-const MAX_CHOICES: u64 = 1024;
-
 #[derive(Debug, Default)]
 struct Choice {
     think: Think,
     calls: Calls,
     /// A delta said something: a `message` that comes as well repeats it.
     has_spoken: bool,
-    is_finished: bool,
+    /// What was said of the end.
+    finish: Vec<u8>,
 }
 
 /// What a chunk holds of one choice.
@@ -99,6 +98,10 @@ impl Read for OpenaiChat {
     fn finish(&mut self, emit: &mut Emit<'_>) {
         self.flush(emit);
     }
+
+    fn is_steady(&self) -> bool {
+        self.choices.iter().all(|choice| choice.think.is_over())
+    }
 }
 
 impl OpenaiChat {
@@ -163,8 +166,8 @@ impl OpenaiChat {
             said.read(&mut Cursor::new(message))?;
         }
         choice.say(number, &said, emit)?;
-        if !finish.is_empty() && !choice.is_finished {
-            choice.is_finished = true;
+        if !finish.is_empty() && choice.finish != finish.bytes() {
+            choice.finish = finish.bytes().to_vec();
             choice.flush(number, emit);
             emit(Delta::Finish { choice: number, reason: FinishReason::read(finish), raw: finish });
         }
@@ -351,18 +354,6 @@ fn read_function<'a>(cursor: &mut Cursor<'a>, fragment: &mut Fragment<'a>) -> Re
         }
     }
     Ok(arguments)
-}
-
-/// Arguments as they should be, a string, or as some send them, an object.
-pub(super) fn read_arguments<'a>(raw: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Escaped<'a>, Bad> {
-    Ok(match raw.first() {
-        Some(b'"') => Cursor::new(raw).string()?.unwrap_or_default(),
-        Some(b'{') => {
-            write_escaped(raw, scratch);
-            Escaped::from_checked(scratch)
-        }
-        _ => Escaped::default(),
-    })
 }
 
 /// OpenRouter's account of the thoughts. Their text only counts when no other field told it.

@@ -6,13 +6,22 @@
 //! said by `finish`: some providers give one with each chunk. `Delta::Other` is dropped: it is a part that only its
 //! own dialect knows, and a stream that stays in its dialect is passed through and meets no writer.
 
-mod arguments;
-mod claude;
-mod openai_chat;
-mod usage;
+pub(super) mod arguments;
+mod calls;
+pub(super) mod claude;
+pub(super) mod gemini;
+pub(super) mod items;
+pub(super) mod ollama;
+pub(super) mod openai_chat;
+pub(super) mod openai_responses;
+mod time;
+pub(super) mod usage;
 
 pub use claude::Claude;
+pub use gemini::Gemini;
+pub use ollama::Ollama;
 pub use openai_chat::OpenaiChat;
+pub use openai_responses::OpenaiResponses;
 
 use super::{Assembly, Choice, Delta, Failure, FinishReason, Format, Part};
 
@@ -27,6 +36,16 @@ pub struct Context<'a> {
     pub created_s: u64,
     /// The message so far, the delta at hand included.
     pub message: &'a Assembly,
+}
+
+impl<'a> Context<'a> {
+    /// The same about another message.
+    pub fn of<'b>(&self, message: &'b Assembly) -> Context<'b>
+    where
+        'a: 'b,
+    {
+        Context { message, ..*self }
+    }
 }
 
 /// Writes the frames of one dialect.
@@ -46,8 +65,14 @@ pub trait Write {
 pub enum Writer {
     /// OpenAI chat completions.
     OpenaiChat(OpenaiChat),
+    /// OpenAI responses.
+    OpenaiResponses(OpenaiResponses),
     /// Anthropic messages.
     Claude(Claude),
+    /// Google generateContent.
+    Gemini(Gemini),
+    /// Ollama chat.
+    Ollama(Ollama),
 }
 
 impl Writer {
@@ -55,8 +80,11 @@ impl Writer {
     pub fn new(format: Format) -> Option<Self> {
         match format {
             Format::OpenaiChat => Some(Self::OpenaiChat(OpenaiChat::default())),
+            Format::OpenaiResponses => Some(Self::OpenaiResponses(OpenaiResponses::default())),
             Format::Claude => Some(Self::Claude(Claude::default())),
-            _ => None,
+            Format::Gemini => Some(Self::Gemini(Gemini::default())),
+            Format::Ollama => Some(Self::Ollama(Ollama::default())),
+            Format::BedrockConverse | Format::Kiro => None,
         }
     }
 }
@@ -66,40 +94,80 @@ impl Write for Writer {
     fn write(&mut self, delta: &Delta<'_>, context: &Context<'_>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.write(delta, context, out),
+            Self::OpenaiResponses(writer) => writer.write(delta, context, out),
             Self::Claude(writer) => writer.write(delta, context, out),
+            Self::Gemini(writer) => writer.write(delta, context, out),
+            Self::Ollama(writer) => writer.write(delta, context, out),
         }
     }
     fn finish(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.finish(context, out),
+            Self::OpenaiResponses(writer) => writer.finish(context, out),
             Self::Claude(writer) => writer.finish(context, out),
+            Self::Gemini(writer) => writer.finish(context, out),
+            Self::Ollama(writer) => writer.finish(context, out),
         }
     }
     fn fail(&mut self, failure: &Failure<'_>, context: &Context<'_>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.fail(failure, context, out),
+            Self::OpenaiResponses(writer) => writer.fail(failure, context, out),
             Self::Claude(writer) => writer.fail(failure, context, out),
+            Self::Gemini(writer) => writer.fail(failure, context, out),
+            Self::Ollama(writer) => writer.fail(failure, context, out),
         }
     }
 }
 
 /// Appends pieces with one reservation.
 #[inline]
-fn put(out: &mut Vec<u8>, pieces: &[&[u8]]) {
+pub(super) fn put(out: &mut Vec<u8>, pieces: &[&[u8]]) {
     out.reserve(pieces.iter().map(|piece| piece.len()).sum());
     for piece in pieces {
         out.extend_from_slice(piece);
     }
 }
 
-/// Appends a number in decimal.
-fn put_number(out: &mut Vec<u8>, number: impl Into<u64>) {
-    out.extend_from_slice(number.into().to_string().as_bytes());
+/// Appends a number in decimal, without allocating for it.
+#[inline]
+pub(super) fn put_number(out: &mut Vec<u8>, number: impl Into<u64>) {
+    let (mut rest, mut digits, mut start) = (number.into(), [0; 20], 20);
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+/// Appends what `write` appends for each element, with commas between; elements for which it appends nothing do not
+/// count.
+pub(super) fn put_list<T>(
+    elements: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(T, &mut Vec<u8>),
+    out: &mut Vec<u8>,
+) {
+    let start = out.len();
+    for element in elements {
+        let end = out.len();
+        if end > start {
+            out.push(b',');
+        }
+        let before = out.len();
+        write(element, out);
+        if out.len() == before {
+            out.truncate(end);
+        }
+    }
 }
 
 /// Why a choice of a completed message ended: a stop beside calls means them (Gemini says STOP, OpenAI does for a
 /// forced tool), and a provider that is done without a word has stopped.
-fn finish_reason(choice: &Choice) -> FinishReason {
+pub(super) fn finish_reason(choice: &Choice) -> FinishReason {
     match choice.finish {
         None | Some(FinishReason::Stop) if !choice.calls.is_empty() => FinishReason::ToolCalls,
         None => FinishReason::Stop,
@@ -125,4 +193,4 @@ fn arguments_of<'a>(context: &Context<'a>, choice: usize, call: usize) -> &'a [u
 }
 
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;

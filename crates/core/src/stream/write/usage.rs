@@ -40,3 +40,36 @@ pub fn write_claude(usage: &Usage, out: &mut Vec<u8>) {
     }
     out.push(b'}');
 }
+
+/// `{"promptTokenCount":…}`, whose candidates count no thoughts.
+pub fn write_gemini(usage: &Usage, out: &mut Vec<u8>) {
+    let text = format!(
+        "{{\"promptTokenCount\":{},\"candidatesTokenCount\":{},\"totalTokenCount\":{}",
+        usage.input,
+        usage.output.saturating_sub(usage.reasoning),
+        usage.total(),
+    );
+    out.extend_from_slice(text.as_bytes());
+    for (name, tokens) in [("cachedContentTokenCount", usage.cached), ("thoughtsTokenCount", usage.reasoning)]
+    {
+        if tokens != 0 {
+            out.extend_from_slice(format!(",\"{name}\":{tokens}").as_bytes());
+        }
+    }
+    out.push(b'}');
+}
+
+/// `{"input_tokens":…}` as OpenAI responses counts: everything that was read and written.
+pub fn write_openai_responses(usage: &Usage, out: &mut Vec<u8>) {
+    let text = format!(
+        "{{\"input_tokens\":{},\"input_tokens_details\":{{\"cached_tokens\":{}{}}},\"output_tokens\":{},\
+         \"output_tokens_details\":{{\"reasoning_tokens\":{}}},\"total_tokens\":{}}}",
+        usage.input,
+        usage.cached,
+        cache_write(usage),
+        usage.output,
+        usage.reasoning,
+        usage.total(),
+    );
+    out.extend_from_slice(text.as_bytes());
+}

@@ -1,5 +1,7 @@
 //! Tests of the readers: streams written after each wire format, and what they say, by hand.
 
+mod claude;
+mod gemini;
 mod openai_chat;
 
 use super::{Emit, Read};
