@@ -167,7 +167,7 @@ class Pipe {
 
   /** Whether the provider has reported an error that the caller may want to handle and was not asked about. */
   #reports() {
-    return this.#options.onError !== undefined && !this.#asked && !this.#draining && state.failed(this.#assembler);
+    return this.#options.onError !== undefined && !this.#asked && !this.#draining && state.reported(this.#assembler);
   }
 
   /** Asks about it; once handled the upstream is of no more use. */
@@ -270,7 +270,7 @@ class Pipe {
   #framing = () => {
     const { to } = this.#options;
     if (to !== undefined) return to === 'ollama' ? 'ndjson' : 'sse';
-    return state.framing(this.#assembler);
+    return state.framing(this.#assembler) ?? undefined;
   };
 
   /** The next heartbeat is due so long after the last write. */
