@@ -186,7 +186,7 @@ class Client {
     if (this.#begun) return;
     this.#begun = true;
     if (this.#headers === false || this.#stream.headersSent !== false || typeof this.#stream.setHeader !== 'function') return;
-    const own = { 'content-type': CONTENT_TYPES[framing ?? 'sse'], 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
+    const own = { 'content-type': CONTENT_TYPES[framing() ?? 'sse'], 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
     if (!this.#isHttp2) own.connection = 'keep-alive';
     for (const [name, value] of Object.entries(own)) {
       // what the caller has set already stays

@@ -3,12 +3,14 @@
 const { make } = require('./errors');
 
 const openai = ({ message, type }) => ({ error: { message, type, param: null, code: null } });
+// google.rpc's words for the statuses that a gateway answers with
+const GOOGLE = { 400: 'INVALID_ARGUMENT', 401: 'UNAUTHENTICATED', 403: 'PERMISSION_DENIED', 404: 'NOT_FOUND', 429: 'RESOURCE_EXHAUSTED', 500: 'INTERNAL', 504: 'DEADLINE_EXCEEDED' };
 const aws = ({ message }) => ({ message });
 const bodies = {
   'openai-chat': openai,
   'openai-responses': openai,
   claude: ({ message, type }) => ({ type: 'error', error: { type, message } }),
-  gemini: ({ message, type, status }) => ({ error: { code: status, message, status: type.toUpperCase() } }),
+  gemini: ({ message, status }) => ({ error: { code: status, message, status: GOOGLE[status] ?? 'UNAVAILABLE' } }),
   ollama: ({ message }) => ({ error: message }),
   'bedrock-converse': aws,
   kiro: aws,
