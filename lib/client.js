@@ -16,7 +16,7 @@ const GONE = new Set([
 const ignore = () => {};
 
 class Client {
-  /** It left, or was closed by somebody else. */
+  /** It left, or somebody else ended it. */
   gone = false;
   /** It finished: everything was handed over. */
   finished = false;
@@ -42,7 +42,7 @@ class Client {
     this.#stream = stream;
     this.#headers = headers;
     this.#notify = notify;
-    this.gone = stream.destroyed === true || stream.stream?.destroyed === true;
+    this.gone = stream.destroyed === true || stream.stream?.destroyed === true || stream.writableEnded === true;
     this.#needsDrain = stream.writableNeedDrain === true;
     this.#listeners = {
       drain: () => {
@@ -50,7 +50,9 @@ class Client {
         notify();
       },
       finish: () => {
-        this.finished = true;
+        // HTTP/2 responses say so too when they were cancelled
+        if (this.#ended && !(stream.stream?.rstCode > 0)) this.finished = true;
+        else this.#leave();
         notify();
       },
       close: () => {
@@ -78,8 +80,9 @@ class Client {
 
   get #open() {
     if (this.gone || this.error !== undefined || this.#ended) return false;
-    if (this.#stream.destroyed !== true && this.#stream.stream?.destroyed !== true) return true;
-    this.#leave(this.#stream.errored ?? undefined);
+    const stream = this.#stream;
+    if (stream.destroyed !== true && stream.stream?.destroyed !== true && stream.writableEnded !== true) return true;
+    this.#leave(stream.errored ?? undefined);
     return false;
   }
 
