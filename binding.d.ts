@@ -16,14 +16,17 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** An AWS event-stream frame: of an event, or of an exception where that is not empty. */
+export declare function awsFrame(event: string, exception: string, payload: Uint8Array): Buffer
+
 /** A request body of one dialect in another. The names of the formats are checked by the shell. */
 export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
 
 /** The stream ended; returns as `decoder_push`. */
 export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
 
-/** A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. */
-export declare function decoderNew(framing: string, maxEventBytes: number): ExternalObject<Decoder>
+/** A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. Only server-sent events can be read strictly. */
+export declare function decoderNew(framing: string, lenient: boolean, maxEventBytes: number): ExternalObject<Decoder>
 
 /** Takes a read; returns its events as a JSON array. Those before an error are the error's field `events`. */
 export declare function decoderPush(decoder: ExternalObject<Decoder>, chunk: Uint8Array): unknown
@@ -52,6 +55,9 @@ export declare function release(shell: number): void
 /** Whether the provider said that it was done. */
 export declare function streamComplete(stream: ExternalObject<Stream>): boolean
 
+/** Whether the client gets frames of ours, not the provider's bytes. */
+export declare function streamConverts(stream: ExternalObject<Stream>): boolean
+
 /** Output that did not fit, into a buffer that is large enough. */
 export declare function streamDrain(stream: ExternalObject<Stream>, into: Uint8Array): number
 
@@ -63,6 +69,9 @@ export declare function streamFail(stream: ExternalObject<Stream>, message: stri
 
 /** The stream ended; returns as `stream_push_event`. */
 export declare function streamFinish(stream: ExternalObject<Stream>, into: Uint8Array, newId: (arg: string) => string): number
+
+/** The provider's format, once it is known. */
+export declare function streamFormat(stream: ExternalObject<Stream>): string | null
 
 /** The framing's name, once it is known. */
 export declare function streamFraming(stream: ExternalObject<Stream>): string | null
@@ -108,6 +117,9 @@ export declare function streamPush(stream: ExternalObject<Stream>, chunk: Uint8A
 
 /** Takes one parsed event as JSON; returns as `stream_push`, but never -1. */
 export declare function streamPushEvent(stream: ExternalObject<Stream>, json: string, into: Uint8Array, newId: (arg: string) => string): number
+
+/** Whether the provider reported an error. */
+export declare function streamReported(stream: ExternalObject<Stream>): boolean
 
 /** The events of a side since the last call, as a JSON array. */
 export declare function streamTakeEvents(stream: ExternalObject<Stream>, client: boolean): unknown

@@ -5,8 +5,10 @@ const { JsonDocument } = require('./lib/document');
 const { respondWithError } = require('./lib/respond');
 const { version } = require('./package.json');
 const { EventStreamDecoder } = require('./lib/event-stream');
+const { pipeStream } = require('./lib/pipe');
 const { convertRequest } = require('./lib/request');
 const { StreamAssembler } = require('./lib/stream');
+const { streamTransform, streamTransformWeb } = require('./lib/transforms');
 
 module.exports = {
   readBody,
@@ -16,7 +18,10 @@ module.exports = {
   JsonDocument,
   respondWithError,
   version,
-  EventStreamDecoder,
-  convertRequest,
   StreamAssembler,
+  EventStreamDecoder,
+  pipeStream,
+  streamTransform,
+  streamTransformWeb,
+  convertRequest,
 };
