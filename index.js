@@ -1,15 +1,17 @@
 'use strict';
 // The public face. Names are listed one by one so that they work as ESM named imports.
-const { StreamAssembler } = require('./lib/stream');
-const { convertResponse, parseResponse, renderMessage } = require('./lib/response');
 const { version } = require('./package.json');
 const { EventStreamDecoder } = require('./lib/event-stream');
+const { convertRequest } = require('./lib/request');
+const { convertResponse, parseResponse, renderMessage } = require('./lib/response');
+const { StreamAssembler } = require('./lib/stream');
 
 module.exports = {
-  StreamAssembler,
   version,
   EventStreamDecoder,
+  convertRequest,
   convertResponse,
   parseResponse,
   renderMessage,
+  StreamAssembler,
 };

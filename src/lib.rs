@@ -11,6 +11,7 @@ mod hooks;
 mod response;
 mod stream;
 mod text;
+mod request;
 
 use napi_derive::napi;
 
