@@ -107,7 +107,7 @@ describe('convertResponse', () => {
   });
 
   test.each([
-    ['', 0], ['[1]', 0], ['  5', 2], ['{"a":1', 6], ['{"a":1}}', 7], ['\ufeff{}', 0],
+    ['', 0], ['5', 0], ['{"a":1', 6], ['{"a":1}}', 7], ['\ufeff{}', 0],
   ])('%j is no response', (body, offset) => {
     const error = thrownBy(() => convertResponse(Buffer.from(body), { from: 'claude', to: 'gemini' }));
     expect(error).toBeInstanceOf(Error);
@@ -194,7 +194,7 @@ describe('parseResponse', () => {
 
   test('what tells no format is refused by auto', () => {
     expect(thrownBy(() => parseResponse({ hello: 1 }))).toMatchObject({ code: 'ERR_INVALID_OPTION' });
-    expect(thrownBy(() => parseResponse(Buffer.from('nope'), { from: 'auto' }))).toMatchObject({ code: 'ERR_STREAM_FRAME', offset: 0 });
+    expect(thrownBy(() => parseResponse(Buffer.from('{"a" nope'), { from: 'auto' }))).toMatchObject({ code: 'ERR_STREAM_FRAME' });
     expect(thrownBy(() => parseResponse(bodies.claude, { from: 'cluade' })).message).toContain('"claude"');
   });
 });

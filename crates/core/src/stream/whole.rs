@@ -1,6 +1,6 @@
 //! Whole response bodies: recognised, read, said in another dialect.
 
-use super::read::parse_whole;
+use super::read::{detect_whole, parse_whole};
 use super::render::{is_complete, render_error, render_whole};
 use super::write::Context;
 use super::{Assembly, Delta, Failure, Format, Ids};
@@ -19,7 +19,7 @@ pub struct Told<'a> {
 }
 
 /// A response body in another dialect; in the same one it stays as it is, but for the model. An error body becomes
-/// one. A body that is not one JSON object is `ERR_STREAM_FRAME` with the offset of what is wrong in it.
+/// one. A body that cannot be read is `ERR_STREAM_FRAME` with the offset of what is wrong in it.
 pub fn convert_response(
     body: &[u8],
     from: Format,
@@ -27,12 +27,8 @@ pub fn convert_response(
     told: Told<'_>,
     ids: &mut dyn Ids,
 ) -> Result<Vec<u8>, Error> {
-    check(body)?;
     if from == to {
-        return match told.model {
-            None => Ok(body.to_vec()),
-            Some(model) => with_model(body, to, model).map_err(unreadable),
-        };
+        return renamed(body, to, told.model);
     }
     let (message, reported) = read(body, from, ids)?;
     let rendered = match &reported {
@@ -67,8 +63,8 @@ pub fn render_message(
 /// `AssembledMessage` as JSON (see `Assembly::to_json`) of a response body, in the format that it is told to have or
 /// is seen to have; what has none is `ERR_INVALID_OPTION`.
 pub fn parse_response(body: &[u8], from: Option<Format>, ids: &mut dyn Ids) -> Result<Vec<u8>, Error> {
-    check(body)?;
-    let Some(format) = from.or_else(|| recognise(body)) else {
+    let Some(format) = from.or_else(|| detect_whole(body)) else {
+        check(body)?;
         return Err(Error::new(Kind::OptionRange)
             .with("option", "from")
             .with("range", "a format, where the body does not tell its own")
@@ -113,29 +109,35 @@ fn read(body: &[u8], format: Format, ids: &mut dyn Ids) -> Result<(Assembly, Opt
         if refused.is_none() {
             refused = message.apply(&delta).err();
         }
-    })
-    .map_err(unreadable)?;
+    })?;
     match refused {
         Some(error) => Err(error),
         None => Ok((message, reported)),
     }
 }
 
-/// Fails unless the body is UTF-8 and looks like one JSON object; its members are checked when they are read.
-fn check(body: &[u8]) -> Result<(), Error> {
-    let at = match std::str::from_utf8(body) {
-        Err(error) => return Err(wrong(error.valid_up_to(), "the response body is not UTF-8")),
-        Ok(text) => text.len() - text.trim_ascii_start().len(),
-    };
-    let mut cursor = Cursor::new(body);
-    if cursor.peek() != Some(b'{') {
-        return Err(wrong(at, "the response body is not a JSON object"));
+/// The body as it is, but for the model.
+fn renamed(body: &[u8], format: Format, model: Option<&str>) -> Result<Vec<u8>, Error> {
+    check(body)?;
+    match model {
+        Some(model) if Cursor::new(body).peek() == Some(b'{') => {
+            with_model(body, format, model).map_err(unreadable)
+        }
+        _ => Ok(body.to_vec()),
     }
+}
+
+/// Fails unless the body is one JSON text in UTF-8.
+fn check(body: &[u8]) -> Result<(), Error> {
+    if let Err(error) = std::str::from_utf8(body) {
+        return Err(wrong(error.valid_up_to(), "it is not UTF-8"));
+    }
+    let mut cursor = Cursor::new(body);
     cursor.skip().and_then(|_| cursor.finish()).map_err(unreadable)
 }
 
 fn unreadable(Bad(at): Bad) -> Error {
-    wrong(at, "the response body is not JSON")
+    wrong(at, "it is not JSON")
 }
 
 fn wrong(at: usize, detail: &str) -> Error {
@@ -177,62 +179,6 @@ fn with_model(body: &[u8], format: Format, model: &str) -> Result<Vec<u8>, Bad> 
     }
     out.extend_from_slice(body.get(end..).unwrap_or_default());
     Ok(out)
-}
-
-/// The format of a response body, by the members that only it has.
-pub fn recognise(body: &[u8]) -> Option<Format> {
-    recognise_in(body, true)
-}
-
-/// `outer` looks into Gemini's envelope as well, which has no other inside.
-fn recognise_in(body: &[u8], outer: bool) -> Option<Format> {
-    let mut cursor = Cursor::new(body);
-    let (mut kind, mut found, mut error) = (Escaped::default(), None, None);
-    let mut done = false;
-    if !cursor.object().ok()? {
-        return None;
-    }
-    while let Some(key) = cursor.next_key().ok()? {
-        match (key, cursor.peek()) {
-            (b"type" | b"object", Some(b'"')) => {
-                let word = cursor.string().ok()??;
-                kind = if kind.is_empty() { word } else { kind };
-                continue;
-            }
-            (b"choices", Some(b'[')) => found = Some(Format::OpenaiChat),
-            (b"candidates" | b"promptFeedback" | b"usageMetadata", _) => found = Some(Format::Gemini),
-            (b"output", Some(b'[')) => found = found.or(Some(Format::OpenaiResponses)),
-            (b"output", Some(b'{')) | (b"stopReason", _) => found = Some(Format::BedrockConverse),
-            (b"done", _) => done = true,
-            (b"response", Some(b'{')) if outer => {
-                found = found.or_else(|| recognise_in(cursor.clone().skip().ok()?, false));
-            }
-            (b"error", Some(b'"')) => error = Some(Format::Ollama),
-            (b"error", Some(b'{')) => error = error_format(cursor.clone().skip().ok()?),
-            _ => {}
-        }
-        cursor.skip().ok()?;
-    }
-    match kind.bytes() {
-        b"message" | b"error" => return Some(Format::Claude),
-        b"response" => return Some(Format::OpenaiResponses),
-        b"chat.completion" => return Some(Format::OpenaiChat),
-        _ => {}
-    }
-    found.or(done.then_some(Format::Ollama)).or(error)
-}
-
-/// Gemini's errors have a word for their status; everybody else's look like OpenAI's.
-fn error_format(error: &[u8]) -> Option<Format> {
-    let mut cursor = Cursor::new(error);
-    cursor.object().ok()?;
-    while let Some(key) = cursor.next_key().ok()? {
-        if key == b"status" && cursor.peek() == Some(b'"') {
-            return Some(Format::Gemini);
-        }
-        cursor.skip().ok()?;
-    }
-    Some(Format::OpenaiChat)
 }
 
 #[cfg(test)]
