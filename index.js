@@ -7,6 +7,7 @@ const { version } = require('./package.json');
 const { EventStreamDecoder } = require('./lib/event-stream');
 const { pipeStream } = require('./lib/pipe');
 const { convertRequest } = require('./lib/request');
+const { convertResponse, parseResponse, renderMessage } = require('./lib/response');
 const { StreamAssembler } = require('./lib/stream');
 const { streamTransform, streamTransformWeb } = require('./lib/transforms');
 
@@ -24,4 +25,7 @@ module.exports = {
   streamTransform,
   streamTransformWeb,
   convertRequest,
+  convertResponse,
+  parseResponse,
+  renderMessage,
 };
