@@ -8,6 +8,7 @@ mod decoder;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod request;
 mod stream;
 mod text;
 
