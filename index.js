@@ -3,11 +3,15 @@
 const { version } = require('./package.json');
 const { EventStreamDecoder } = require('./lib/event-stream');
 const { convertRequest } = require('./lib/request');
+const { convertResponse, parseResponse, renderMessage } = require('./lib/response');
 const { StreamAssembler } = require('./lib/stream');
 
 module.exports = {
   version,
   EventStreamDecoder,
   convertRequest,
+  convertResponse,
+  parseResponse,
+  renderMessage,
   StreamAssembler,
 };

@@ -9,6 +9,7 @@ mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod request;
+mod response;
 mod stream;
 mod text;
 
