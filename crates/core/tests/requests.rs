@@ -1,4 +1,5 @@
 //! Random requests there and back between every two dialects, and bodies that are damaged anywhere.
+#![allow(clippy::unwrap_used)] // the helpers are tests, too
 
 use proptest::prelude::*;
 use serde_json::{Number, Value, json};
@@ -118,7 +119,8 @@ fn meaning(request: &Request, from: Format, to: Format) -> Value {
         texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
     };
     let signs_errors = |format| matches!(format, Format::Claude | Format::Gemini);
-    let (mut said, mut system): (Vec<(bool, String, Vec<Value>)>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut said: Vec<(bool, String, Vec<Value>)> = Vec::new();
+    let mut system = Vec::new();
     for message in &request.messages {
         let text = joined(&message.parts);
         if message.role == Role::System {
