@@ -1,4 +1,5 @@
 //! What only the tests may call; compiled with the feature `test-hooks`, which no release has.
+#![expect(clippy::panic, reason = "panics on demand are what these hooks are for")]
 
 use crate::completion::{Completer, undefined};
 use crate::error::Guarded;

@@ -1,0 +1,16 @@
+'use strict';
+// Tests run against the released addon; those that need test hooks ask for them by `__tests__/hooks.js`.
+const ignored = ['<rootDir>/target/', '<rootDir>/npm/', '<rootDir>/benchmark/', '<rootDir>/crates/'];
+const common = {
+  moduleNameMapper: { '^sluice$': '<rootDir>/index.js' },
+  modulePathIgnorePatterns: ignored,
+  testPathIgnorePatterns: ['/node_modules/', ...ignored],
+};
+
+module.exports = {
+  testTimeout: 30_000,
+  projects: [
+    { ...common, displayName: 'node', testEnvironment: 'node', testMatch: ['<rootDir>/__tests__/**/*.test.js'] },
+    { ...common, displayName: 'jsdom', testEnvironment: 'jsdom', testMatch: ['<rootDir>/__tests__/fidelity/**/*.test.js'] },
+  ],
+};

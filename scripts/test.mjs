@@ -1,0 +1,111 @@
+// `npm test`: every check there is, in one order, each run even when one before it failed. The last line is the sum.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fromCargo, fromJest, mayBeSkipped } from './test/report.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const reports = path.join(root, 'target', 'test');
+const local = (tool) => path.join(root, 'node_modules', tool);
+
+rmSync(reports, { recursive: true, force: true });
+mkdirSync(reports, { recursive: true });
+
+const env = { ...process.env };
+function shared() {
+  if (env.SLUICE_SHARED === '') return 'SLUICE_SHARED is set and empty';
+  const folder = path.resolve(root, env.SLUICE_SHARED ?? '../shared');
+  if (existsSync(folder)) env.SLUICE_SHARED = folder;
+  else if (env.SLUICE_SHARED !== undefined) return `SLUICE_SHARED is ${env.SLUICE_SHARED}, which is not there`;
+  return null;
+}
+
+/** Runs a program, shows what it prints and returns that with its exit code. */
+function run(program, args) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const said = [];
+    for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
+      from.on('data', (chunk) => {
+        said.push(chunk);
+        to.write(chunk);
+      });
+    }
+    child.on('error', (error) => resolve({ code: 1, text: error.message }));
+    child.on('close', (code) => resolve({ code: code ?? 1, text: Buffer.concat(said).toString() }));
+  });
+}
+const node = (...args) => run(process.execPath, args);
+const cargo = (...args) => run('cargo', args);
+
+/** A check that counts as one test. */
+const one = (start) => async () => ((await start()).code === 0 ? { passed: 1 } : { failed: 1 });
+/** A runner that counts its tests; a failure that it does not count, such as not compiling, is one more. */
+const many = (start, count) => async () => {
+  const ended = await start();
+  const counts = count(ended);
+  if (ended.code !== 0 && counts.failed === 0) counts.failed = 1;
+  if (counts.passed + counts.failed === 0) counts.failed = 1;
+  return counts;
+};
+const jestReport = path.join(reports, 'jest.json');
+const vitestReport = path.join(reports, 'vitest.json');
+const deny = ['--', '-D', 'warnings'];
+
+const steps = {
+  'rust tests': many(() => cargo('test', '--workspace'), ({ text }) => fromCargo(text)),
+  rustdoc: one(() => cargo('doc', '--workspace', '--no-deps', '--quiet')),
+  clippy: one(() => cargo('clippy', '--workspace', '--all-targets', ...deny)),
+  'clippy, test hooks': one(() => cargo('clippy', '-p', 'sluice', '--features', 'test-hooks', ...deny)),
+  rustfmt: one(() => cargo('fmt', '--all', '--check')),
+  build: one(() => node('scripts/build.mjs')),
+  'build, test hooks': one(() => node('scripts/build.mjs', '--hooks')),
+  'generated files': one(() => node('scripts/generate.mjs', '--check')),
+  types: one(() => node(local('typescript/bin/tsc'), '--project', 'tsconfig.json')),
+  jest: many(
+    () => node(local('jest/bin/jest.js'), '--json', `--outputFile=${jestReport}`),
+    () => fromJest(jestReport)),
+  vitest: many(
+    () => node(local('vitest/vitest.mjs'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`),
+    () => fromJest(vitestReport)),
+};
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const lines = [];
+function add(name, { passed = 0, failed = 0, skipped = [] }, seconds = 0) {
+  const allowed = mayBeSkipped(readFileSync(path.join(root, 'CONTRIBUTING.md'), 'utf8'));
+  const unlisted = skipped.filter((test) => !allowed.has(test));
+  for (const test of unlisted) lines.push(`skipped without a reason in CONTRIBUTING.md: ${test}`);
+  total.passed += passed;
+  total.failed += failed + unlisted.length;
+  total.skipped += skipped.length;
+  lines.push(`${name.padEnd(26)} ${passed} passed, ${failed + unlisted.length} failed, ${skipped.length} skipped (${seconds.toFixed(0)} s)`);
+}
+
+const wrong = shared();
+if (wrong) {
+  console.error(wrong);
+  add('shared data', { failed: 1 });
+}
+const asked = process.argv.slice(2);
+for (const name of asked) {
+  if (!steps[name]) {
+    console.error(`no step is named ${name}; there are: ${Object.keys(steps).join('; ')}`);
+    process.exit(2);
+  }
+}
+for (const [name, step] of Object.entries(steps)) {
+  if (asked.length && !asked.includes(name)) continue;
+  console.log(`\n== ${name}`);
+  const start = performance.now();
+  add(name, await step(), (performance.now() - start) / 1000);
+}
+
+const log = path.join(reports, 'recorded-streams');
+const recorded = existsSync(log) ? new Set(readFileSync(log, 'utf8').split('\n').filter(Boolean)).size : 0;
+console.log(`\n${lines.join('\n')}`);
+console.log(`recorded streams used: ${recorded}`);
+console.log(`tests skipped: ${total.skipped}`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed ? 1 : 0;
