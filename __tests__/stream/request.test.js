@@ -23,7 +23,7 @@ describe('system prompts', () => {
     expect(convert('openai-chat', 'gemini', chat).systemInstruction).toEqual({ parts: [{ text: 'be brief' }, { text: 'and kind' }] });
     const responses = convert('openai-chat', 'openai-responses', chat);
     expect(responses.instructions).toBe('be brief');
-    expect(responses.input[0]).toEqual({ type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'and kind' }] });
+    expect(responses.input[0]).toEqual({ type: 'message', role: 'developer', content: 'and kind' });
     expect(convert('openai-chat', 'ollama', chat).messages.slice(0, 2)).toEqual([{ role: 'system', content: 'be brief' }, { role: 'system', content: 'and kind' }]);
   });
   test('the fields of the others to chat', () => {
@@ -108,6 +108,11 @@ describe('media', () => {
     const claude = { messages: [{ role: 'user', content: [{ type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'grüße' } }] }] };
     expect(convert('claude', 'gemini', claude).contents[0].parts).toEqual([{ text: 'grüße' }]);
   });
+  test('a document that was sent as an image is a document', () => {
+    const body = { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: `data:application/pdf;base64,${PDF}` } }] }] };
+    expect(convert('openai-chat', 'claude', body).messages[0].content).toEqual([{ type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: PDF } }]);
+    expect(convert('openai-chat', 'openai-responses', body).input[0].content[0].type).toBe('input_file');
+  });
   test('audio between chat and Gemini, and nowhere else', () => {
     const chat = { messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'mp3' } }] }] };
     const gemini = { contents: [{ role: 'user', parts: [{ inlineData: { mimeType: 'audio/mpeg', data: 'AAAA' } }] }] };
@@ -143,12 +148,12 @@ describe('tools', () => {
     expect(convert('openai-chat', 'claude', chat).messages).toEqual(claude);
     expect(convert('openai-chat', 'gemini', chat).contents).toEqual(gemini);
     expect(convert('openai-chat', 'openai-responses', chat).input.slice(1)).toEqual([
-      { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'let me see', annotations: [] }] },
+      { type: 'message', role: 'assistant', content: 'let me see' },
       { type: 'function_call', call_id: 'a', name: 'weather', arguments: '{"city":"Rome"}' },
       { type: 'function_call', call_id: 'b', name: 'time', arguments: '{}' },
       { type: 'function_call_output', call_id: 'a', output: 'sunny' },
       { type: 'function_call_output', call_id: 'b', output: '{"hour":9}' },
-      { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'and?' }] },
+      { type: 'message', role: 'user', content: 'and?' },
     ]);
     expect(convert('openai-chat', 'ollama', chat).messages.slice(1, 4)).toEqual([
       { role: 'assistant', content: 'let me see', tool_calls: [{ id: 'a', function: { name: 'weather', arguments: { city: 'Rome' } } }, { id: 'b', function: { name: 'time', arguments: {} } }] },
@@ -378,6 +383,7 @@ describe('streaming and bookkeeping', () => {
     const chat = { messages: ask, user: 'u', metadata: { k: 'v' }, service_tier: 'flex', store: true, made_up: 1 };
     expect(convert('openai-chat', 'claude', chat)).toEqual({ messages: ask, max_tokens: 4096, metadata: { user_id: 'u' } });
     expect(convert('claude', 'openai-chat', { messages: ask, metadata: { user_id: 'u' }, cache_control: {} })).toEqual({ messages: ask, user: 'u' });
+    expect(convert('openai-chat', 'claude', { messages: ask, safety_identifier: 's' }).metadata).toEqual({ user_id: 's' });
     expect(convert('openai-chat', 'openai-responses', chat)).toMatchObject({ user: 'u', metadata: { k: 'v' }, service_tier: 'flex', store: true });
     expect(convert('openai-chat', 'openai-responses', { messages: ask }).store).toBe(false);
   });

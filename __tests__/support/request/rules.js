@@ -94,7 +94,8 @@ function responses(body) {
     } else {
       must(item.type === 'message' && ['system', 'developer', 'user', 'assistant'].includes(item.role), 'message');
       const allowed = item.role === 'assistant' ? ['output_text', 'refusal'] : ['input_text', 'input_image', 'input_file'];
-      for (const part of item.content) {
+      must(isText(item.content) || item.content.length > 0, 'content');
+      for (const part of isText(item.content) ? [] : item.content) {
         must(allowed.includes(part.type), `${item.role} says ${part.type}`);
         if (part.type === 'input_image') must(isAddress(part.image_url) || isText(part.file_id), 'image');
         if (part.type === 'input_file' && part.file_data) must(dataUrl.test(part.file_data), 'file');

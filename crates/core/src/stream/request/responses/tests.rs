@@ -45,12 +45,12 @@ fn a_conversation_is_written() {
             "input": [
                 {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "what is"}, {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"}]},
                 {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "encrypted_content": "sig"},
-                {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I look", "annotations": []}]},
+                {"type": "message", "role": "assistant", "content": "I look"},
                 {"type": "function_call", "call_id": "a", "name": "look", "arguments": "{\"n\":1}"},
                 {"type": "function_call", "call_id": "b", "name": "look", "arguments": "{}"},
                 {"type": "function_call_output", "call_id": "a", "output": "a cat"},
                 {"type": "function_call_output", "call_id": "b", "output": "lost"},
-                {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "and now"}]}
+                {"type": "message", "role": "user", "content": "and now"}
             ],
             "max_output_tokens": 100, "reasoning": {"effort": "low", "summary": "auto"},
             "tools": [{"type": "function", "name": "look", "description": "looks", "parameters": {"type": "object", "properties": {}}, "strict": false}],
