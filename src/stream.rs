@@ -25,6 +25,9 @@ impl<'f> JsIds<'f> {
         Self { new_id, failed: None }
     }
     fn draw(&mut self, kind: &str) -> String {
+        if self.failed.is_some() {
+            return String::new(); // it is not called again once it threw
+        }
         self.new_id.call(kind.to_owned()).unwrap_or_else(|error| {
             self.failed.get_or_insert(error);
             String::new()
