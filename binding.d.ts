@@ -16,6 +16,30 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Settles with the decoded bytes, as a Buffer. */
+export declare function bodyBytes(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number): void
+
+/** Checks a small text in full. `true`: there are members to remove. */
+export declare function bodyCheck(bytes: Uint8Array, maxDepth: number, flags: number): boolean
+
+/** Settles with a document. */
+export declare function bodyDocument(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number, maxDepth: number, flags: number): void
+
+/** Whether a small text can break a limit: 0 blank, 1 ASCII, 2 UTF-8, 3 ask `bodyCheck`. */
+export declare function bodySkim(bytes: Uint8Array, maxDepth: number, proto: boolean): number
+
+/** Settles with the decoded text. */
+export declare function bodyText(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number): void
+
+/** Settles with the slices of which the shell builds the tree. */
+export declare function bodyTree(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number, maxDepth: number, flags: number): void
+
+/** Whether a small text is UTF-8; says where it is not. */
+export declare function bodyUtf8(bytes: Uint8Array): void
+
+/** A request body of one dialect in another. The names of the formats are checked by the shell. */
+export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
+
 /** The stream ended; returns as `decoder_push`. */
 export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
 
@@ -25,8 +49,44 @@ export declare function decoderNew(framing: string, maxEventBytes: number): Exte
 /** Takes a read; returns its events as a JSON array. Those before an error are the error's field `events`. */
 export declare function decoderPush(decoder: ExternalObject<Decoder>, chunk: Uint8Array): unknown
 
+/** Gives the memory back. */
+export declare function documentClose(held: ExternalObject<Held>): void
+
+/** The JSON text of a value; undefined when it is not there. */
+export declare function documentGet(held: ExternalObject<Held>, pointer: string): unknown | null
+
+/** Whether there is a value. */
+export declare function documentHas(held: ExternalObject<Held>, pointer: string): boolean
+
+/** Elements or members, or -1. */
+export declare function documentLength(held: ExternalObject<Held>, pointer: string): number
+
+/** A document of a small text, at once. */
+export declare function documentParse(bytes: Uint8Array, maxDepth: number, flags: number): ExternalObject<Held>
+
+/** A copy of a value's bytes; of the whole text for the root. */
+export declare function documentRaw(held: ExternalObject<Held>, pointer: string): Buffer
+
+/** Bytes of the text. */
+export declare function documentSize(held: ExternalObject<Held>): number
+
+/** Settles with the slices of which the shell builds the tree. */
+export declare function documentSlices(shell: number, id: number, held: ExternalObject<Held>): void
+
+/** The text with values replaced, added, or (null) removed. */
+export declare function documentWith(held: ExternalObject<Held>, pointers: Array<string>, values: Array<string | undefined | null>): Buffer
+
 /** A promise of this shell is pending: the process stays, and so does the shell. */
 export declare function hold(shell: number): void
+
+/** Gives the memory back at once. */
+export declare function intakeDrop(intake: ExternalObject<Intake>): void
+
+/** An empty intake. */
+export declare function intakeOpen(): ExternalObject<Intake>
+
+/** Copies a chunk in: its owner may change or detach it while the pool reads. */
+export declare function intakePush(intake: ExternalObject<Intake>, chunk: Uint8Array): void
 
 /** The version of the native code, which must be the package's. */
 export declare function nativeVersion(): string
@@ -45,6 +105,18 @@ export declare function registerShell(settle: (arg: unknown) => unknown): number
 
 /** No promise of this shell is pending any more. */
 export declare function release(shell: number): void
+
+/** Gives the rest of the memory back. */
+export declare function slicesClose(slices: ExternalObject<Slices>): void
+
+/** The current piece's key, or undefined. */
+export declare function slicesKey(slices: ExternalObject<Slices>): unknown
+
+/** Goes to the next piece; what to do with it, or 0 at the end. */
+export declare function slicesNext(slices: ExternalObject<Slices>): number
+
+/** The current piece's text, or undefined. */
+export declare function slicesText(slices: ExternalObject<Slices>): unknown
 
 /** Whether the provider said that it was done. */
 export declare function streamComplete(stream: ExternalObject<Stream>): boolean
