@@ -1,5 +1,8 @@
 'use strict';
 // The public face. Names are listed one by one so that they work as ESM named imports.
+const { readBody, readText, readJson, readDocument } = require('./lib/body');
+const { JsonDocument } = require('./lib/document');
+const { respondWithError } = require('./lib/respond');
 const { version } = require('./package.json');
 const { EventStreamDecoder } = require('./lib/event-stream');
 const { convertRequest } = require('./lib/request');
@@ -7,6 +10,12 @@ const { convertResponse, parseResponse, renderMessage } = require('./lib/respons
 const { StreamAssembler } = require('./lib/stream');
 
 module.exports = {
+  readBody,
+  readText,
+  readJson,
+  readDocument,
+  JsonDocument,
+  respondWithError,
   version,
   EventStreamDecoder,
   convertRequest,
