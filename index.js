@@ -5,9 +5,11 @@ const { JsonDocument } = require('./lib/document');
 const { respondWithError } = require('./lib/respond');
 const { version } = require('./package.json');
 const { EventStreamDecoder } = require('./lib/event-stream');
+const { pipeStream } = require('./lib/pipe');
 const { convertRequest } = require('./lib/request');
 const { convertResponse, parseResponse, renderMessage } = require('./lib/response');
 const { StreamAssembler } = require('./lib/stream');
+const { streamTransform, streamTransformWeb } = require('./lib/transforms');
 
 module.exports = {
   readBody,
@@ -23,4 +25,9 @@ module.exports = {
   parseResponse,
   renderMessage,
   StreamAssembler,
+  EventStreamDecoder,
+  pipeStream,
+  streamTransform,
+  streamTransformWeb,
+  convertRequest,
 };

@@ -30,7 +30,18 @@ const EMPTY = Buffer.alloc(0);
 // calls are synchronous, so one buffer serves all assemblers that copy out of it
 let shared = Buffer.allocUnsafeSlow(64 * 1024);
 
+/** What pipes look at, by assembler: `format`, `framing`, `onBoundary`, `converts`, `reported`. */
+const state = {};
+
 class StreamAssembler {
+  static {
+    state.format = (assembler) => assembler.#read(native.streamFormat);
+    state.framing = (assembler) => assembler.#read(native.streamFraming);
+    state.onBoundary = (assembler) => assembler.#read(native.streamOnBoundary);
+    state.converts = (assembler) => assembler.#read(native.streamConverts);
+    state.reported = (assembler) => assembler.#read(native.streamReported);
+  }
+
   #stream;
   #newId;
   #reuse;
@@ -129,4 +140,4 @@ class StreamAssembler {
   }
 }
 
-module.exports = { StreamAssembler, shape, FORMATS, CLIENTS };
+module.exports = { StreamAssembler, shape, state, FORMATS, CLIENTS };

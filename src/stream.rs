@@ -246,3 +246,21 @@ pub fn stream_framing(stream: &mut External<Stream>) -> napi::Result<Option<&'st
         }))
     })
 }
+
+/// The provider's format, once it is known.
+#[napi]
+pub fn stream_format(stream: &mut External<Stream>) -> napi::Result<Option<&'static str>> {
+    stream.machine.call(|machine| Ok(machine.format().map(Format::name)))
+}
+
+/// Whether the client gets frames of ours, not the provider's bytes.
+#[napi]
+pub fn stream_converts(stream: &mut External<Stream>) -> napi::Result<bool> {
+    stream.machine.call(|machine| Ok(machine.converts()))
+}
+
+/// Whether the provider reported an error.
+#[napi]
+pub fn stream_reported(stream: &mut External<Stream>) -> napi::Result<bool> {
+    stream.machine.call(|machine| Ok(machine.reported()))
+}
