@@ -10,6 +10,7 @@ mod error;
 mod hooks;
 mod stream;
 mod text;
+mod request;
 
 use napi_derive::napi;
 

@@ -16,6 +16,7 @@ mod pipeline;
 pub mod read;
 pub mod render;
 mod repeat;
+pub mod request;
 pub mod write;
 
 pub use assembly::{Assembly, Call, Choice, Part};

@@ -82,6 +82,10 @@ impl Read for Claude {
     fn finish(&mut self, emit: &mut Emit<'_>) {
         self.flush(false, emit);
     }
+
+    fn is_steady(&self) -> bool {
+        true
+    }
 }
 
 /// The event inside an AWS frame.

@@ -48,10 +48,14 @@ pub(super) fn read_exception<'a>(event: &Event<'a>) -> Failure<'a> {
     let raw = event.data.trim_ascii();
     let mut failure =
         if raw.starts_with(b"{") { read_failure(raw).unwrap_or_default() } else { Failure::default() };
-    if event.exception.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')) {
-        failure.kind = Escaped::from_checked(event.exception);
-    }
+    failure.kind = plain_word(event.exception);
     failure
+}
+
+/// A word that needs no escapes; nothing when it does.
+pub(super) fn plain_word(word: &[u8]) -> Escaped<'_> {
+    let is_plain = word.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
+    Escaped::from_checked(if is_plain { word } else { &[] })
 }
 
 fn http_status(number: u64) -> Option<u16> {

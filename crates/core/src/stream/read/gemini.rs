@@ -72,6 +72,10 @@ impl Read for Gemini {
     fn finish(&mut self, emit: &mut Emit<'_>) {
         self.flush(emit);
     }
+
+    fn is_steady(&self) -> bool {
+        true
+    }
 }
 
 impl Gemini {

@@ -1,16 +1,24 @@
 //! Readers: one per format, each turns an event into deltas. A reader keeps what it must remember between events
 //! and nothing else; it decides nothing about output.
 
+mod bedrock;
+mod called;
 mod calls;
 mod claude;
 mod compact;
 mod counts;
+mod detect;
 mod failure;
 mod gemini;
-mod interim;
+mod kiro;
+mod kiro_text;
+mod ollama;
 mod openai_chat;
+mod openai_responses;
 mod opening;
 mod partial_args;
+mod reader;
+mod response_items;
 #[cfg(test)]
 mod tests;
 mod think;
@@ -19,10 +27,15 @@ mod units;
 use super::{Delta, Event};
 use crate::json::Bad;
 
+pub use bedrock::BedrockConverse;
 pub use claude::Claude;
+pub use detect::detect;
 pub use gemini::Gemini;
-pub use interim::{Reader, detect};
+pub use kiro::Kiro;
+pub use ollama::Ollama;
 pub use openai_chat::OpenaiChat;
+pub use openai_responses::OpenaiResponses;
+pub use reader::Reader;
 
 /// No provider offers as many alternatives; a hostile index must not make us allocate.
 const MAX_CHOICES: u64 = 1024;

@@ -1,8 +1,12 @@
 //! Tests of the readers: streams written after each wire format, and what they say, by hand.
 
+mod bedrock;
 mod claude;
 mod gemini;
+mod kiro;
+mod ollama;
 mod openai_chat;
+mod openai_responses;
 
 use super::{Emit, Read};
 use crate::json::Bad;
