@@ -5,6 +5,7 @@ use super::compact::read_arguments;
 use super::counts::{Counts, read_count, read_count_in};
 use super::failure::read_failure;
 use super::opening::Opening;
+use super::strict::strict;
 use super::think::{Think, Voice};
 use super::{Emit, MAX_CHOICES, Read};
 use crate::json::{Bad, Cursor, Escaped};
@@ -299,7 +300,7 @@ impl Choice {
                     self.think.stop();
                     read_thinking(thinking, choice, emit)?;
                 }
-                _ => emit(Delta::Other { choice, raw: part }),
+                _ => emit(Delta::Other { choice, raw: strict(part)? }),
             }
         }
         Ok(())
