@@ -11,7 +11,7 @@ mod hooks;
 use napi_derive::napi;
 
 /// The version of the native code, which must be the package's.
-#[napi]
+#[napi(catch_unwind)]
 pub fn native_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
