@@ -128,8 +128,12 @@ export function convertResponse(body: Uint8Array | object, options: ConvertOptio
 export function parseResponse(body: Uint8Array | object, options: { from: StreamFormat | 'auto' }): AssembledMessage;
 /** A message as a response body or as a stream: to serve a cached answer. */
 export function renderMessage(message: AssembledMessage, options: ConvertOptions & { stream: boolean }): Buffer;
-export interface ServerSentEvent { event: string; data: string; id: string; retry?: number }
-/** Standard event-stream decoding, for sources that are not LLMs. Other framings: `event` is the AWS `:event-type` or 'message', `data` the line or payload. */
+export interface ServerSentEvent {
+  event: string; data: string; id: string; retry?: number;
+  /** The AWS `:exception-type` (or `:error-code`), in exception frames only. */
+  exception?: string;
+}
+/** Standard event-stream decoding, for sources that are not LLMs. Other framings: `event` is the AWS `:event-type` or 'message', `data` the line or payload. ERR_STREAM_FRAME carries the whole events before it as `err.events`. */
 export class EventStreamDecoder { constructor(options?: { maxEventBytes?: number; framing?: 'sse' | 'ndjson' | 'aws-eventstream' }); push(chunk: Uint8Array): ServerSentEvent[]; finish(): ServerSentEvent[] }
 
 // ---- bodies

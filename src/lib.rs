@@ -4,9 +4,13 @@
 
 mod cells;
 mod completion;
+mod decoder;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod stream;
+mod text;
+mod request;
 
 use napi_derive::napi;
 

@@ -136,6 +136,21 @@ impl Error {
         self.fields.push((name, value.into()));
         self
     }
+    /// A field's value, where it is a number.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.fields.iter().find_map(|(field, value)| match value {
+            Field::Number(number) if *field == name => Some(*number),
+            _ => None,
+        })
+    }
+    /// The field `detail`, or the whole text.
+    pub fn detail(&self) -> String {
+        let detail = self.fields.iter().find_map(|(field, value)| match value {
+            Field::Text(text) if *field == "detail" => Some(text.clone()),
+            _ => None,
+        });
+        detail.unwrap_or_else(|| self.message())
+    }
     /// The text, from the row's template.
     pub fn message(&self) -> String {
         let mut text = self.kind.row().template.to_owned();

@@ -106,6 +106,9 @@ impl<'a> Cursor<'a> {
     /// Consumes a value; a whole number of at least 0, `None` for anything else.
     pub fn whole(&mut self) -> Result<Option<u64>, Bad> {
         let raw = self.skip()?;
+        if raw.len() < 19 && raw.iter().all(u8::is_ascii_digit) {
+            return Ok(Some(raw.iter().fold(0, |value, &digit| value * 10 + u64::from(digit - b'0'))));
+        }
         let text = std::str::from_utf8(raw).unwrap_or_default();
         Ok(text.parse::<u64>().ok().or_else(|| {
             // some providers write 12.0
@@ -168,22 +171,10 @@ impl<'a> Cursor<'a> {
     fn quoted(&mut self) -> Result<&'a [u8], Bad> {
         let start = self.at + 1;
         let mut at = start;
-        // most strings are short: a few bytes by hand cost less than the set-up of a vector search
-        for _ in 0..16 {
-            match self.bytes.get(at) {
-                Some(b'"') => {
-                    self.at = at + 1;
-                    return Ok(self.bytes.get(start..at).unwrap_or_default());
-                }
-                Some(b'\\') => break,
-                _ => at += 1,
-            }
-        }
         loop {
-            let rest = self.bytes.get(at..).unwrap_or_default();
-            let Some(found) = memchr2(b'"', b'\\', rest) else { return self.bad() };
+            let Some(found) = find_quote(self.bytes.get(at..).unwrap_or_default()) else { return self.bad() };
             at += found;
-            if rest.get(found) == Some(&b'"') {
+            if self.bytes.get(at) == Some(&b'"') {
                 self.at = at + 1;
                 return Ok(self.bytes.get(start..at).unwrap_or_default());
             }
@@ -199,10 +190,46 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The byte in each of a word's eight places.
+const fn repeated(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// Marks the bytes of a word that are 0: the lowest mark is right, higher ones may not be.
+fn mark_zeros(word: u64) -> u64 {
+    word.wrapping_sub(repeated(1)) & !word & repeated(0x80)
+}
+
+/// The first quote or backslash.
+#[inline]
+fn find_quote(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    // most strings are short: a few words by hand cost less than the set-up of a vector search
+    while at < 64 {
+        let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { break };
+        let word = u64::from_le_bytes(*chunk);
+        let marks = mark_zeros(word ^ repeated(b'"')) | mark_zeros(word ^ repeated(b'\\'));
+        if marks != 0 {
+            return Some(at + marks.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()).map(|found| at + found)
+}
+
 /// Whether every escape of a literal's inside is well-formed and no control character is bare; else where not.
 fn check_literal(raw: &[u8]) -> Result<(), usize> {
     let mut at = 0;
-    while let Some(&byte) = raw.get(at) {
+    loop {
+        while let Some(chunk) = raw.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let word = u64::from_le_bytes(*chunk);
+            let controls = word.wrapping_sub(repeated(0x20)) & !word & repeated(0x80);
+            if controls | mark_zeros(word ^ repeated(b'\\')) != 0 {
+                break;
+            }
+            at += 8;
+        }
+        let Some(&byte) = raw.get(at) else { return Ok(()) };
         at += match byte {
             b'\\' => match raw.get(at + 1) {
                 Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
@@ -217,7 +244,19 @@ fn check_literal(raw: &[u8]) -> Result<(), usize> {
             _ => 1,
         };
     }
-    Ok(())
+}
+
+/// Whether the bytes are the whole inside of a literal: well-formed, and no bare quote ends it early.
+#[inline]
+pub(super) fn is_inside(raw: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(found) = find_quote(raw.get(at..).unwrap_or_default()) {
+        if raw.get(at + found) == Some(&b'"') {
+            return false;
+        }
+        at += found + 2;
+    }
+    check_literal(raw).is_ok()
 }
 
 #[cfg(test)]
@@ -253,6 +292,26 @@ mod tests {
         for bad in [&br#""\x""#[..], br#""\u12""#, b"\"\x01\"", br#""\"#] {
             assert!(Cursor::new(bad).string().is_err());
         }
+    }
+
+    #[test]
+    fn strings_of_every_length_end_where_they_end() {
+        for length in 0..150 {
+            for (filler, ending) in
+                [("x", ""), ("\u{7f}", "\\\""), ("é", "\\n"), ("[", "\\\\"), ("]", "\\u0022")]
+            {
+                let inside = filler.repeat(length) + ending;
+                let text = format!("\"{inside}\",\"y\\\"\"");
+                let mut cursor = Cursor::new(text.as_bytes());
+                assert_eq!(cursor.string().unwrap().unwrap().bytes(), inside.as_bytes());
+                assert_eq!(cursor.peek(), Some(b','));
+                let control = format!("\"{inside}\u{1f}\"");
+                assert!(Cursor::new(control.as_bytes()).string().is_err());
+            }
+        }
+        assert_eq!(Cursor::new(b"18446744073709551615").whole().unwrap(), Some(u64::MAX));
+        assert_eq!(Cursor::new(b"007").whole().unwrap(), Some(7));
+        assert_eq!(Cursor::new(b"-1").whole().unwrap(), None);
     }
 
     #[test]

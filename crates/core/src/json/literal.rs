@@ -13,6 +13,11 @@ impl<'a> Escaped<'a> {
     pub fn from_checked(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
+    /// Bytes that are checked to be the whole inside of a literal, of valid UTF-8.
+    #[inline]
+    pub fn whole(bytes: &'a [u8]) -> Option<Self> {
+        super::cursor::is_inside(bytes).then_some(Self(bytes))
+    }
     /// The escaped bytes.
     pub fn bytes(self) -> &'a [u8] {
         self.0

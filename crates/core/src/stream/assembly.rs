@@ -71,7 +71,7 @@ pub struct Assembly {
 }
 
 /// No provider offers as many alternatives; a hostile index must not make us allocate.
-const MAX_CHOICES: usize = 1024;
+pub(super) const MAX_CHOICES: usize = 1024;
 
 impl Assembly {
     /// An empty message that may hold so many bytes of text, reasoning and arguments.

@@ -16,6 +16,8 @@ pub struct Event<'a> {
     pub id: &'a [u8],
     /// The SSE reconnection time in milliseconds, when this event brought one.
     pub retry: Option<u64>,
+    /// Where in the stream it starts, in bytes.
+    pub offset: u64,
 }
 
 /// A step of a message. `choice` is the alternative it belongs to (0 in dialects that have one only); `call` counts

@@ -6,13 +6,25 @@
 mod assembly;
 mod delta;
 mod finish;
+mod frame;
 pub mod framing;
+mod kept;
+mod machine;
+mod message;
+mod options;
+mod pipeline;
 pub mod read;
+pub mod render;
+mod repeat;
+pub mod request;
 pub mod write;
 
 pub use assembly::{Assembly, Call, Choice, Part};
 pub use delta::{Delta, Event, Failure, Ids, Usage};
 pub use finish::FinishReason;
+pub use kept::{Kept, Side};
+pub use machine::{Machine, Output};
+pub use options::{FramingKind, Options};
 
 /// What a provider sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

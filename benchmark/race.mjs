@@ -1,0 +1,42 @@
+// Races candidates against each other in one process: rounds interleaved, the order turned about each round, the
+// minimum of each candidate's rounds kept. What counts is the ratio; machines differ and drift.
+
+const now = () => Number(process.hrtime.bigint());
+
+/** Minimum nanoseconds of each candidate: `{ name: () => work }`. Async candidates are awaited. */
+export async function race(candidates, { rounds = 30, warm = 5 } = {}) {
+  const names = Object.keys(candidates);
+  const best = Object.fromEntries(names.map((name) => [name, Infinity]));
+  for (let round = 0; round < rounds + warm; round++) {
+    globalThis.gc?.();
+    for (const name of round % 2 ? names : [...names].reverse()) {
+      const start = now();
+      const result = candidates[name]();
+      if (typeof result?.then === 'function') await result;
+      const taken = now() - start;
+      if (round >= warm && taken < best[name]) best[name] = taken;
+    }
+  }
+  return best;
+}
+
+/** A row: what ours took beside its peer, the ratio, and what the ratio should be at least. */
+export function row(label, best, ours, peer, atLeast) {
+  const ratio = best[peer] / best[ours];
+  return {
+    what: label,
+    [`peer ms`]: ms(best[peer]),
+    [`sluice ms`]: ms(best[ours]),
+    ratio: `${ratio.toFixed(2)}x`,
+    'at least': atLeast === undefined ? '' : `${atLeast}x`,
+    reached: atLeast === undefined ? '' : ratio >= atLeast ? 'yes' : 'NO',
+  };
+}
+
+export const ms = (ns) => +(ns / 1e6).toFixed(3);
+
+/** The first lines of every benchmark: what was measured with what. */
+export function heading(title, packages = {}) {
+  const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`).join(', ');
+  console.log(`${title}: node ${process.version}, ${process.platform} ${process.arch}${versions ? `, ${versions}` : ''}`);
+}

@@ -1,0 +1,7 @@
+//! Google generateContent. The model and whether to stream are in the URL, not in the body.
+
+mod read;
+mod write;
+
+pub use read::read;
+pub use write::write;

@@ -1,0 +1,7 @@
+//! OpenAI responses: a flat list of items instead of messages.
+
+mod read;
+mod write;
+
+pub use read::read;
+pub use write::write;

@@ -1,0 +1,118 @@
+// `npm start -- --check`: a streamed and a whole request of every dialect to every upstream format, and every recorded
+// stream that is there, each compared with what plain JavaScript reads from it. Prints a table.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { dialects, readBody, readStream, requestOf } from './plain.mjs';
+import { answer } from './provider/answer.mjs';
+import { startProvider } from './provider.mjs';
+import { createGateway } from './server.mjs';
+import { upstream, upstreamFormats } from './upstreams.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const streamsDir = join(process.env.SLUICE_SHARED ?? join(root, '..', 'shared'), 'data', 'streams');
+
+async function post(url, body) {
+  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal: AbortSignal.timeout(30_000) });
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`status ${response.status}: ${text.slice(0, 200)}`);
+  return text;
+}
+/** Runs `work` with a gateway in front of `provider`, on a free port. */
+async function withGateway(provider, format, work) {
+  const gateway = createGateway({ upstreams: [upstream({ url: provider.url, format })] });
+  try {
+    return await work(await gateway.listen());
+  } finally {
+    await gateway.close(0);
+  }
+}
+function difference(name, got, expected) {
+  if (got === expected) return null;
+  let at = 0;
+  while (got[at] === expected[at]) at += 1;
+  return `${name} differs at ${at} of ${expected.length}: got ${JSON.stringify(got.slice(at, at + 40))}, expected ${JSON.stringify(expected.slice(at, at + 40))}`;
+}
+const callsOf = ({ calls }) => JSON.stringify(calls.map((call) => [call.name, JSON.parse(call.arguments || '{}')]));
+/** What is wrong with what a client read; a recording without an end has to end in an error. */
+function differs(got, expected) {
+  if (got.error !== null && expected.finish !== null) return `error: ${got.error}`;
+  if (got.error === null && expected.finish === null) return 'a stream that was cut came out whole';
+  return difference('text', got.text, expected.text) ?? difference('reasoning', got.reasoning, expected.reasoning) ?? difference('calls', callsOf(got), callsOf(expected));
+}
+async function attempt(failures, where, work) {
+  try {
+    const problem = await work();
+    if (problem === null) return true;
+    failures.push(`${where}: ${problem}`);
+  } catch (error) {
+    failures.push(`${where}: ${error.message}`);
+  }
+  return false;
+}
+
+async function generated(format, failures) {
+  const provider = await startProvider();
+  const cells = await withGateway(provider, format, async (url) => {
+    const row = {};
+    for (const dialect of dialects) {
+      const prompt = `Say 40 words about ${format} in ${dialect}`;
+      const expected = { text: answer({ turns: [{ text: prompt, results: [], images: 0 }] }).text.join(''), reasoning: '', calls: [], finish: 'stop' };
+      const results = [];
+      for (const stream of [true, false]) {
+        const [path, body] = requestOf(dialect, { prompt, stream });
+        results.push(await attempt(failures, `${format} to ${dialect}, ${stream ? 'streamed' : 'whole'}`, async () => {
+          const text = await post(url + path, body);
+          return differs((stream ? readStream : readBody)(dialect, text), expected);
+        }));
+      }
+      row[dialect] = results.every(Boolean) ? 'ok' : results.some(Boolean) ? 'PART' : 'FAIL';
+    }
+    return row;
+  });
+  await provider.close();
+  return cells;
+}
+async function recorded(provider, format, failures) {
+  const names = provider.replay.names(format);
+  return withGateway(provider, format, async (url) => {
+    const row = {};
+    for (const dialect of dialects) {
+      let good = 0;
+      for (const name of names) {
+        const expected = readStream(format, readFileSync(join(streamsDir, format, `${name}.sse`), 'utf8'));
+        const [path, body] = requestOf(dialect, { model: name, prompt: 'hello', stream: true });
+        if (await attempt(failures, `${format}/${name} to ${dialect}`, async () => differs(readStream(dialect, await post(url + path, body)), expected))) good += 1;
+      }
+      row[dialect] = good === names.length ? `ok ${good}` : `${good} of ${names.length}`;
+    }
+    return row;
+  });
+}
+
+function print(rows) {
+  const columns = ['upstream', ...dialects];
+  const table = [columns, ...rows.map(([name, row]) => [name, ...dialects.map((dialect) => row[dialect])])];
+  const widths = columns.map((_, at) => Math.max(...table.map((line) => line[at].length)));
+  for (const line of table) console.log(line.map((cell, at) => cell.padEnd(widths[at])).join('  ').trimEnd());
+}
+
+/** Whether all is as it should be. */
+export async function check() {
+  const failures = [];
+  const rows = [];
+  for (const format of upstreamFormats) rows.push([format, await generated(format, failures)]);
+  let count = 0;
+  if (existsSync(streamsDir)) {
+    const provider = await startProvider({ replayDir: streamsDir });
+    for (const format of provider.replay.formats) {
+      count += provider.replay.names(format).length;
+      rows.push([`${format}, recorded`, await recorded(provider, format, failures)]);
+    }
+    await provider.close();
+  }
+  print(rows);
+  console.log(`${upstreamFormats.length * dialects.length * 2} answers and ${count} recorded streams in ${dialects.length} dialects: ${failures.length === 0 ? 'all as they should be' : `${failures.length} WRONG`}`);
+  for (const failure of failures) console.log(`  ${failure}`);
+  return failures.length === 0;
+}

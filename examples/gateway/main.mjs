@@ -1,0 +1,84 @@
+// `npm start`: the gateway with its settings from the environment, in front of a real upstream or of the embedded one.
+import { createGateway } from './server.mjs';
+import { startProvider } from './provider.mjs';
+import { upstream, upstreamFormats } from './upstreams.mjs';
+
+const usage = `Settings, all from the environment:
+  PORT, HOST               where it listens (8787 on 127.0.0.1)
+  UPSTREAM_URL             the upstream; without it an embedded one answers, offline
+  UPSTREAM_FORMAT          ${upstreamFormats.join(', ')}
+                           (openai-chat)
+  UPSTREAM_KEY             its key; without it the client's key is passed on
+  UPSTREAM_MODEL           the model to ask for, whatever clients say
+  UPSTREAM_FALLBACK_URL    asked when the first upstream fails before its first byte;
+                           also UPSTREAM_FALLBACK_FORMAT, UPSTREAM_FALLBACK_KEY
+  UPSTREAM_IDLE_MS         how long an upstream may be silent (60000)
+  MAX_BODY_BYTES           of a request (33554432)
+  HEARTBEAT_MS             between comments in a silent stream (15000)
+  TOKENS_PER_SECOND        of the embedded upstream, 0: as fast as it can (100)
+  REPLAY_DIR               recorded streams that the embedded upstream plays: FORMAT/NAME.sse
+  LOG                      1: a line of JSON for each request
+Arguments:
+  --check                  sends requests of every dialect to every upstream format, prints a table, exits`;
+
+function whole(name, fallback) {
+  const text = process.env[name];
+  if (text === undefined || text === '') return fallback;
+  if (!/^\d+$/.test(text)) throw new TypeError(`${name} must be a whole number, got ${text}`);
+  return Number(text);
+}
+
+async function main() {
+  const { env } = process;
+  const format = env.UPSTREAM_FORMAT || 'openai-chat';
+  const idleTimeoutMs = whole('UPSTREAM_IDLE_MS', 60_000);
+  let provider = null;
+  if (!env.UPSTREAM_URL) provider = await startProvider({ tokensPerSecond: whole('TOKENS_PER_SECOND', 100), replayDir: env.REPLAY_DIR || undefined });
+  const upstreams = [upstream({ url: env.UPSTREAM_URL || provider.url, format, key: env.UPSTREAM_KEY, model: env.UPSTREAM_MODEL, idleTimeoutMs })];
+  if (env.UPSTREAM_FALLBACK_URL) {
+    upstreams.push(upstream({
+      url: env.UPSTREAM_FALLBACK_URL,
+      format: env.UPSTREAM_FALLBACK_FORMAT || format,
+      key: env.UPSTREAM_FALLBACK_KEY ?? env.UPSTREAM_KEY,
+      model: env.UPSTREAM_MODEL,
+      idleTimeoutMs,
+    }));
+  }
+  const gateway = createGateway({
+    upstreams,
+    maxBodyBytes: whole('MAX_BODY_BYTES', 32 * 1024 * 1024),
+    heartbeatMs: whole('HEARTBEAT_MS', 15_000),
+    log: env.LOG === '1' ? (entry) => console.error(JSON.stringify(entry)) : undefined,
+  });
+  const url = await gateway.listen(whole('PORT', 8787), env.HOST || '127.0.0.1');
+
+  let closing = false;
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.on(signal, async () => {
+      // Asked twice, or a close that hangs: now.
+      if (closing) process.exit(1);
+      closing = true;
+      await gateway.close();
+      await provider?.close();
+      process.exit(0);
+    });
+  }
+
+  console.log(`gateway on ${url}
+  POST /v1/chat/completions
+  POST /v1/responses
+  POST /v1/messages
+  POST /v1beta/models/MODEL:generateContent, :streamGenerateContent?alt=sse
+  GET  /healthz
+upstream: ${upstreams.map((one) => `${one.url} (${one.format})`).join(', then ')}${provider ? ', embedded and offline' : ''}
+try: curl -N ${url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"offline","stream":true,"messages":[{"role":"user","content":"Say 30 words about rivers"}]}'`);
+}
+
+if (process.argv.includes('--help')) {
+  console.log(usage);
+} else if (process.argv.includes('--check')) {
+  const { check } = await import('./check.mjs');
+  process.exit((await check()) ? 0 : 1);
+} else {
+  await main();
+}

@@ -1,0 +1,131 @@
+'use strict';
+// StreamAssembler: one native call per network read. Output goes through a buffer that JavaScript owns and reuses.
+const native = require('./native');
+const { fromNative } = require('./errors');
+const { read, bytes, func, oneOf, string, boolean, wrongType } = require('./options');
+const { fromJson } = require('./message');
+const { newId: drawId } = require('./ids');
+
+const FORMATS = ['openai-chat', 'openai-responses', 'claude', 'gemini', 'ollama', 'bedrock-converse', 'kiro'];
+const CLIENTS = FORMATS.slice(0, 5);
+const MIB = 1024 * 1024;
+
+/** Options of StreamAssembler, and the part of other calls' options that goes to it. */
+const shape = {
+  from: oneOf([...FORMATS, 'auto'], 'auto'),
+  to: oneOf(CLIENTS),
+  framing: oneOf(['sse', 'ndjson', 'aws-eventstream']),
+  model: string(),
+  id: string(),
+  newId: func(drawId),
+  now: func(),
+  maxEventBytes: bytes(64 * MIB, 1024 * MIB),
+  maxTextBytes: bytes(64 * MIB, 1024 * MIB),
+  reuse: boolean(false),
+  events: oneOf(['upstream', 'client', 'both']),
+};
+
+const EMPTY = Buffer.alloc(0);
+// calls are synchronous, so one buffer serves all assemblers that copy out of it
+let shared = Buffer.allocUnsafeSlow(64 * 1024);
+
+class StreamAssembler {
+  #stream;
+  #newId;
+  #reuse;
+  #own;
+
+  constructor(options) {
+    const { from, newId, now, reuse, events, ...rest } = read(shape, options);
+    this.#stream = native.streamNew({
+      ...rest,
+      from: from === 'auto' ? undefined : from,
+      createdS: Math.floor((now === undefined ? Date.now() : now()) / 1000),
+      keepUpstream: events === 'upstream' || events === 'both',
+      keepClient: events === 'client' || events === 'both',
+    });
+    this.#newId = newId;
+    this.#reuse = reuse;
+    this.#own = reuse ? EMPTY : undefined;
+  }
+
+  push(chunk) {
+    if (!ArrayBuffer.isView(chunk)) throw wrongType('chunk', 'a Uint8Array', chunk);
+    let length;
+    try {
+      length = native.streamPush(this.#stream, chunk, this.#own ?? shared, this.#newId);
+    } catch (error) {
+      throw fromNative(error);
+    }
+    if (length === -1) return this.#reuse ? chunk : Buffer.from(chunk);
+    return this.#take(length);
+  }
+
+  pushEvent(event) {
+    if (event === null || typeof event !== 'object') throw wrongType('event', 'an object', event);
+    const json = JSON.stringify(event);
+    return this.#call((into) => native.streamPushEvent(this.#stream, json, into, this.#newId));
+  }
+
+  finish() {
+    return this.#call((into) => native.streamFinish(this.#stream, into, this.#newId));
+  }
+
+  fail(error) {
+    const { message = 'upstream failed', type = '', status = 0 } = error ?? {};
+    return this.#call((into) =>
+      native.streamFail(this.#stream, String(message), String(type), Number(status) >>> 0, into, this.#newId));
+  }
+
+  message() {
+    return fromJson(this.#read(native.streamMessage));
+  }
+
+  text() {
+    return JSON.parse(this.#read(native.streamText));
+  }
+
+  takeEvents(side = 'upstream') {
+    oneOf(['upstream', 'client'])(side, 'side');
+    return JSON.parse(this.#read(native.streamTakeEvents, side === 'client'));
+  }
+
+  get complete() {
+    return this.#read(native.streamComplete);
+  }
+
+  get events() {
+    return this.#read(native.streamEvents);
+  }
+
+  #read(fn, ...args) {
+    try {
+      return fn(this.#stream, ...args);
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  #call(run) {
+    try {
+      return this.#take(run(this.#own ?? shared));
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  /** The output of that length, or of `-2 - length` when it needs a larger buffer first. */
+  #take(length) {
+    if (length === 0) return EMPTY;
+    if (length < 0) {
+      const larger = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(-2 - length)));
+      if (this.#reuse) this.#own = larger;
+      else if (larger.length <= MIB) shared = larger;
+      else return larger.subarray(0, native.streamDrain(this.#stream, larger));
+      length = native.streamDrain(this.#stream, larger);
+    }
+    return this.#reuse ? this.#own.subarray(0, length) : Buffer.from(shared.subarray(0, length));
+  }
+}
+
+module.exports = { StreamAssembler, shape, FORMATS, CLIENTS };

@@ -1,0 +1,91 @@
+//! The event-stream decoder, for `lib/event-stream.js`.
+
+use crate::error::Guarded;
+use crate::text::string;
+use napi::bindgen_prelude::External;
+use napi::{Env, Unknown};
+use napi_derive::napi;
+use sluice_core::json::write_string;
+use sluice_core::stream::Event;
+use sluice_core::stream::framing::Framing;
+
+/// A decoder: strict framing, and the events of the call that runs.
+pub struct Decoder {
+    framing: Guarded<Framing>,
+    json: Vec<u8>,
+}
+
+/// A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`.
+#[napi]
+pub fn decoder_new(framing: String, max_event_bytes: f64) -> External<Decoder> {
+    let max_event_bytes = max_event_bytes as usize;
+    let framing = match framing.as_str() {
+        "ndjson" => Framing::ndjson(max_event_bytes),
+        "aws-eventstream" => Framing::aws(max_event_bytes),
+        _ => Framing::sse(false, max_event_bytes),
+    };
+    External::new(Decoder { framing: Guarded::new("EventStreamDecoder", framing), json: Vec::new() })
+}
+
+/// Takes a read; returns its events as a JSON array. Those before an error are the error's field `events`.
+#[napi]
+pub fn decoder_push<'env>(
+    env: &'env Env,
+    decoder: &mut External<Decoder>,
+    chunk: &[u8],
+) -> napi::Result<Unknown<'env>> {
+    decoder.run(env, Some(chunk))
+}
+
+/// The stream ended; returns as `decoder_push`.
+#[napi]
+pub fn decoder_finish<'env>(env: &'env Env, decoder: &mut External<Decoder>) -> napi::Result<Unknown<'env>> {
+    decoder.run(env, None)
+}
+
+impl Decoder {
+    /// Takes a read, or the end.
+    fn run<'env>(&mut self, env: &'env Env, chunk: Option<&[u8]>) -> napi::Result<Unknown<'env>> {
+        let json = &mut self.json;
+        json.clear();
+        json.push(b'[');
+        self.framing.call(|framing| {
+            let mut sink = |event: &Event<'_>| {
+                write_event(event, json);
+                Ok(())
+            };
+            let result = match chunk {
+                Some(chunk) => framing.push(chunk, &mut sink),
+                None => framing.finish(&mut sink),
+            };
+            close(json);
+            result.map_err(|error| error.with("events", String::from_utf8_lossy(json).into_owned()))
+        })?;
+        string(env, json)
+    }
+}
+
+/// Ends the array, in place of the comma behind its last element.
+fn close(json: &mut Vec<u8>) {
+    if json.last() == Some(&b',') {
+        json.pop();
+    }
+    json.push(b']');
+}
+
+fn write_event(event: &Event<'_>, json: &mut Vec<u8>) {
+    json.extend_from_slice(b"{\"event\":");
+    write_string(if event.name.is_empty() { b"message" } else { event.name }, json);
+    json.extend_from_slice(b",\"data\":");
+    write_string(event.data, json);
+    json.extend_from_slice(b",\"id\":");
+    write_string(event.id, json);
+    if let Some(retry) = event.retry {
+        json.extend_from_slice(format!(",\"retry\":{retry}").as_bytes());
+    }
+    if !event.exception.is_empty() {
+        json.extend_from_slice(b",\"exception\":");
+        write_string(event.exception, json);
+    }
+    json.extend_from_slice(b"},");
+}
