@@ -16,6 +16,9 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** A request body of one dialect in another. The names of the formats are checked by the shell. */
+export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
+
 /** The stream ended; returns as `decoder_push`. */
 export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
 

@@ -33,7 +33,7 @@ impl Ids for Drawn<'_> {
 }
 
 /// A request body of one dialect in another. The names of the formats are checked by the shell.
-#[napi]
+#[napi(catch_unwind)]
 pub fn convert_request(
     body: Uint8ArraySlice,
     from: String,

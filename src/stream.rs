@@ -70,7 +70,7 @@ pub struct StreamOptions {
 }
 
 /// A new stream.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_new(options: StreamOptions) -> External<Stream> {
     let options = Options {
         from: options.from.as_deref().and_then(Format::named),
@@ -103,7 +103,7 @@ impl Stream {
 
 /// Takes bytes; writes what the client gets into `into`. Returns its length, -1 for the chunk itself, or
 /// `-2 - length` when it waits for a larger buffer.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_push(
     stream: &mut External<Stream>,
     chunk: &[u8],
@@ -123,7 +123,7 @@ pub fn stream_push(
 }
 
 /// Takes one parsed event as JSON; returns as `stream_push`, but never -1.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_push_event(
     stream: &mut External<Stream>,
     json: String,
@@ -141,7 +141,7 @@ pub fn stream_push_event(
 }
 
 /// The stream ended; returns as `stream_push_event`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_finish(
     stream: &mut External<Stream>,
     mut into: Uint8ArraySlice,
@@ -158,7 +158,7 @@ pub fn stream_finish(
 }
 
 /// Says a failure in the client's dialect; returns as `stream_push_event`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_fail(
     stream: &mut External<Stream>,
     message: String,
@@ -189,28 +189,28 @@ pub fn stream_fail(
 }
 
 /// Output that did not fit, into a buffer that is large enough.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_drain(stream: &mut External<Stream>, mut into: Uint8ArraySlice) -> i32 {
     // SAFETY: as in `stream_push`.
     stream.give(unsafe { into.as_mut() })
 }
 
 /// The message so far, as JSON.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_message<'env>(env: &'env Env, stream: &mut External<Stream>) -> napi::Result<Unknown<'env>> {
     let json = stream.machine.call(|machine| Ok(machine.message()))?;
     string(env, &json)
 }
 
 /// The text so far, as a JSON string literal.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_text<'env>(env: &'env Env, stream: &mut External<Stream>) -> napi::Result<Unknown<'env>> {
     let text = stream.machine.call(|machine| Ok(machine.text()))?;
     string(env, &[b"\"", text.as_slice(), b"\""].concat())
 }
 
 /// The events of a side since the last call, as a JSON array.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_take_events<'env>(
     env: &'env Env,
     stream: &mut External<Stream>,
@@ -222,25 +222,25 @@ pub fn stream_take_events<'env>(
 }
 
 /// Whether the provider said that it was done.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_complete(stream: &mut External<Stream>) -> napi::Result<bool> {
     stream.machine.call(|machine| Ok(machine.complete()))
 }
 
 /// How many events came.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_events(stream: &mut External<Stream>) -> napi::Result<f64> {
     stream.machine.call(|machine| Ok(machine.events() as f64))
 }
 
 /// Whether the stream so far ends between events.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_on_boundary(stream: &mut External<Stream>) -> napi::Result<bool> {
     stream.machine.call(|machine| Ok(machine.on_boundary()))
 }
 
 /// The framing's name, once it is known.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_framing(stream: &mut External<Stream>) -> napi::Result<Option<&'static str>> {
     stream.machine.call(|machine| {
         Ok(machine.framing().map(|framing| match framing {
