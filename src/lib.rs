@@ -8,9 +8,9 @@ mod decoder;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod request;
 mod stream;
 mod text;
-mod request;
 
 use napi_derive::napi;
 
