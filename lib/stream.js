@@ -63,6 +63,7 @@ class StreamAssembler {
 
   push(chunk) {
     if (!ArrayBuffer.isView(chunk)) throw wrongType('chunk', 'a Uint8Array', chunk);
+    if (chunk.BYTES_PER_ELEMENT !== 1) chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let length;
     try {
       length = native.streamPush(this.#stream, chunk, this.#own ?? shared, this.#newId);

@@ -49,7 +49,7 @@ impl Ids for JsIds<'_> {
 
 /// A new stream, from options that the shell has checked and filled in. They come one by one, formats and framings
 /// by their place in the shell's lists, -1 for none: reading an object costs more than the rest.
-#[napi]
+#[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments)]
 pub fn stream_new(
     from: i32,
@@ -99,7 +99,7 @@ impl Stream {
 
 /// Takes bytes; writes what the client gets into `into`. Returns its length, -1 for the chunk itself, or
 /// `-2 - length` when it waits for a larger buffer.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_push(
     stream: &mut External<Stream>,
     chunk: &[u8],
@@ -119,7 +119,7 @@ pub fn stream_push(
 }
 
 /// Takes one parsed event as JSON; returns as `stream_push`, but never -1.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_push_event(
     stream: &mut External<Stream>,
     json: String,
@@ -137,7 +137,7 @@ pub fn stream_push_event(
 }
 
 /// The stream ended; returns as `stream_push_event`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_finish(
     stream: &mut External<Stream>,
     mut into: Uint8ArraySlice,
@@ -154,7 +154,7 @@ pub fn stream_finish(
 }
 
 /// Says a failure in the client's dialect; returns as `stream_push_event`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_fail(
     stream: &mut External<Stream>,
     message: String,
@@ -185,28 +185,28 @@ pub fn stream_fail(
 }
 
 /// Output that did not fit, into a buffer that is large enough.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_drain(stream: &mut External<Stream>, mut into: Uint8ArraySlice) -> i32 {
     // SAFETY: as in `stream_push`.
     stream.give(unsafe { into.as_mut() })
 }
 
 /// The message so far, as JSON.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_message<'env>(env: &'env Env, stream: &mut External<Stream>) -> napi::Result<Unknown<'env>> {
     let json = stream.machine.call(|machine| Ok(machine.message()))?;
     string(env, &json)
 }
 
 /// The text so far, as a JSON string literal.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_text<'env>(env: &'env Env, stream: &mut External<Stream>) -> napi::Result<Unknown<'env>> {
     let text = stream.machine.call(|machine| Ok(machine.text()))?;
     string(env, &[b"\"", text.as_slice(), b"\""].concat())
 }
 
 /// The events of a side since the last call, as a JSON array.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_take_events<'env>(
     env: &'env Env,
     stream: &mut External<Stream>,
@@ -218,25 +218,25 @@ pub fn stream_take_events<'env>(
 }
 
 /// Whether the provider said that it was done.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_complete(stream: &mut External<Stream>) -> napi::Result<bool> {
     stream.machine.call(|machine| Ok(machine.complete()))
 }
 
 /// How many events came.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_events(stream: &mut External<Stream>) -> napi::Result<f64> {
     stream.machine.call(|machine| Ok(machine.events() as f64))
 }
 
 /// Whether the stream so far ends between events.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_on_boundary(stream: &mut External<Stream>) -> napi::Result<bool> {
     stream.machine.call(|machine| Ok(machine.on_boundary()))
 }
 
 /// The framing's name, once it is known.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_framing(stream: &mut External<Stream>) -> napi::Result<Option<&'static str>> {
     stream.machine.call(|machine| {
         Ok(machine.framing().map(|framing| match framing {
