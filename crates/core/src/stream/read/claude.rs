@@ -134,6 +134,8 @@ impl Claude {
             }
             b"message_start" => {
                 self.blocks.clear();
+                // a gateway may send the messages of several turns in one stream
+                self.is_finished = false;
                 self.start(said.message, emit)?;
                 self.tell_counts(emit);
             }
