@@ -106,7 +106,7 @@ pub(super) fn read_usage(cursor: &mut Cursor<'_>, counts: &mut Counts) -> Result
     Ok(())
 }
 
-pub(super) fn read_count_details(cursor: &mut Cursor<'_>, usage: &mut Usage) -> Result<(), Bad> {
+fn read_count_details(cursor: &mut Cursor<'_>, usage: &mut Usage) -> Result<(), Bad> {
     if !cursor.object()? {
         return Ok(());
     }
