@@ -8,7 +8,7 @@ use sluice_core::stream::Format;
 use sluice_core::stream::request::{self, Options};
 
 /// A request body of one dialect in another. The names of the formats are checked by the shell.
-#[napi]
+#[napi(catch_unwind)]
 pub fn convert_request(
     body: Uint8ArraySlice,
     from: String,
