@@ -1,7 +1,7 @@
 //! Anthropic messages, over SSE or, base64-encoded, in AWS frames.
 
 use super::compact::write_compact;
-use super::counts::{Counts, read_count};
+use super::counts::{Counts, read_count, read_count_in};
 use super::failure::{read_exception, read_failure};
 use super::opening::Opening;
 use super::strict::strict;
@@ -134,6 +134,7 @@ impl Claude {
             }
             b"message_start" => {
                 self.blocks.clear();
+                self.is_finished = false;
                 self.start(said.message, emit)?;
                 self.tell_counts(emit);
             }
@@ -373,6 +374,7 @@ fn read_usage(cursor: &mut Cursor<'_>, counts: &mut Counts) -> Result<(), Bad> {
             b"output_tokens" => read_count(cursor, &mut usage.output)?,
             b"cache_read_input_tokens" => read_count(cursor, &mut usage.cached)?,
             b"cache_creation_input_tokens" => read_count(cursor, &mut usage.cache_creation)?,
+            b"output_tokens_details" => read_count_in(cursor, b"thinking_tokens", &mut usage.reasoning)?,
             _ => {
                 cursor.skip()?;
             }
