@@ -835,7 +835,6 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
-module.exports.awsFrame = nativeBinding.awsFrame
 module.exports.convertRequest = nativeBinding.convertRequest
 module.exports.decoderFinish = nativeBinding.decoderFinish
 module.exports.decoderNew = nativeBinding.decoderNew
@@ -847,18 +846,15 @@ module.exports.openCells = nativeBinding.openCells
 module.exports.registerShell = nativeBinding.registerShell
 module.exports.release = nativeBinding.release
 module.exports.streamComplete = nativeBinding.streamComplete
-module.exports.streamConverts = nativeBinding.streamConverts
 module.exports.streamDrain = nativeBinding.streamDrain
 module.exports.streamEvents = nativeBinding.streamEvents
 module.exports.streamFail = nativeBinding.streamFail
 module.exports.streamFinish = nativeBinding.streamFinish
-module.exports.streamFormat = nativeBinding.streamFormat
 module.exports.streamFraming = nativeBinding.streamFraming
 module.exports.streamMessage = nativeBinding.streamMessage
 module.exports.streamNew = nativeBinding.streamNew
 module.exports.streamOnBoundary = nativeBinding.streamOnBoundary
 module.exports.streamPush = nativeBinding.streamPush
 module.exports.streamPushEvent = nativeBinding.streamPushEvent
-module.exports.streamReported = nativeBinding.streamReported
 module.exports.streamTakeEvents = nativeBinding.streamTakeEvents
 module.exports.streamText = nativeBinding.streamText

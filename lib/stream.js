@@ -8,13 +8,14 @@ const { newId: drawId } = require('./ids');
 
 const FORMATS = ['openai-chat', 'openai-responses', 'claude', 'gemini', 'ollama', 'bedrock-converse', 'kiro'];
 const CLIENTS = FORMATS.slice(0, 5);
+const FRAMINGS = ['sse', 'ndjson', 'aws-eventstream'];
 const MIB = 1024 * 1024;
 
 /** Options of StreamAssembler, and the part of other calls' options that goes to it. */
 const shape = {
   from: oneOf([...FORMATS, 'auto'], 'auto'),
   to: oneOf(CLIENTS),
-  framing: oneOf(['sse', 'ndjson', 'aws-eventstream']),
+  framing: oneOf(FRAMINGS),
   model: string(),
   id: string(),
   newId: func(drawId),
@@ -47,14 +48,14 @@ class StreamAssembler {
   #own;
 
   constructor(options) {
-    const { from, newId, now, reuse, events, ...rest } = read(shape, options);
-    this.#stream = native.streamNew({
-      ...rest,
-      from: from === 'auto' ? undefined : from,
-      createdS: Math.floor((now === undefined ? Date.now() : now()) / 1000),
-      keepUpstream: events === 'upstream' || events === 'both',
-      keepClient: events === 'client' || events === 'both',
-    });
+    const { from, to, framing, model, id, newId, now, maxEventBytes, maxTextBytes, reuse, events } = read(shape, options);
+    const createdS = Math.floor((now === undefined ? Date.now() : now()) / 1000);
+    const upstream = events === 'upstream' || events === 'both';
+    const client = events === 'client' || events === 'both';
+    this.#stream = native.streamNew(
+      FORMATS.indexOf(from), FORMATS.indexOf(to), FRAMINGS.indexOf(framing), model, id, createdS,
+      maxEventBytes, maxTextBytes, upstream, client,
+    );
     this.#newId = newId;
     this.#reuse = reuse;
     this.#own = reuse ? EMPTY : undefined;
@@ -62,6 +63,7 @@ class StreamAssembler {
 
   push(chunk) {
     if (!ArrayBuffer.isView(chunk)) throw wrongType('chunk', 'a Uint8Array', chunk);
+    if (chunk.BYTES_PER_ELEMENT !== 1) chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let length;
     try {
       length = native.streamPush(this.#stream, chunk, this.#own ?? shared, this.#newId);

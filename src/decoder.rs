@@ -16,7 +16,7 @@ pub struct Decoder {
 }
 
 /// A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. Only server-sent events can be read strictly.
-#[napi]
+#[napi(catch_unwind)]
 pub fn decoder_new(framing: String, lenient: bool, max_event_bytes: f64) -> External<Decoder> {
     let max_event_bytes = max_event_bytes as usize;
     let framing = match framing.as_str() {
@@ -28,7 +28,7 @@ pub fn decoder_new(framing: String, lenient: bool, max_event_bytes: f64) -> Exte
 }
 
 /// Takes a read; returns its events as a JSON array. Those before an error are the error's field `events`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn decoder_push<'env>(
     env: &'env Env,
     decoder: &mut External<Decoder>,
@@ -38,7 +38,7 @@ pub fn decoder_push<'env>(
 }
 
 /// The stream ended; returns as `decoder_push`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn decoder_finish<'env>(env: &'env Env, decoder: &mut External<Decoder>) -> napi::Result<Unknown<'env>> {
     decoder.run(env, None)
 }
