@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.convertRequest = nativeBinding.convertRequest
 module.exports.decoderFinish = nativeBinding.decoderFinish
 module.exports.decoderNew = nativeBinding.decoderNew
 module.exports.decoderPush = nativeBinding.decoderPush

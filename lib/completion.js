@@ -5,8 +5,7 @@ const { fromNative } = require('./errors');
 
 const waiting = new Map();
 let nextId = 1;
-
-const shell = native.registerShell(settle);
+let shell;
 
 function settle(list) {
   for (let at = 0; at < list.length; at += 3) {
@@ -25,6 +24,8 @@ function settle(list) {
  */
 function begin(start) {
   return new Promise((resolve, reject) => {
+    // registered here, so that this closure keeps `settle` alive: the native side refers to it weakly while idle
+    shell ??= native.registerShell(settle);
     const id = nextId;
     nextId = id === 0xffffffff ? 1 : id + 1;
     if (waiting.size === 0) native.hold(shell);

@@ -2,6 +2,7 @@
 // Generated from crates/core/src/error.rs by `npm run generate`; do not edit.
 module.exports = {
   Platform: { code: 'ERR_PLATFORM', Class: 'Error', name: 'Error', template: 'sluice has no native binary for {platform}: install {package}' },
+  PlatformLoad: { code: 'ERR_PLATFORM', Class: 'Error', name: 'Error', template: 'the native binary of sluice for {platform} does not load: {detail}; reinstall {package}' },
   OptionRange: { code: 'ERR_INVALID_OPTION', Class: 'RangeError', name: 'RangeError', template: '{option} must be {range}; got {value}' },
   OptionType: { code: 'ERR_INVALID_OPTION', Class: 'TypeError', name: 'TypeError', template: '{option} must be {range}; got {value}' },
   OptionUnknown: { code: 'ERR_INVALID_OPTION', Class: 'TypeError', name: 'TypeError', template: 'unknown option {option}; known options are {known}' },

@@ -16,7 +16,7 @@ static OPEN: LazyLock<Mutex<HashMap<String, Weak<Cells>>>> = LazyLock::new(Mutex
 
 /// The cells of that name, made as zeros when nobody has them open; alive while any environment holds them. All
 /// must ask for the same length.
-#[napi]
+#[napi(catch_unwind)]
 pub fn open_cells(env: &Env, name: String, length: u32) -> napi::Result<Unknown<'_>> {
     let cells = {
         let mut open = OPEN.lock();

@@ -227,7 +227,7 @@ fn settle(env: &Env, shell: u32, completions: Vec<Completion>) -> napi::Result<(
 }
 
 /// Registers a copy of the shell; returns its number.
-#[napi]
+#[napi(catch_unwind)]
 pub fn register_shell(env: &Env, settle: Function<Unknown, Unknown>) -> napi::Result<u32> {
     let registry = registry(env)?;
     let raw = env.raw();
@@ -254,12 +254,17 @@ pub fn register_shell(env: &Env, settle: Function<Unknown, Unknown>) -> napi::Re
 }
 
 /// A promise of this shell is pending: the process stays, and so does the shell.
-#[napi]
+#[napi(catch_unwind)]
 pub fn hold(env: &Env, shell: u32) -> napi::Result<()> {
     let registry = registry(env)?;
     let Some(&reference) = registry.shells.get(&shell) else { return Err(unknown_shell(shell)) };
     // SAFETY: on the environment's own thread; both are alive with it.
     unsafe {
+        let mut settle = ptr::null_mut();
+        check_status!(sys::napi_get_reference_value(env.raw(), reference, &mut settle))?;
+        if settle.is_null() {
+            return Err(unknown_shell(shell)); // collected: nobody would hear of what settles
+        }
         check_status!(sys::napi_reference_ref(env.raw(), reference, ptr::null_mut()))?;
         if registry.holding == 0 {
             check_status!(sys::napi_ref_threadsafe_function(env.raw(), registry.wake))?;
@@ -270,7 +275,7 @@ pub fn hold(env: &Env, shell: u32) -> napi::Result<()> {
 }
 
 /// No promise of this shell is pending any more.
-#[napi]
+#[napi(catch_unwind)]
 pub fn release(env: &Env, shell: u32) -> napi::Result<()> {
     let registry = registry(env)?;
     let Some(&reference) = registry.shells.get(&shell) else { return Err(unknown_shell(shell)) };
@@ -290,7 +295,7 @@ fn unknown_shell(shell: u32) -> napi::Error {
 }
 
 /// Settles an id in the next turn of the event loop: how slices of long work yield, since timers may be faked.
-#[napi]
+#[napi(catch_unwind)]
 pub fn next_turn(env: &Env, shell: u32, id: u32) -> napi::Result<()> {
     Completer::new(env, shell, id)?.settle(Ok(undefined));
     Ok(())

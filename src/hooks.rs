@@ -8,7 +8,7 @@ use napi_derive::napi;
 use sluice_core::error::Error;
 
 /// Completes the ids `first..first + count` from that many native threads at once.
-#[napi]
+#[napi(catch_unwind)]
 pub fn test_complete(env: &Env, shell: u32, first: u32, count: u32, threads: u32) -> napi::Result<()> {
     let mut completers: Vec<Completer> =
         (first..first + count).map(|id| Completer::new(env, shell, id)).collect::<napi::Result<_>>()?;
@@ -21,7 +21,7 @@ pub fn test_complete(env: &Env, shell: u32, first: u32, count: u32, threads: u32
 }
 
 /// Work on the pool that panics.
-#[napi]
+#[napi(catch_unwind)]
 pub fn test_panic_async(env: &Env, shell: u32, id: u32) -> napi::Result<()> {
     let completer = Completer::new(env, shell, id)?;
     sluice_io::pool::spawn(move || {
@@ -31,7 +31,7 @@ pub fn test_panic_async(env: &Env, shell: u32, id: u32) -> napi::Result<()> {
 }
 
 /// Work on the pool that is dropped unsettled.
-#[napi]
+#[napi(catch_unwind)]
 pub fn test_drop_async(env: &Env, shell: u32, id: u32) -> napi::Result<()> {
     let completer = Completer::new(env, shell, id)?;
     sluice_io::pool::spawn(move || drop(completer));
@@ -39,7 +39,7 @@ pub fn test_drop_async(env: &Env, shell: u32, id: u32) -> napi::Result<()> {
 }
 
 /// Work on the pool that takes that long.
-#[napi]
+#[napi(catch_unwind)]
 pub fn test_sleep(env: &Env, shell: u32, id: u32, ms: u32) -> napi::Result<()> {
     let completer = Completer::new(env, shell, id)?;
     sluice_io::pool::spawn(move || {
@@ -50,13 +50,13 @@ pub fn test_sleep(env: &Env, shell: u32, id: u32, ms: u32) -> napi::Result<()> {
 }
 
 /// An object that can be made to panic.
-#[napi]
+#[napi(catch_unwind)]
 pub fn test_guarded() -> External<Guarded<u32>> {
     External::new(Guarded::new("test", 0))
 }
 
 /// Counts up, or panics.
-#[napi]
+#[napi(catch_unwind)]
 pub fn test_call(object: &mut External<Guarded<u32>>, panic: bool) -> napi::Result<u32> {
     object.call(|count| {
         if panic {

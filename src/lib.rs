@@ -2,20 +2,22 @@
 //! about the shape of a JavaScript value. Errors cross as the JSON of `sluice_core::error::Error`, and the shell
 //! (`lib/errors.js`) makes an error of the caller's realm from it. See ARCHITECTURE.md for the four layers.
 
+mod body;
 mod cells;
 mod completion;
 mod decoder;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod request;
+mod response;
 mod stream;
 mod text;
-mod request;
 
 use napi_derive::napi;
 
 /// The version of the native code, which must be the package's.
-#[napi]
+#[napi(catch_unwind)]
 pub fn native_version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }

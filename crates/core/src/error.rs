@@ -52,6 +52,8 @@ macro_rules! table {
 table! {
     /// There is no binary for this platform. Install the package that the message names, or build from a clone.
     Platform: "ERR_PLATFORM", "Error", "Error", 0, "", "sluice has no native binary for {platform}: install {package}";
+    /// The binary for this platform is there and does not load: a C library that is too old, a damaged file, another version's file. `err.cause` is what the system said.
+    PlatformLoad: "ERR_PLATFORM", "Error", "Error", 0, "", "the native binary of sluice for {platform} does not load: {detail}; reinstall {package}";
     /// An option or argument has a value outside its range; the message names the option, the range and the value.
     OptionRange: "ERR_INVALID_OPTION", "RangeError", "RangeError", 0, "", "{option} must be {range}; got {value}";
     /// An option or argument has the wrong type.

@@ -1,0 +1,36 @@
+'use strict';
+// Resident memory stays flat over 200,000 calls of each kind.
+const { runChild } = require('../child');
+
+// What the allocator and V8 may keep between the two measurements. 200,000 leaks of 64 bytes would be 12 MB.
+const SLACK_MB = 10;
+
+const kinds = {
+  'turns of the event loop': 'await nextTurn()',
+  'completions of pool threads': 'await Promise.all([begin(quick), begin(quick), begin(quick), begin(quick)])',
+  'objects made, used and dropped': 'native.testCall(native.testGuarded(), false)',
+  'calls that fail': "try { native.hold(9e6); } catch {}; await begin(() => native.hold(9e6)).catch(() => {})",
+  'cells opened under one name': "native.openCells('memory', 8)",
+};
+
+test.each(Object.entries(kinds))('%s', async (_, source) => {
+  const calls = 200_000;
+  const { code, out, err } = await runChild(`
+    const quick = (shell, id) => native.testSleep(shell, id, 0);
+    const round = async (count) => {
+      for (let at = 0; at < count; at++) {
+        ${source};
+        if (at % 1000 === 0) await new Promise(setImmediate);
+      }
+      for (let turn = 0; turn < 5; turn++) { gc(); await new Promise(setImmediate); }
+      return process.memoryUsage().rss / 2 ** 20;
+    };
+    (async () => {
+      const before = await round(${calls / 4});
+      const after = await round(${calls});
+      console.log(JSON.stringify({ before, after }));
+    })();`, { flags: ['--expose-gc'], limitMs: 170_000 });
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const { before, after } = JSON.parse(out);
+  expect(after - before).toBeLessThan(SLACK_MB);
+}, 180_000);

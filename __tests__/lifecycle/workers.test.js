@@ -1,0 +1,61 @@
+'use strict';
+// Worker threads that are terminated while native work of theirs is in flight.
+const { runChild } = require('../child');
+
+test('50 worker threads can be terminated mid-call', async () => {
+  const { code, signal, out, err } = await runChild(`
+    const { Worker } = require('node:worker_threads');
+    const body = ${JSON.stringify(`
+      const { parentPort, workerData } = require('node:worker_threads');
+      const native = require(workerData.native);
+      const { begin, nextTurn } = require(workerData.completion);
+      const cells = new Int32Array(native.openCells('lifecycle', 1));
+      const guarded = native.testGuarded();
+      // threads of the pool, threads of their own, turns of the loop and panics, all in flight when it is terminated
+      (async () => {
+        for (let round = 0; ; round++) {
+          const ids = [];
+          let number;
+          const open = Array.from({ length: 50 }, () => begin((shell, id) => { number = shell; ids.push(id); }));
+          native.testComplete(number, ids[0], 50, 2);
+          open.push(begin((shell, id) => native.testSleep(shell, id, 1)), begin(native.testPanicAsync).catch(() => {}), nextTurn());
+          await Promise.all(open);
+          native.testCall(guarded, false);
+          Atomics.add(cells, 0, 1);
+          if (round === 0) parentPort.postMessage('running');
+        }
+      })();`)};
+    const files = { native: require.resolve('./lib/native.js'), completion: require.resolve('./lib/completion.js') };
+    const one = (at) => new Promise((resolve, reject) => {
+      const worker = new Worker(body, { eval: true, workerData: files });
+      worker.on('error', reject);
+      worker.on('message', () => setTimeout(() => worker.terminate().then(resolve, reject), at % 7));
+    });
+    (async () => {
+      for (let batch = 0; batch < 5; batch++) await Promise.all(Array.from({ length: 10 }, (_, at) => one(at)));
+      await begin((shell, id) => native.testSleep(shell, id, 20));
+      console.log('alive', new Int32Array(native.openCells('lifecycle', 1))[0] >= 0);
+    })();`, { limitMs: 120_000 });
+  expect({ code, signal, out, fatal: err.match(/fatal|assert/i) }).toEqual({ code: 0, signal: null, out: 'alive true\n', fatal: null });
+}, 130_000);
+
+test('20 workers that end by themselves, each with its own queue, leave nothing behind', async () => {
+  const { code, signal, out } = await runChild(`
+    const { Worker } = require('node:worker_threads');
+    const body = ${JSON.stringify(`
+      const { parentPort, workerData } = require('node:worker_threads');
+      const { begin, nextTurn } = require(workerData.completion);
+      const native = require(workerData.native);
+      Promise.all(Array.from({ length: 20 }, (_, at) => begin((shell, id) => native.testSleep(shell, id, at % 3)).then(nextTurn)))
+        .then((all) => parentPort.postMessage(all.length));`)};
+    const files = { native: require.resolve('./lib/native.js'), completion: require.resolve('./lib/completion.js') };
+    let sum = 0;
+    const one = () => new Promise((resolve, reject) => {
+      const worker = new Worker(body, { eval: true, workerData: files });
+      worker.on('error', reject);
+      worker.on('message', (count) => (sum += count));
+      worker.on('exit', resolve);
+    });
+    Promise.all(Array.from({ length: 20 }, one)).then((codes) => console.log(sum, codes.every((code) => code === 0)));`);
+  expect([code, signal, out]).toEqual([0, null, '400 true\n']);
+}, 70_000);
