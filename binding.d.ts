@@ -70,35 +70,14 @@ export declare function streamFraming(stream: ExternalObject<Stream>): string | 
 /** The message so far, as JSON. */
 export declare function streamMessage(stream: ExternalObject<Stream>): unknown
 
-/** A new stream. */
-export declare function streamNew(options: StreamOptions): ExternalObject<Stream>
+/**
+ * A new stream, from options that the shell has checked and filled in. They come one by one, formats and framings
+ * by their place in the shell's lists, -1 for none: reading an object costs more than the rest.
+ */
+export declare function streamNew(from: number, to: number, framing: number, model: string | undefined | null, id: string | undefined | null, createdS: number, maxEventBytes: number, maxTextBytes: number, keepUpstream: boolean, keepClient: boolean): ExternalObject<Stream>
 
 /** Whether the stream so far ends between events. */
 export declare function streamOnBoundary(stream: ExternalObject<Stream>): boolean
-
-/** Options as the shell passes them: checked and total. */
-export interface StreamOptions {
-  /** A format's name; none decides by itself. */
-  from?: string
-  /** A client format's name. */
-  to?: string
-  /** A framing's name. */
-  framing?: string
-  /** The model that the client is told. */
-  model?: string
-  /** The id that the client is told. */
-  id?: string
-  /** Seconds since 1970. */
-  createdS: number
-  /** The longest event. */
-  maxEventBytes: number
-  /** The longest message. */
-  maxTextBytes: number
-  /** Keep the provider's events. */
-  keepUpstream: boolean
-  /** Keep the client's events. */
-  keepClient: boolean
-}
 
 /**
  * Takes bytes; writes what the client gets into `into`. Returns its length, -1 for the chunk itself, or

@@ -67,6 +67,7 @@ module.exports = [
   make('escapes, CJK, emoji', [text('\u4e2d"\\'), text('\n\ud83d\ude00'), stop()], { text: '\u4e2d"\\\n\ud83d\ude00' }),
   make('fields that look like others, deeper', [
     {
+      ...META,
       promptFeedback: { safetyRatings: [{ category: 'c', probability: 'LOW' }] },
       candidates: [{
         groundingMetadata: { text: 'no', candidates: [{ finishReason: 'SAFETY' }] },

@@ -33,9 +33,9 @@ const plain = [
   make('usage with its details', sse([
     text('42'),
     stop,
-    chunk([], told(100, 60, { prompt_tokens_details: { cached_tokens: 80, audio_tokens: 0 }, completion_tokens_details: { reasoning_tokens: 50 } })),
+    chunk([], told(100, 60, { prompt_tokens_details: { cached_tokens: 80, cache_write_tokens: 5, audio_tokens: 0 }, completion_tokens_details: { reasoning_tokens: 50 } })),
     done,
-  ]), { text: '42', usage: usage(100, 60, { cachedTokens: 80, reasoningTokens: 50 }) }),
+  ]), { text: '42', usage: usage(100, 60, { cachedTokens: 80, cacheCreationTokens: 5, reasoningTokens: 50 }) }),
   make('usage in the chunk of the finish reason', sse([text('x'), delta({}, 'length', told(5, 400)), done]), {
     text: 'x', finishReason: 'length', rawFinishReason: 'length', usage: usage(5, 400),
   }),

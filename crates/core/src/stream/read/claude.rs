@@ -1,9 +1,10 @@
 //! Anthropic messages, over SSE or, base64-encoded, in AWS frames.
 
 use super::compact::write_compact;
-use super::counts::{Counts, read_count};
+use super::counts::{Counts, read_count, read_count_in};
 use super::failure::{read_exception, read_failure};
 use super::opening::Opening;
+use super::strict::strict;
 use super::{Emit, Read};
 use crate::json::{Bad, Cursor, Escaped, unescape};
 use crate::stream::{Delta, Event, FinishReason, Usage};
@@ -25,7 +26,7 @@ pub struct Claude {
 }
 
 #[derive(Debug)]
-enum Block {
+pub(super) enum Block {
     /// Text or thoughts: all of it was said as it came.
     Said,
     /// A call, with the input that its start told.
@@ -133,6 +134,7 @@ impl Claude {
             }
             b"message_start" => {
                 self.blocks.clear();
+                self.is_finished = false;
                 self.start(said.message, emit)?;
                 self.tell_counts(emit);
             }
@@ -160,7 +162,7 @@ impl Claude {
         Ok(())
     }
 
-    fn start(&mut self, message: &[u8], emit: &mut Emit<'_>) -> Result<(), Bad> {
+    pub(super) fn start(&mut self, message: &[u8], emit: &mut Emit<'_>) -> Result<(), Bad> {
         let (mut id, mut model) = (Escaped::default(), Escaped::default());
         let mut cursor = Cursor::new(message);
         if !message.is_empty() && cursor.object()? {
@@ -210,6 +212,11 @@ impl Claude {
         }
     }
 
+    /// The number of the next call.
+    pub(super) fn calls(&mut self) -> &mut u32 {
+        &mut self.calls
+    }
+
     /// Ends the blocks that the provider left open, `whole` when it said that the message is.
     fn flush(&mut self, is_whole: bool, emit: &mut Emit<'_>) {
         while let Some((_, block)) = self.blocks.pop_first() {
@@ -217,7 +224,7 @@ impl Claude {
         }
     }
 
-    fn tell_counts(&mut self, emit: &mut Emit<'_>) {
+    pub(super) fn tell_counts(&mut self, emit: &mut Emit<'_>) {
         // what was read from the cache or written to it is not in `input_tokens`
         let common = |usage: Usage| Usage {
             input: usage.input.saturating_add(usage.cached).saturating_add(usage.cache_creation),
@@ -228,7 +235,7 @@ impl Claude {
 }
 
 /// Reads a content block, of a stream's start or of a whole message, and says what it has.
-fn read_block(raw: &[u8], calls: &mut u32, emit: &mut Emit<'_>) -> Result<Option<Block>, Bad> {
+pub(super) fn read_block(raw: &[u8], calls: &mut u32, emit: &mut Emit<'_>) -> Result<Option<Block>, Bad> {
     let (mut kind, mut id, mut name) = (Escaped::default(), Escaped::default(), Escaped::default());
     let (mut text, mut thinking, mut signature) =
         (Escaped::default(), Escaped::default(), Escaped::default());
@@ -278,13 +285,13 @@ fn read_block(raw: &[u8], calls: &mut u32, emit: &mut Emit<'_>) -> Result<Option
             emit(Delta::Call { choice: 0, call: number, id, name });
             Block::Call { number, input: input.to_vec(), has_fragments: false }
         }
-        _ => Block::Other { raw: raw.to_vec(), input: Vec::new() },
+        _ => Block::Other { raw: strict(raw)?.to_vec(), input: Vec::new() },
     }))
 }
 
 impl Block {
     /// Says what is due when the block ends; a call whose arguments never came has none when the provider says so.
-    fn stop(self, is_whole: bool, emit: &mut Emit<'_>) {
+    pub(super) fn stop(self, is_whole: bool, emit: &mut Emit<'_>) {
         match self {
             Block::Said => emit(Delta::Break { choice: 0 }),
             Block::Call { number: call, input, has_fragments } => {
@@ -310,7 +317,7 @@ impl Block {
 fn with_input(raw: &[u8], fragments: &[u8]) -> Option<Vec<u8>> {
     let mut input = Vec::with_capacity(fragments.len());
     unescape(fragments, &mut input);
-    serde_json::from_slice::<serde::de::IgnoredAny>(&input).ok()?;
+    strict(&input).ok()?;
     let mut out = b"{".to_vec();
     let mut member = |key: &[u8], value: &[u8]| {
         if out.len() > 1 {
@@ -367,6 +374,7 @@ fn read_usage(cursor: &mut Cursor<'_>, counts: &mut Counts) -> Result<(), Bad> {
             b"output_tokens" => read_count(cursor, &mut usage.output)?,
             b"cache_read_input_tokens" => read_count(cursor, &mut usage.cached)?,
             b"cache_creation_input_tokens" => read_count(cursor, &mut usage.cache_creation)?,
+            b"output_tokens_details" => read_count_in(cursor, b"thinking_tokens", &mut usage.reasoning)?,
             _ => {
                 cursor.skip()?;
             }

@@ -2,13 +2,14 @@
 
 use super::calls::{Calls, Fragment};
 use super::compact::read_arguments;
-use super::counts::{Counts, read_count, read_count_in};
+use super::counts::{Counts, read_count};
 use super::failure::read_failure;
 use super::opening::Opening;
+use super::strict::strict;
 use super::think::{Think, Voice};
 use super::{Emit, MAX_CHOICES, Read};
 use crate::json::{Bad, Cursor, Escaped};
-use crate::stream::{Delta, Event, FinishReason};
+use crate::stream::{Delta, Event, FinishReason, Usage};
 
 /// Reads `chat.completion.chunk` events; whole `chat.completion` objects too, whose message stands where a chunk has
 /// its delta.
@@ -299,7 +300,7 @@ impl Choice {
                     self.think.stop();
                     read_thinking(thinking, choice, emit)?;
                 }
-                _ => emit(Delta::Other { choice, raw: part }),
+                _ => emit(Delta::Other { choice, raw: strict(part)? }),
             }
         }
         Ok(())
@@ -427,8 +428,24 @@ fn read_usage(cursor: &mut Cursor<'_>, counts: &mut Counts) -> Result<(), Bad> {
             b"prompt_tokens" => read_count(cursor, &mut usage.input)?,
             b"completion_tokens" => read_count(cursor, &mut usage.output)?,
             b"total_tokens" => read_count(cursor, &mut usage.total)?,
-            b"prompt_tokens_details" => read_count_in(cursor, b"cached_tokens", &mut usage.cached)?,
-            b"completion_tokens_details" => read_count_in(cursor, b"reasoning_tokens", &mut usage.reasoning)?,
+            b"prompt_tokens_details" | b"completion_tokens_details" => read_count_details(cursor, usage)?,
+            _ => {
+                cursor.skip()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_count_details(cursor: &mut Cursor<'_>, usage: &mut Usage) -> Result<(), Bad> {
+    if !cursor.object()? {
+        return Ok(());
+    }
+    while let Some(key) = cursor.next_key()? {
+        match key {
+            b"cached_tokens" => read_count(cursor, &mut usage.cached)?,
+            b"cache_write_tokens" => read_count(cursor, &mut usage.cache_creation)?,
+            b"reasoning_tokens" => read_count(cursor, &mut usage.reasoning)?,
             _ => {
                 cursor.skip()?;
             }

@@ -52,7 +52,7 @@ fn openai_chat_says_all_alternatives() {
                 "finish_reason":"length"},
         ],
         "usage":{"prompt_tokens":100,"completion_tokens":9,"total_tokens":109,
-            "prompt_tokens_details":{"cached_tokens":60,"cache_write_tokens":10},
+            "prompt_tokens_details":{"cached_tokens":60},
             "completion_tokens_details":{"reasoning_tokens":3}},
     });
     assert_eq!(body, expected);

@@ -153,18 +153,16 @@ pub enum Status {
     Completed,
     /// It ended early, for that reason; empty when nobody told.
     Incomplete(&'static str),
-    /// The provider failed.
-    Failed,
 }
 
 impl Status {
-    /// How a completed message ended.
+    /// How a completed message ended. A failure of the model is not one of the response, which clients would throw.
     pub fn of(context: &Context<'_>) -> Self {
         match context.message.first().map_or(FinishReason::Stop, finish_reason) {
             FinishReason::Stop | FinishReason::ToolCalls => Self::Completed,
             FinishReason::Length => Self::Incomplete("max_output_tokens"),
             FinishReason::ContentFilter => Self::Incomplete("content_filter"),
-            FinishReason::Error => Self::Failed,
+            FinishReason::Error => Self::Incomplete("error"),
         }
     }
 
@@ -174,7 +172,6 @@ impl Status {
             Self::InProgress => "in_progress",
             Self::Completed => "completed",
             Self::Incomplete(_) => "incomplete",
-            Self::Failed => "failed",
         }
     }
 }
@@ -183,14 +180,7 @@ impl Status {
 pub fn write_response(status: Status, context: &Context<'_>, out: &mut Vec<u8>) {
     put(out, &[b"{\"id\":\"", context.id, b"\",\"object\":\"response\",\"created_at\":"]);
     put_number(out, context.created_s);
-    put(out, &[b",\"status\":\"", status.name().as_bytes(), b"\",\"error\":"]);
-    if status == Status::Failed {
-        let raw = context.message.first().map_or(&[] as &[u8], |choice| &choice.raw_finish);
-        put(out, &[b"{\"code\":\"server_error\",\"message\":\"the model failed: ", raw, b"\"}"]);
-    } else {
-        out.extend_from_slice(b"null");
-    }
-    out.extend_from_slice(b",\"incomplete_details\":");
+    put(out, &[b",\"status\":\"", status.name().as_bytes(), b"\",\"error\":null,\"incomplete_details\":"]);
     match status {
         Status::Incomplete(reason) if !reason.is_empty() => {
             put(out, &[b"{\"reason\":\"", reason.as_bytes(), b"\"}"]);

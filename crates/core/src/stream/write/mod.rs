@@ -165,14 +165,23 @@ pub(super) fn put_list<T>(
     }
 }
 
-/// Why a choice of a completed message ended: a stop beside calls means them (Gemini says STOP, OpenAI does for a
-/// forced tool), and a provider that is done without a word has stopped.
+/// Why a choice of a completed message ended. A provider that is done without a word for it has stopped, for its
+/// calls if there are any.
 pub(super) fn finish_reason(choice: &Choice) -> FinishReason {
     match choice.finish {
-        None | Some(FinishReason::Stop) if !choice.calls.is_empty() => FinishReason::ToolCalls,
-        None => FinishReason::Stop,
         Some(reason) => reason,
+        None if choice.calls.is_empty() => FinishReason::Stop,
+        None => FinishReason::ToolCalls,
     }
+}
+
+/// The alternatives that say something, by index: a provider may leave an index out. At least one.
+pub(super) fn alternatives(message: &Assembly) -> Vec<(u32, &Choice)> {
+    static NOTHING: std::sync::LazyLock<Choice> = std::sync::LazyLock::new(Choice::default);
+    let said = (0u32..).zip(&message.choices);
+    let said: Vec<_> =
+        said.filter(|(_, choice)| !choice.parts.is_empty() || choice.finish.is_some()).collect();
+    if said.is_empty() { vec![(0, &*NOTHING)] } else { said }
 }
 
 /// How many parts the first choice has: a block of output belongs to the part that was last when it began.
@@ -194,3 +203,5 @@ fn arguments_of<'a>(context: &Context<'a>, choice: usize, call: usize) -> &'a [u
 
 #[cfg(test)]
 pub(super) mod testing;
+#[cfg(test)]
+mod tests;

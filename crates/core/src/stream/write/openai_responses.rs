@@ -188,9 +188,18 @@ impl OpenaiResponses {
         put_number(out, output);
     }
 
+    fn say_arguments(&mut self, output: u32, fragment: &[u8], context: &Context<'_>, out: &mut Vec<u8>) {
+        self.begin_call_event("response.function_call_arguments.delta", output, context, out);
+        put(out, &[b",\"delta\":\"", fragment, b"\""]);
+        self.end_event(out);
+    }
+
     fn say_call_done(&mut self, number: usize, context: &Context<'_>, out: &mut Vec<u8>) {
         let call = context.message.first().and_then(|choice| choice.calls.get(number));
         let (Some(&output), Some(call)) = (self.call_outputs.get(number), call) else { return };
+        if call.arguments.is_empty() {
+            self.say_arguments(output, items::whole_arguments(call), context, out);
+        }
         self.begin_call_event("response.function_call_arguments.done", output, context, out);
         put(out, &[b",\"name\":\"", &call.name, b"\",\"arguments\":\"", items::whole_arguments(call), b"\""]);
         self.end_event(out);
@@ -245,9 +254,7 @@ impl Write for OpenaiResponses {
                 let Some(&output) = self.call_outputs.get(call).filter(|_| self.calls.is_open(call)) else {
                     return;
                 };
-                self.begin_call_event("response.function_call_arguments.delta", output, context, out);
-                put(out, &[b",\"delta\":\"", fragment.bytes(), b"\""]);
-                self.end_event(out);
+                self.say_arguments(output, fragment.bytes(), context, out);
             }
             Delta::CallEnd { choice: 0, call } => self.end_call(call as usize, context, out),
             _ => {}

@@ -61,7 +61,7 @@ fn parts_become_blocks_in_order() {
         arguments(1, "1}"),
         Delta::CallEnd { choice: 0, call: 1 },
         text("end"),
-        finish(FinishReason::Stop),
+        finish(FinishReason::ToolCalls),
     ];
     let (start, blocks, end) = gather(&written(FORMAT, &deltas));
     let usage = json!({"input_tokens":30,"cache_creation_input_tokens":10,"cache_read_input_tokens":60,"output_tokens":9});
