@@ -16,6 +16,7 @@ pub const TARGETS: &[Target] = &[
     ("ndjson", ndjson, seeds::NDJSON),
     ("aws", aws, seeds::AWS),
     ("cursor", cursor, seeds::JSON),
+    ("json", json, seeds::JSON),
     ("machine", machine, seeds::MACHINE),
 ];
 
@@ -131,6 +132,15 @@ fn walk(data: &[u8]) {
 }
 
 /// The body's scanner and index, in every way there is to read, and against another reader.
+
+/// The body's scanner and index, in every way there is to read, and against another reader.
+pub fn json(data: &[u8]) {
+    let accepted = sluice_core::body::consistent(data).expect("answers agree");
+    // the other reader refuses some of what JSON.parse takes: lone surrogates, deep nesting, huge exponents
+    if serde_json::from_slice::<serde_json::Value>(data).is_ok() {
+        assert!(accepted, "JSON was refused");
+    }
+}
 
 /// The whole machine: any provider's format to any client's, whole and split.
 pub fn machine(data: &[u8]) {
