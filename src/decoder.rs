@@ -44,7 +44,7 @@ pub fn decoder_finish<'env>(env: &'env Env, decoder: &mut External<Decoder>) -> 
 }
 
 /// Whether the stream so far ends between events.
-#[napi]
+#[napi(catch_unwind)]
 pub fn decoder_on_boundary(decoder: &mut External<Decoder>) -> napi::Result<bool> {
     decoder.framing.call(|framing| Ok(framing.on_boundary()))
 }
