@@ -227,9 +227,8 @@ class Pipe {
   async #end() {
     const client = this.#client;
     this.#disarm();
-    client.flushing = true;
     if (this.#options.end) client.end();
-    const over = () => client.gone || (this.#options.end ? client.finished : client.pending === 0);
+    const over = () => client.gone || (this.#options.end ? client.finished : client.ready);
     for (this.#check(); !over(); this.#check()) await this.#changed();
   }
 
