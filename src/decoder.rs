@@ -50,7 +50,7 @@ pub fn decoder_on_boundary(decoder: &mut External<Decoder>) -> napi::Result<bool
 }
 
 /// An AWS event-stream frame: of an event, or of an exception where that is not empty.
-#[napi]
+#[napi(catch_unwind)]
 pub fn aws_frame(event: String, exception: String, payload: &[u8]) -> Buffer {
     let (name, kind, what) = if exception.is_empty() {
         (":event-type", event, "event")
