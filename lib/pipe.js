@@ -229,7 +229,11 @@ class Pipe {
     this.#disarm();
     if (this.#options.end) client.end();
     const over = () => client.gone || (this.#options.end ? client.finished : client.ready);
-    for (this.#check(); !over(); this.#check()) await this.#changed();
+    // a signal that fires when all has been handed over, as one on the response's close does, comes too late
+    while (!over()) {
+      this.#check();
+      await this.#changed();
+    }
   }
 
   #check() {

@@ -406,6 +406,20 @@ describe('what rejects', () => {
   });
 });
 
+test('a signal that fires on the response’s close does not undo a stream that was handed over', async () => {
+  for (const start of [serve, serve2]) {
+    let done;
+    const { url, stop } = await start((req, res) => {
+      const controller = new AbortController();
+      res.on('close', () => controller.abort());
+      done = pipeStream(bytes(WHOLE), res, { from, signal: controller.signal });
+    });
+    expect((await (start === serve ? fetchAll : fetchAll2)(url)).text).toBe(WHOLE);
+    expect(await done).toMatchObject({ complete: true, error: null });
+    await stop();
+  }
+});
+
 test('`end: false` leaves the client open', async () => {
   const client = new PassThrough();
   const received = collect(client);
