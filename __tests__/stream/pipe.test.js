@@ -302,6 +302,16 @@ describe('an error that the provider reports', () => {
     expect(message.error).toMatchObject({ code: 'ERR_STREAM_UPSTREAM', provider: { message: 'over "loaded"' } });
   });
 
+  test('is the one that counts when the connection breaks behind it', async () => {
+    async function* upstream() {
+      yield* bytes(said('Hello'), report);
+      throw new Error('reset');
+    }
+    const { text, message } = await pipe(upstream());
+    expect(text).toBe(said('Hello') + report);
+    expect(message.error.code).toBe('ERR_STREAM_UPSTREAM');
+  });
+
   test('reaches a client of another dialect once', async () => {
     const { text, message } = await pipe(bytes(said('Hello') + report), { to: 'claude' });
     expect(events(text).filter((event) => event.type === 'error')).toEqual([{ type: 'error', error: expect.objectContaining({ message: 'over "loaded"' }) }]);
