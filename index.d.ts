@@ -127,11 +127,11 @@ export class StreamAssembler {
 }
 export interface PipeOptions extends StreamAssemblerOptions {
   signal?: AbortSignal;
-  /** Comment frames between events; none in NDJSON. */
+  /** Comment frames between events, and before the first; none in NDJSON. 0: none. @default 0 */
   heartbeatMs?: number;
   /** May change the event; what it leaves is sent. Only then is anything parsed on the way through. Called once per upstream event, and when converting once more per client event. */
   onEvent?: (event: any, context: { side: 'upstream' | 'client' }) => void | Promise<void>;
-  /** The upstream failed, with its own error object. `true`: handled; no error frame is written and the client stays open, so that while bytesSent is 0 another upstream may answer. */
+  /** The upstream failed, with its own error object. `true`: handled; no error frame is written and the client stays open, so that while bytesSent (heartbeats do not count) is 0 another upstream may answer. Called too for errors that the provider reports, for a truncated upstream, and before a rejection with ERR_STREAM_FRAME. */
   onError?: (error: Error, context: { bytesSent: number; message: AssembledMessage }) => boolean | void | Promise<boolean | void>;
   /** Client gone: read on for the usage, instead of cancelling the upstream. */
   drainForUsage?: boolean;
