@@ -1,7 +1,6 @@
 'use strict';
 const { Readable } = require('node:stream');
 const { JsonDocument, readDocument } = require('sluice');
-const hooks = require('../hooks');
 
 const stream = (text) => Readable.from([Buffer.from(text)], { objectMode: false });
 const TEXT = '{ "model" : "a", "messages":[{"role":"user","content":"h\\u00e9 😀"},{"role":"x"}],\n "n":-0, "big":12345678901234567890, "a/b":{"~":1}, "":0, "e":[], "d":1, "d":2 }';
@@ -116,21 +115,6 @@ test('a step costs the same near and far', async () => {
   expect(document.get('/1000000/k99999')).toBe(99999);
   expect(time('/999999')).toBeLessThan(10 * time('/0'));
   expect(time('/1000000/k99999')).toBeLessThan(10 * time('/0'));
-});
-
-test('memory counts while a document is open and goes with close', () => {
-  const bytes = Buffer.from(`["${'x'.repeat(4e6)}"]`);
-  const before = hooks.testExternalMemory();
-  const document = hooks.documentParse(bytes, 200, 0);
-  expect(hooks.testExternalMemory() - before).toBeGreaterThanOrEqual(bytes.length);
-  expect(hooks.testExternalMemory() - before).toBeLessThan(2 * bytes.length);
-  hooks.documentClose(document);
-  expect(hooks.testExternalMemory()).toBe(before);
-  const intake = hooks.intakeOpen();
-  hooks.intakePush(intake, bytes);
-  expect(hooks.testExternalMemory() - before).toBeGreaterThanOrEqual(bytes.length);
-  hooks.intakeDrop(intake);
-  expect(hooks.testExternalMemory()).toBe(before);
 });
 
 (Symbol.dispose ? test : test.failing)('Symbol.dispose closes where the symbol exists', async () => {
