@@ -16,6 +16,9 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** An AWS event-stream frame: of an event, or of an exception where that is not empty. */
+export declare function awsFrame(event: string, exception: string, payload: Uint8Array): Buffer
+
 /** Settles with the decoded bytes, as a Buffer. */
 export declare function bodyBytes(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number): void
 
@@ -40,11 +43,17 @@ export declare function bodyUtf8(bytes: Uint8Array): void
 /** A request body of one dialect in another. The names of the formats are checked by the shell. */
 export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
 
+/** A response body in another dialect. */
+export declare function convertResponse(body: Uint8Array, from: string, to: string, options: ToldOptions, newId: (arg: string) => string): Buffer
+
 /** The stream ended; returns as `decoder_push`. */
 export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
 
-/** A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. */
-export declare function decoderNew(framing: string, maxEventBytes: number): ExternalObject<Decoder>
+/** A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. Only server-sent events can be read strictly. */
+export declare function decoderNew(framing: string, lenient: boolean, maxEventBytes: number): ExternalObject<Decoder>
+
+/** Whether the stream so far ends between events. */
+export declare function decoderOnBoundary(decoder: ExternalObject<Decoder>): boolean
 
 /** Takes a read; returns its events as a JSON array. Those before an error are the error's field `events`. */
 export declare function decoderPush(decoder: ExternalObject<Decoder>, chunk: Uint8Array): unknown
@@ -100,11 +109,17 @@ export declare function nextTurn(shell: number, id: number): void
  */
 export declare function openCells(name: string, length: number): unknown
 
+/** A response body as the JSON of `AssembledMessage`; without a format the body tells its own. */
+export declare function parseResponse(body: Uint8Array, from: string | undefined | null, newId: (arg: string) => string): unknown
+
 /** Registers a copy of the shell; returns its number. */
 export declare function registerShell(settle: (arg: unknown) => unknown): number
 
 /** No promise of this shell is pending any more. */
 export declare function release(shell: number): void
+
+/** The JSON of an `AssembledMessage` as a response body, or as a whole stream. */
+export declare function renderMessage(message: string, to: string, stream: boolean, options: ToldOptions, newId: (arg: string) => string): Buffer
 
 /** Gives the rest of the memory back. */
 export declare function slicesClose(slices: ExternalObject<Slices>): void
@@ -121,6 +136,9 @@ export declare function slicesText(slices: ExternalObject<Slices>): unknown
 /** Whether the provider said that it was done. */
 export declare function streamComplete(stream: ExternalObject<Stream>): boolean
 
+/** Whether the client gets frames of ours, not the provider's bytes. */
+export declare function streamConverts(stream: ExternalObject<Stream>): boolean
+
 /** Output that did not fit, into a buffer that is large enough. */
 export declare function streamDrain(stream: ExternalObject<Stream>, into: Uint8Array): number
 
@@ -133,41 +151,23 @@ export declare function streamFail(stream: ExternalObject<Stream>, message: stri
 /** The stream ended; returns as `stream_push_event`. */
 export declare function streamFinish(stream: ExternalObject<Stream>, into: Uint8Array, newId: (arg: string) => string): number
 
+/** The provider's format, once it is known. */
+export declare function streamFormat(stream: ExternalObject<Stream>): string | null
+
 /** The framing's name, once it is known. */
 export declare function streamFraming(stream: ExternalObject<Stream>): string | null
 
 /** The message so far, as JSON. */
 export declare function streamMessage(stream: ExternalObject<Stream>): unknown
 
-/** A new stream. */
-export declare function streamNew(options: StreamOptions): ExternalObject<Stream>
+/**
+ * A new stream, from options that the shell has checked and filled in. They come one by one, formats and framings
+ * by their place in the shell's lists, -1 for none: reading an object costs more than the rest.
+ */
+export declare function streamNew(from: number, to: number, framing: number, model: string | undefined | null, id: string | undefined | null, createdS: number, maxEventBytes: number, maxTextBytes: number, keepUpstream: boolean, keepClient: boolean): ExternalObject<Stream>
 
 /** Whether the stream so far ends between events. */
 export declare function streamOnBoundary(stream: ExternalObject<Stream>): boolean
-
-/** Options as the shell passes them: checked and total. */
-export interface StreamOptions {
-  /** A format's name; none decides by itself. */
-  from?: string
-  /** A client format's name. */
-  to?: string
-  /** A framing's name. */
-  framing?: string
-  /** The model that the client is told. */
-  model?: string
-  /** The id that the client is told. */
-  id?: string
-  /** Seconds since 1970. */
-  createdS: number
-  /** The longest event. */
-  maxEventBytes: number
-  /** The longest message. */
-  maxTextBytes: number
-  /** Keep the provider's events. */
-  keepUpstream: boolean
-  /** Keep the client's events. */
-  keepClient: boolean
-}
 
 /**
  * Takes bytes; writes what the client gets into `into`. Returns its length, -1 for the chunk itself, or
@@ -178,8 +178,21 @@ export declare function streamPush(stream: ExternalObject<Stream>, chunk: Uint8A
 /** Takes one parsed event as JSON; returns as `stream_push`, but never -1. */
 export declare function streamPushEvent(stream: ExternalObject<Stream>, json: string, into: Uint8Array, newId: (arg: string) => string): number
 
+/** Whether the provider reported an error. */
+export declare function streamReported(stream: ExternalObject<Stream>): boolean
+
 /** The events of a side since the last call, as a JSON array. */
 export declare function streamTakeEvents(stream: ExternalObject<Stream>, client: boolean): unknown
 
 /** The text so far, as a JSON string literal. */
 export declare function streamText(stream: ExternalObject<Stream>): unknown
+
+/** What the client is told, checked by the shell. */
+export interface ToldOptions {
+  /** The model; the provider's when it is not there. */
+  model?: string
+  /** The id; the provider's when it is not there, else one that is drawn. */
+  id?: string
+  /** Seconds since 1970. */
+  createdS: number
+}

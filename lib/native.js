@@ -19,10 +19,10 @@ function load() {
   return native;
 }
 
-/** What the system said of a binary that is there; undefined when none was found. */
+/** What the system said of a binary that is there; undefined when none was found. The loader keeps texts only. */
 function refusal(error) {
   for (let at = error; at !== undefined && at !== null; at = at.cause) {
-    if (at.code === 'ERR_DLOPEN_FAILED') return at;
+    if (!/^(Cannot find|Unsupported|Failed to load native)/.test(at.message)) return at;
   }
   return undefined;
 }

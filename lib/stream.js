@@ -8,13 +8,14 @@ const { newId: drawId } = require('./ids');
 
 const FORMATS = ['openai-chat', 'openai-responses', 'claude', 'gemini', 'ollama', 'bedrock-converse', 'kiro'];
 const CLIENTS = FORMATS.slice(0, 5);
+const FRAMINGS = ['sse', 'ndjson', 'aws-eventstream'];
 const MIB = 1024 * 1024;
 
 /** Options of StreamAssembler, and the part of other calls' options that goes to it. */
 const shape = {
   from: oneOf([...FORMATS, 'auto'], 'auto'),
   to: oneOf(CLIENTS),
-  framing: oneOf(['sse', 'ndjson', 'aws-eventstream']),
+  framing: oneOf(FRAMINGS),
   model: string(),
   id: string(),
   newId: func(drawId),
@@ -29,21 +30,32 @@ const EMPTY = Buffer.alloc(0);
 // calls are synchronous, so one buffer serves all assemblers that copy out of it
 let shared = Buffer.allocUnsafeSlow(64 * 1024);
 
+/** What pipes look at, by assembler: `format`, `framing`, `onBoundary`, `converts`, `reported`. */
+const state = {};
+
 class StreamAssembler {
+  static {
+    state.format = (assembler) => assembler.#read(native.streamFormat);
+    state.framing = (assembler) => assembler.#read(native.streamFraming);
+    state.onBoundary = (assembler) => assembler.#read(native.streamOnBoundary);
+    state.converts = (assembler) => assembler.#read(native.streamConverts);
+    state.reported = (assembler) => assembler.#read(native.streamReported);
+  }
+
   #stream;
   #newId;
   #reuse;
   #own;
 
   constructor(options) {
-    const { from, newId, now, reuse, events, ...rest } = read(shape, options);
-    this.#stream = native.streamNew({
-      ...rest,
-      from: from === 'auto' ? undefined : from,
-      createdS: Math.floor((now === undefined ? Date.now() : now()) / 1000),
-      keepUpstream: events === 'upstream' || events === 'both',
-      keepClient: events === 'client' || events === 'both',
-    });
+    const { from, to, framing, model, id, newId, now, maxEventBytes, maxTextBytes, reuse, events } = read(shape, options);
+    const createdS = Math.floor((now === undefined ? Date.now() : now()) / 1000);
+    const upstream = events === 'upstream' || events === 'both';
+    const client = events === 'client' || events === 'both';
+    this.#stream = native.streamNew(
+      FORMATS.indexOf(from), FORMATS.indexOf(to), FRAMINGS.indexOf(framing), model, id, createdS,
+      maxEventBytes, maxTextBytes, upstream, client,
+    );
     this.#newId = newId;
     this.#reuse = reuse;
     this.#own = reuse ? EMPTY : undefined;
@@ -51,6 +63,7 @@ class StreamAssembler {
 
   push(chunk) {
     if (!ArrayBuffer.isView(chunk)) throw wrongType('chunk', 'a Uint8Array', chunk);
+    if (chunk.BYTES_PER_ELEMENT !== 1) chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let length;
     try {
       length = native.streamPush(this.#stream, chunk, this.#own ?? shared, this.#newId);
@@ -128,4 +141,4 @@ class StreamAssembler {
   }
 }
 
-module.exports = { StreamAssembler, shape, FORMATS, CLIENTS };
+module.exports = { StreamAssembler, shape, state, FORMATS, CLIENTS };

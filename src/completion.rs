@@ -144,7 +144,8 @@ fn registry(env: &Env) -> napi::Result<&'static mut Registry> {
 
 /// A queue and its thread-safe function.
 fn open(env: &Env, number: usize) -> napi::Result<(Arc<Queue>, sys::napi_threadsafe_function)> {
-    let queue = Arc::new(Queue { ready: Mutex::new(Vec::new()), wake: Mutex::new(Wake(ptr::null_mut())), number });
+    let queue =
+        Arc::new(Queue { ready: Mutex::new(Vec::new()), wake: Mutex::new(Wake(ptr::null_mut())), number });
     let raw = env.raw();
     let name = env.create_string("sluice")?;
     let mut wake = ptr::null_mut();

@@ -2,33 +2,33 @@
 
 use crate::error::Guarded;
 use crate::text::string;
-use napi::bindgen_prelude::External;
+use napi::bindgen_prelude::{Buffer, External};
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use sluice_core::json::write_string;
 use sluice_core::stream::Event;
-use sluice_core::stream::framing::Framing;
+use sluice_core::stream::framing::{Framing, aws};
 
-/// A decoder: strict framing, and the events of the call that runs.
+/// A decoder: a framing, and the events of the call that runs.
 pub struct Decoder {
     framing: Guarded<Framing>,
     json: Vec<u8>,
 }
 
-/// A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`.
-#[napi]
-pub fn decoder_new(framing: String, max_event_bytes: f64) -> External<Decoder> {
+/// A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. Only server-sent events can be read strictly.
+#[napi(catch_unwind)]
+pub fn decoder_new(framing: String, lenient: bool, max_event_bytes: f64) -> External<Decoder> {
     let max_event_bytes = max_event_bytes as usize;
     let framing = match framing.as_str() {
         "ndjson" => Framing::ndjson(max_event_bytes),
         "aws-eventstream" => Framing::aws(max_event_bytes),
-        _ => Framing::sse(false, max_event_bytes),
+        _ => Framing::sse(lenient, max_event_bytes),
     };
     External::new(Decoder { framing: Guarded::new("EventStreamDecoder", framing), json: Vec::new() })
 }
 
 /// Takes a read; returns its events as a JSON array. Those before an error are the error's field `events`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn decoder_push<'env>(
     env: &'env Env,
     decoder: &mut External<Decoder>,
@@ -38,9 +38,36 @@ pub fn decoder_push<'env>(
 }
 
 /// The stream ended; returns as `decoder_push`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn decoder_finish<'env>(env: &'env Env, decoder: &mut External<Decoder>) -> napi::Result<Unknown<'env>> {
     decoder.run(env, None)
+}
+
+/// Whether the stream so far ends between events.
+#[napi(catch_unwind)]
+pub fn decoder_on_boundary(decoder: &mut External<Decoder>) -> napi::Result<bool> {
+    decoder.framing.call(|framing| Ok(framing.on_boundary()))
+}
+
+/// An AWS event-stream frame: of an event, or of an exception where that is not empty.
+#[napi(catch_unwind)]
+pub fn aws_frame(event: String, exception: String, payload: &[u8]) -> Buffer {
+    let (name, kind, what) = if exception.is_empty() {
+        (":event-type", event, "event")
+    } else {
+        (":exception-type", exception, "exception")
+    };
+    let mut out = Vec::new();
+    aws::write_frame(
+        &[
+            (name, kind.as_bytes()),
+            (":content-type", b"application/json"),
+            (":message-type", what.as_bytes()),
+        ],
+        payload,
+        &mut out,
+    );
+    out.into()
 }
 
 impl Decoder {

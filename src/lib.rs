@@ -9,9 +9,10 @@ mod decoder;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod request;
+mod response;
 mod stream;
 mod text;
-mod request;
 
 use napi_derive::napi;
 

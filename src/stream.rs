@@ -25,6 +25,9 @@ impl<'f> JsIds<'f> {
         Self { new_id, failed: None }
     }
     fn draw(&mut self, kind: &str) -> String {
+        if self.failed.is_some() {
+            return String::new(); // it is not called again once it threw
+        }
         self.new_id.call(kind.to_owned()).unwrap_or_else(|error| {
             self.failed.get_or_insert(error);
             String::new()
@@ -44,45 +47,38 @@ impl Ids for JsIds<'_> {
     }
 }
 
-/// Options as the shell passes them: checked and total.
-#[napi(object, object_to_js = false)]
-pub struct StreamOptions {
-    /// A format's name; none decides by itself.
-    pub from: Option<String>,
-    /// A client format's name.
-    pub to: Option<String>,
-    /// A framing's name.
-    pub framing: Option<String>,
-    /// The model that the client is told.
-    pub model: Option<String>,
-    /// The id that the client is told.
-    pub id: Option<String>,
-    /// Seconds since 1970.
-    pub created_s: f64,
-    /// The longest event.
-    pub max_event_bytes: f64,
-    /// The longest message.
-    pub max_text_bytes: f64,
-    /// Keep the provider's events.
-    pub keep_upstream: bool,
-    /// Keep the client's events.
-    pub keep_client: bool,
-}
-
-/// A new stream.
-#[napi]
-pub fn stream_new(options: StreamOptions) -> External<Stream> {
+/// A new stream, from options that the shell has checked and filled in. They come one by one, formats and framings
+/// by their place in the shell's lists, -1 for none: reading an object costs more than the rest.
+#[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments)]
+pub fn stream_new(
+    from: i32,
+    to: i32,
+    framing: i32,
+    model: Option<String>,
+    id: Option<String>,
+    created_s: f64,
+    max_event_bytes: f64,
+    max_text_bytes: f64,
+    keep_upstream: bool,
+    keep_client: bool,
+) -> External<Stream> {
+    let format =
+        |place: i32| usize::try_from(place).ok().and_then(|place| Format::ALL.get(place)).map(|row| row.1);
     let options = Options {
-        from: options.from.as_deref().and_then(Format::named),
-        to: options.to.as_deref().and_then(Format::named),
-        framing: options.framing.as_deref().and_then(FramingKind::named),
-        model: options.model,
-        id: options.id,
-        created_s: options.created_s as u64,
-        max_event_bytes: options.max_event_bytes as usize,
-        max_text_bytes: options.max_text_bytes as usize,
-        keep_upstream: options.keep_upstream,
-        keep_client: options.keep_client,
+        from: format(from),
+        to: format(to),
+        framing: [FramingKind::Sse, FramingKind::Ndjson, FramingKind::Aws]
+            .into_iter()
+            .enumerate()
+            .find_map(|(place, kind)| (i32::try_from(place) == Ok(framing)).then_some(kind)),
+        model,
+        id,
+        created_s: created_s as u64,
+        max_event_bytes: max_event_bytes as usize,
+        max_text_bytes: max_text_bytes as usize,
+        keep_upstream,
+        keep_client,
     };
     External::new(Stream { machine: Guarded::new("StreamAssembler", Machine::new(options)), out: Vec::new() })
 }
@@ -103,7 +99,7 @@ impl Stream {
 
 /// Takes bytes; writes what the client gets into `into`. Returns its length, -1 for the chunk itself, or
 /// `-2 - length` when it waits for a larger buffer.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_push(
     stream: &mut External<Stream>,
     chunk: &[u8],
@@ -123,7 +119,7 @@ pub fn stream_push(
 }
 
 /// Takes one parsed event as JSON; returns as `stream_push`, but never -1.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_push_event(
     stream: &mut External<Stream>,
     json: String,
@@ -141,7 +137,7 @@ pub fn stream_push_event(
 }
 
 /// The stream ended; returns as `stream_push_event`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_finish(
     stream: &mut External<Stream>,
     mut into: Uint8ArraySlice,
@@ -158,7 +154,7 @@ pub fn stream_finish(
 }
 
 /// Says a failure in the client's dialect; returns as `stream_push_event`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_fail(
     stream: &mut External<Stream>,
     message: String,
@@ -189,28 +185,28 @@ pub fn stream_fail(
 }
 
 /// Output that did not fit, into a buffer that is large enough.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_drain(stream: &mut External<Stream>, mut into: Uint8ArraySlice) -> i32 {
     // SAFETY: as in `stream_push`.
     stream.give(unsafe { into.as_mut() })
 }
 
 /// The message so far, as JSON.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_message<'env>(env: &'env Env, stream: &mut External<Stream>) -> napi::Result<Unknown<'env>> {
     let json = stream.machine.call(|machine| Ok(machine.message()))?;
     string(env, &json)
 }
 
 /// The text so far, as a JSON string literal.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_text<'env>(env: &'env Env, stream: &mut External<Stream>) -> napi::Result<Unknown<'env>> {
     let text = stream.machine.call(|machine| Ok(machine.text()))?;
     string(env, &[b"\"", text.as_slice(), b"\""].concat())
 }
 
 /// The events of a side since the last call, as a JSON array.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_take_events<'env>(
     env: &'env Env,
     stream: &mut External<Stream>,
@@ -222,25 +218,25 @@ pub fn stream_take_events<'env>(
 }
 
 /// Whether the provider said that it was done.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_complete(stream: &mut External<Stream>) -> napi::Result<bool> {
     stream.machine.call(|machine| Ok(machine.complete()))
 }
 
 /// How many events came.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_events(stream: &mut External<Stream>) -> napi::Result<f64> {
     stream.machine.call(|machine| Ok(machine.events() as f64))
 }
 
 /// Whether the stream so far ends between events.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_on_boundary(stream: &mut External<Stream>) -> napi::Result<bool> {
     stream.machine.call(|machine| Ok(machine.on_boundary()))
 }
 
 /// The framing's name, once it is known.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_framing(stream: &mut External<Stream>) -> napi::Result<Option<&'static str>> {
     stream.machine.call(|machine| {
         Ok(machine.framing().map(|framing| match framing {
@@ -249,4 +245,22 @@ pub fn stream_framing(stream: &mut External<Stream>) -> napi::Result<Option<&'st
             FramingKind::Aws => "aws-eventstream",
         }))
     })
+}
+
+/// The provider's format, once it is known.
+#[napi(catch_unwind)]
+pub fn stream_format(stream: &mut External<Stream>) -> napi::Result<Option<&'static str>> {
+    stream.machine.call(|machine| Ok(machine.format().map(Format::name)))
+}
+
+/// Whether the client gets frames of ours, not the provider's bytes.
+#[napi(catch_unwind)]
+pub fn stream_converts(stream: &mut External<Stream>) -> napi::Result<bool> {
+    stream.machine.call(|machine| Ok(machine.converts()))
+}
+
+/// Whether the provider reported an error.
+#[napi(catch_unwind)]
+pub fn stream_reported(stream: &mut External<Stream>) -> napi::Result<bool> {
+    stream.machine.call(|machine| Ok(machine.reported()))
 }

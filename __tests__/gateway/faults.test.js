@@ -1,6 +1,6 @@
 'use strict';
 // Upstreams that fail before, between and inside frames, and clients that leave.
-const { request, send, startGateway, startProvider, stopAll, until, upstreamFormats, dialects } = require('./support');
+const { eventsOf, request, send, startGateway, startProvider, stopAll, until, upstreamFormats, dialects } = require('./support');
 
 jest.setTimeout(90_000);
 afterAll(stopAll);
@@ -8,8 +8,7 @@ const names = Object.keys(dialects);
 
 /** The message of the error that a stream carries in its dialect, null when it carries none. */
 function errorIn(dialect, text) {
-  const events = text.split('\n\n').map((block) => /^data: ?(.*)$/m.exec(block)?.[1]).filter((data) => data && data !== '[DONE]').map((data) => JSON.parse(data));
-  for (const event of events) {
+  for (const event of eventsOf(text)) {
     if (dialect === 'openai-responses' && event.type === 'error') return event.message ?? event.error.message;
     if (dialect === 'openai-responses' && event.type === 'response.failed') return event.response.error.message;
     if (dialect === 'claude' && event.type === 'error') return event.error.message;
@@ -18,6 +17,7 @@ function errorIn(dialect, text) {
   return null;
 }
 const ended = { 'openai-chat': /"finish_reason":"|\[DONE\]/, 'openai-responses': /response\.completed/, claude: /message_stop/, gemini: /"finishReason"/ };
+// Paced, so that what comes before the fault has left by then.
 const prompt = 'Say 30 words';
 
 describe.each(upstreamFormats)('upstream %s', (format) => {
@@ -33,14 +33,14 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
   });
 
   test.each(names)('an error in mid-stream reaches %s clients, with what came before it', async (dialect) => {
-    const { status, text } = await send(gateway.url, dialect, { model: 'offline-error', prompt });
+    const { status, text } = await send(gateway.url, dialect, { model: 'offline-error-pace-200', prompt });
     expect(status).toBe(200);
     expect(text).toContain('You said');
     expect(errorIn(dialect, text)).toMatch(/offline provider is overloaded/);
     expect(text).not.toMatch(ended[dialect]);
   });
   test.each(names)('a connection that breaks inside a frame is an error for %s clients', async (dialect) => {
-    for (const model of ['offline-cutinside', 'offline-cut']) {
+    for (const model of ['offline-cutinside-pace-200', 'offline-cut-pace-200']) {
       const { status, text } = await send(gateway.url, dialect, { model, prompt });
       expect({ model, status, said: text.includes('You said') }).toEqual({ model, status: 200, said: true });
       expect(errorIn(dialect, text)).not.toBeNull();
@@ -49,7 +49,7 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
   });
   test.each(names)('an answer that ends early is not made whole for %s clients', async (dialect) => {
     // Kiro has no end mark: a stream that ends between two frames is whole.
-    const models = format === 'kiro' ? ['offline-truncateinside'] : ['offline-truncate', 'offline-truncateinside'];
+    const models = format === 'kiro' ? ['offline-truncateinside-pace-200'] : ['offline-truncate-pace-200', 'offline-truncateinside-pace-200'];
     for (const model of models) {
       const { status, text } = await send(gateway.url, dialect, { model, prompt });
       expect(status).toBe(200);
@@ -72,7 +72,7 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
   });
   test('an upstream that stalls is given up', async () => {
     const started = performance.now();
-    const { text } = await send(gateway.url, 'openai-chat', { model: 'offline-stall', prompt });
+    const { text } = await send(gateway.url, 'openai-chat', { model: 'offline-stall-pace-200', prompt });
     expect(text).toContain('You said');
     expect(errorIn('openai-chat', text)).not.toBeNull();
     const silent = await send(gateway.url, 'openai-chat', { model: 'offline-silent' });
@@ -118,7 +118,7 @@ describe('a second upstream', () => {
   test('is not asked about a mistake of the client, nor once the first has begun', async () => {
     const before = (await second.stats()).requests;
     expect((await send(gateway.url, 'openai-chat', { model: 'offline-status-400' })).status).toBe(400);
-    expect(errorIn('openai-chat', (await send(gateway.url, 'openai-chat', { model: 'offline-error', prompt })).text)).toMatch(/overloaded/);
+    expect(errorIn('openai-chat', (await send(gateway.url, 'openai-chat', { model: 'offline-error-pace-200', prompt })).text)).toMatch(/overloaded/);
     expect((await second.stats()).requests).toBe(before);
   });
 });

@@ -1,7 +1,7 @@
 'use strict';
 // Many streams at once: none wrong, none mixed up, memory flat.
 const fs = require('node:fs');
-const { send, startGateway, startProvider, stopAll, upstreamFormats, dialects } = require('./support');
+const { eventsOf, send, startGateway, startProvider, stopAll, upstreamFormats, dialects } = require('./support');
 
 jest.setTimeout(120_000);
 afterAll(stopAll);
@@ -9,8 +9,7 @@ const names = Object.keys(dialects);
 
 /** All strings that a stream's events say as text, joined. */
 function textOf(dialect, text) {
-  const events = text.split('\n\n').map((block) => /^data: ?(.*)$/m.exec(block)?.[1]).filter((data) => data && data !== '[DONE]').map((data) => JSON.parse(data));
-  return events.map((event) => {
+  return eventsOf(text).map((event) => {
     switch (dialect) {
       case 'openai-chat': return event.choices[0]?.delta.content ?? '';
       case 'openai-responses': return event.type === 'response.output_text.delta' ? event.delta : '';

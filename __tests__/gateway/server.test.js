@@ -39,7 +39,7 @@ describe.each(names)('%s', (dialect) => {
   const [path] = dialects[dialect]('offline', 'hello', false);
 
   test('bad JSON is 400', async () => {
-    const { status, text, headers } = await request(gateway.url + path, { body: '{"model": nothing}' });
+    const { status, text, headers } = await request(gateway.url + path, { body: '{"model": what}' });
     expect(status).toBe(400);
     expect(headers['content-type']).toMatch(/^application\/json/);
     expect(errorOf(dialect, text)).toMatchObject({ type: bad[dialect], message: expect.stringContaining('line 1, column 11') });

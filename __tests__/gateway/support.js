@@ -86,6 +86,18 @@ async function until(condition, timeoutMs = 5000) {
   }
 }
 
+/** The events of a stream, parsed; the half of one that an upstream cut off is left out. */
+function eventsOf(text) {
+  const lines = text.split(/\r?\n/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trim());
+  return lines.filter((data) => data !== '[DONE]').flatMap((data) => {
+    try {
+      return [JSON.parse(data)];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** The request of each dialect for a prompt. */
 const dialects = {
   'openai-chat': (model, prompt, stream) => ['/v1/chat/completions', { model, stream, messages: [{ role: 'user', content: prompt }] }],
@@ -99,4 +111,4 @@ const send = (url, dialect, { model = 'offline', prompt = 'hello', stream = true
 };
 const upstreamFormats = ['openai-chat', 'openai-responses', 'claude', 'gemini', 'ollama', 'bedrock-converse', 'claude-aws', 'kiro'];
 
-module.exports = { root, startGateway, startProvider, stopAll, request, get, runClient, until, dialects, send, upstreamFormats };
+module.exports = { root, startGateway, startProvider, stopAll, request, get, runClient, until, eventsOf, dialects, send, upstreamFormats };

@@ -33,9 +33,9 @@ const plain = [
   make('usage with its details', sse([
     text('42'),
     stop,
-    chunk([], told(100, 60, { prompt_tokens_details: { cached_tokens: 80, audio_tokens: 0 }, completion_tokens_details: { reasoning_tokens: 50 } })),
+    chunk([], told(100, 60, { prompt_tokens_details: { cached_tokens: 80, cache_write_tokens: 5, audio_tokens: 0 }, completion_tokens_details: { reasoning_tokens: 50 } })),
     done,
-  ]), { text: '42', usage: usage(100, 60, { cachedTokens: 80, reasoningTokens: 50 }) }),
+  ]), { text: '42', usage: usage(100, 60, { cachedTokens: 80, cacheCreationTokens: 5, reasoningTokens: 50 }) }),
   make('usage in the chunk of the finish reason', sse([text('x'), delta({}, 'length', told(5, 400)), done]), {
     text: 'x', finishReason: 'length', rawFinishReason: 'length', usage: usage(5, 400),
   }),
@@ -74,6 +74,8 @@ const reasoning = [
   }),
   make('thoughts whose tags come in pieces', sse([...'<think>a<b</th</think>c<d'].map(text).concat([stop, done])), { reasoning: 'a<b</th', text: 'c<d' }),
   make('thoughts that never end', sse([text('<think>on and '), text('on</thin')]), { reasoning: 'on and on</thin', ...CUT }),
+  make('text that speaks of the tag', sse([text('Write <think'), text('>like this</think>'), stop, done]), { text: 'Write <think>like this</think>' }),
+  make('a second pair of tags is text', sse([text('<think>a</think>b<think>'), text('c</think>'), stop, done]), { reasoning: 'a', text: 'b<think>c</think>' }),
   make('text that only begins like a tag', sse([text('<thin'), text('g> is not a tag'), stop, done]), { text: '<thing> is not a tag' }),
   make('text that is cut inside what could be a tag', sse([text('<th'), stop, done]), { text: '<th' }),
 ];

@@ -35,8 +35,8 @@ function usageIn(dialect, usage) {
     outputTokens: dialect === 'gemini' ? Math.max(outputTokens, reasoningTokens) : outputTokens,
     totalTokens: ['claude', 'ollama'].includes(dialect) ? sum : totalTokens,
     cachedTokens: dialect === 'ollama' ? 0 : cachedTokens,
-    cacheCreationTokens: dialect === 'claude' ? cacheCreationTokens : 0,
-    reasoningTokens: ['claude', 'ollama'].includes(dialect) ? 0 : reasoningTokens,
+    cacheCreationTokens: ['gemini', 'ollama'].includes(dialect) ? 0 : cacheCreationTokens,
+    reasoningTokens: dialect === 'ollama' ? 0 : reasoningTokens,
   };
 }
 

@@ -46,7 +46,7 @@ function readClaudeEvents(parsed, message) {
     if (event.type === 'message_start') {
       blocks = new Map();
       message.start(event.message?.id, event.message?.model);
-      message.count(event.message?.usage ?? {});
+      count(message, event.message?.usage);
     } else if (event.type === 'content_block_start') {
       blocks.set(event.index, startBlock(event.content_block, choice));
     } else if (event.type === 'content_block_delta') {
@@ -58,7 +58,7 @@ function readClaudeEvents(parsed, message) {
         choice.finish(event.delta.stop_reason);
       }
       if (event.usage) {
-        message.count(event.usage);
+        count(message, event.usage);
       }
     } else if (event.type === 'message_stop') {
       message.done = true;
@@ -68,11 +68,14 @@ function readClaudeEvents(parsed, message) {
   }
 }
 
+const count = (message, { output_tokens_details: details, ...counts } = {}) =>
+  message.count({ ...counts, thinking_tokens: details?.thinking_tokens });
+
 const claudeUsage = (counts) => {
   const cached = counts.cache_read_input_tokens ?? 0;
   const creation = counts.cache_creation_input_tokens ?? 0;
   const input = (counts.input_tokens ?? 0) + cached + creation;
-  return usageOf({ input, output: counts.output_tokens, cached, creation });
+  return usageOf({ input, output: counts.output_tokens, cached, creation, reasoning: counts.thinking_tokens });
 };
 
 /** Anthropic messages over SSE. */

@@ -213,6 +213,25 @@ fn auto_framing_is_told_by_the_first_byte() {
     assert_eq!(FramingKind::sniff(b" \r\n"), None);
 }
 
+#[test]
+fn members_that_nobody_reads_may_differ_between_repeats() {
+    let texts = ["a", "b\\\"", "c\\n", "漢", "e"];
+    let stream = |space: &str| -> String {
+        let line = |(index, text): (usize, &&str)| {
+            let (space, padding) = (if index % 2 == 0 { space } else { "" }, r#"x\""#.repeat(index));
+            format!(
+                "event: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",{space}\"sequence_number\":{},\"item_id\":\"i\",\"output_index\":0,\"content_index\":0,\"delta\":\"{text}\",\"obfuscation\":\"{padding}\"}}\n\n",
+                index * 7
+            )
+        };
+        texts.iter().enumerate().map(line).collect()
+    };
+    let short = run(options(Some(Format::OpenaiResponses), Some(Format::Claude)), [stream("").as_bytes()]);
+    let long = run(options(Some(Format::OpenaiResponses), Some(Format::Claude)), [stream(" ").as_bytes()]);
+    assert_eq!(short.1["text"], "ab\"c\n漢e");
+    assert_eq!(short, long);
+}
+
 proptest! {
     /// Events that repeat the last one take a shorter way: it must say what the long way says.
     #[test]

@@ -58,7 +58,11 @@ const FOLD: u8 = 0x20;
 
 fn too_deep(text: &[u8], max_depth: i64) -> bool {
     // fewer brackets than that, in strings and out of them: nothing to look at closer
-    let opens: i64 = text.chunks(128).map(|part| part.iter().map(|&b| u8::from(b | FOLD == b'{')).sum::<u8>()).map(i64::from).sum();
+    let opens: i64 = text
+        .chunks(128)
+        .map(|part| part.iter().map(|&b| u8::from(b | FOLD == b'{')).sum::<u8>())
+        .map(i64::from)
+        .sum();
     opens > max_depth && deeper(text, max_depth)
 }
 
@@ -68,7 +72,10 @@ fn deeper(text: &[u8], max_depth: i64) -> bool {
     last.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
     let (mut depth, mut escape, mut string) = (0i64, 0u64, 0u64);
     for block in blocks.iter().chain(std::iter::once(&last)) {
-        if !block.iter().fold(false, |any, &byte| any | (byte == b'"') | (byte == b'\\') | matches_bracket(byte)) {
+        if !block
+            .iter()
+            .fold(false, |any, &byte| any | (byte == b'"') | (byte == b'\\') | matches_bracket(byte))
+        {
             escape = 0;
             continue;
         }

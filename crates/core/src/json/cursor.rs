@@ -169,17 +169,10 @@ impl<'a> Cursor<'a> {
     /// The inside of the string that starts here.
     #[inline]
     fn quoted(&mut self) -> Result<&'a [u8], Bad> {
-        let start = self.at + 1;
-        let mut at = start;
-        loop {
-            let Some(found) = find_quote(self.bytes.get(at..).unwrap_or_default()) else { return self.bad() };
-            at += found;
-            if self.bytes.get(at) == Some(&b'"') {
-                self.at = at + 1;
-                return Ok(self.bytes.get(start..at).unwrap_or_default());
-            }
-            at += 2;
-        }
+        let inside = self.bytes.get(self.at + 1..).unwrap_or_default();
+        let Some(end) = literal_end(inside) else { return self.bad() };
+        self.at += end + 2;
+        Ok(inside.get(..end).unwrap_or_default())
     }
     /// Fails unless only white space is left.
     pub fn finish(&mut self) -> Result<(), Bad> {
@@ -218,7 +211,7 @@ fn find_quote(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Whether every escape of a literal's inside is well-formed and no control character is bare; else where not.
-fn check_literal(raw: &[u8]) -> Result<(), usize> {
+pub(super) fn check_literal(raw: &[u8]) -> Result<(), usize> {
     let mut at = 0;
     loop {
         while let Some(chunk) = raw.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
@@ -246,17 +239,17 @@ fn check_literal(raw: &[u8]) -> Result<(), usize> {
     }
 }
 
-/// Whether the bytes are the whole inside of a literal: well-formed, and no bare quote ends it early.
+/// Where the literal ends in whose inside the bytes start: at the first quote that no backslash escapes.
 #[inline]
-pub(super) fn is_inside(raw: &[u8]) -> bool {
+pub(super) fn literal_end(raw: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while let Some(found) = find_quote(raw.get(at..).unwrap_or_default()) {
-        if raw.get(at + found) == Some(&b'"') {
-            return false;
+    loop {
+        at += find_quote(raw.get(at..)?)?;
+        if raw.get(at) == Some(&b'"') {
+            return Some(at);
         }
-        at += found + 2;
+        at += 2;
     }
-    check_literal(raw).is_ok()
 }
 
 #[cfg(test)]

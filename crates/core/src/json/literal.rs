@@ -1,6 +1,7 @@
 //! String literals. Text stays in its escaped form from the provider's bytes to the client's: it is copied, not
 //! decoded, and decoded once at the end by whoever wants it.
 
+use super::cursor::{check_literal, literal_end};
 use memchr::memchr;
 
 /// The inside of a JSON string literal, still escaped: valid UTF-8 without bare quotes or control characters,
@@ -13,10 +14,12 @@ impl<'a> Escaped<'a> {
     pub fn from_checked(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
-    /// Bytes that are checked to be the whole inside of a literal, of valid UTF-8.
+    /// Takes the literal in whose inside the bytes, of valid UTF-8, start, if it is well-formed; what is behind it
+    /// starts with its closing quote.
     #[inline]
-    pub fn whole(bytes: &'a [u8]) -> Option<Self> {
-        super::cursor::is_inside(bytes).then_some(Self(bytes))
+    pub fn take(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (inside, rest) = bytes.split_at_checked(literal_end(bytes)?)?;
+        check_literal(inside).is_ok().then_some((Self(inside), rest))
     }
     /// The escaped bytes.
     pub fn bytes(self) -> &'a [u8] {

@@ -215,6 +215,16 @@ impl Machine {
         self.framing.as_ref().is_none_or(Framing::on_boundary)
     }
 
+    /// The client gets frames of ours, not the provider's bytes.
+    pub fn converts(&self) -> bool {
+        !self.pipeline.passes()
+    }
+
+    /// The provider reported an error.
+    pub fn reported(&self) -> bool {
+        self.pipeline.assembly.error.is_some()
+    }
+
     /// A side's events since the last call, as a JSON array.
     pub fn take_events(&mut self, side: Side) -> Vec<u8> {
         match side {

@@ -17,6 +17,7 @@ pub mod read;
 pub mod render;
 mod repeat;
 pub mod request;
+pub mod whole;
 pub mod write;
 
 pub use assembly::{Assembly, Call, Choice, Part};

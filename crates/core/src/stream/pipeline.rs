@@ -161,7 +161,8 @@ impl Pipeline {
             return Ok(());
         }
         match delta {
-            Delta::End => self.close(ids, out),
+            // some upstreams say several messages one after the other: the client's end waits for the upstream's
+            Delta::End => Ok(()),
             Delta::Error(failure) => self.fail(&failure, ids, out),
             delta => self.write(ids, out, |writer, context, out| writer.write(&delta, context, out)),
         }

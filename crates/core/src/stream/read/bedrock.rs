@@ -3,6 +3,7 @@
 use super::compact::read_arguments;
 use super::counts::{Counts, read_count};
 use super::failure::{plain_word, read_exception, read_failure};
+use super::strict::strict;
 use super::{Emit, Read};
 use crate::json::{Bad, Cursor, Escaped};
 use crate::stream::{Delta, Event, Failure, FinishReason, Usage};
@@ -36,10 +37,10 @@ struct Said<'a> {
 
 /// A `toolUse`.
 #[derive(Default)]
-struct Call<'a> {
-    id: Escaped<'a>,
-    name: Escaped<'a>,
-    input: &'a [u8],
+pub(super) struct Call<'a> {
+    pub id: Escaped<'a>,
+    pub name: Escaped<'a>,
+    pub input: &'a [u8],
 }
 
 impl Read for BedrockConverse {
@@ -83,8 +84,7 @@ impl BedrockConverse {
         match name {
             b"contentBlockStart" => {
                 if let Some(Call { id, name, input }) = said.call {
-                    let call = self.calls;
-                    self.calls = self.calls.saturating_add(1);
+                    let call = self.next_call();
                     self.open.insert(said.index, (call, false));
                     emit(Delta::Call { choice: 0, call, id, name });
                     self.input(said.index, input, emit)?;
@@ -101,7 +101,7 @@ impl BedrockConverse {
                     emit(Delta::Signature { choice: 0, text: said.signature });
                 }
                 if !said.redacted.is_empty() {
-                    emit(Delta::Other { choice: 0, raw: said.redacted });
+                    emit(Delta::Other { choice: 0, raw: strict(said.redacted)? });
                 }
                 if let Some(call) = said.call {
                     self.input(said.index, call.input, emit)?;
@@ -127,17 +127,31 @@ impl BedrockConverse {
             }
             b"metadata" => {
                 self.has_metadata = true;
-                // what was read from the cache or written to it is not in `inputTokens`
-                let common = |usage: Usage| Usage {
-                    input: usage.input.saturating_add(usage.cached).saturating_add(usage.cache_creation),
-                    ..usage
-                };
-                self.counts.tell_as(common, emit);
+                self.tell_counts(emit);
                 self.end(emit);
             }
             _ => {}
         }
         Ok(())
+    }
+
+    pub(super) fn next_call(&mut self) -> u32 {
+        let call = self.calls;
+        self.calls = self.calls.saturating_add(1);
+        call
+    }
+
+    pub(super) fn count(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Bad> {
+        read_usage(cursor, &mut self.counts)
+    }
+
+    pub(super) fn tell_counts(&mut self, emit: &mut Emit<'_>) {
+        // what was read from the cache or written to it is not in `inputTokens`
+        let common = |usage: Usage| Usage {
+            input: usage.input.saturating_add(usage.cached).saturating_add(usage.cache_creation),
+            ..usage
+        };
+        self.counts.tell_as(common, emit);
     }
 
     fn end(&mut self, emit: &mut Emit<'_>) {
@@ -225,7 +239,7 @@ impl<'a> Said<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Bad> {
+    pub fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Bad> {
         cursor.object()?;
         while let Some(key) = cursor.next_key()? {
             match key {

@@ -1,11 +1,12 @@
 //! Errors that a provider reports, in any of the shapes they have.
 
+use super::strict::strict;
 use crate::json::{Bad, Cursor, Escaped};
 use crate::stream::{Event, Failure};
 
 /// Reads an error: an object with some of `message`, `type`, `code`, `status`; or a string.
 pub(super) fn read_failure(raw: &[u8]) -> Result<Failure<'_>, Bad> {
-    let mut failure = Failure { raw, ..Failure::default() };
+    let mut failure = Failure { raw: strict(raw)?, ..Failure::default() };
     let mut cursor = Cursor::new(raw);
     if cursor.peek() == Some(b'"') {
         failure.message = cursor.string()?.unwrap_or_default();

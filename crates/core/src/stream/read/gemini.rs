@@ -5,6 +5,7 @@ use super::counts::{Counts, read_count};
 use super::failure::read_failure;
 use super::opening::Opening;
 use super::partial_args::PartialArgs;
+use super::strict::strict;
 use super::{Emit, MAX_CHOICES, Read};
 use crate::json::{Bad, Cursor, Escaped};
 use crate::stream::{Delta, Event, Failure, FinishReason, Usage};
@@ -163,7 +164,7 @@ impl Gemini {
         if !reason.is_empty() && !reason.is("BLOCK_REASON_UNSPECIFIED") {
             let message = if message.is_empty() { reason } else { message };
             emit(Delta::Finish { choice: 0, reason: FinishReason::ContentFilter, raw: reason });
-            emit(Delta::Error(Failure { message, kind: reason, status: 0, raw }));
+            emit(Delta::Error(Failure { message, kind: reason, status: 0, raw: strict(raw)? }));
         }
         Ok(())
     }
@@ -196,7 +197,7 @@ impl Candidate {
             return self.call(choice, call, signature, emit);
         }
         if is_other && text.is_empty() {
-            emit(Delta::Other { choice, raw });
+            emit(Delta::Other { choice, raw: strict(raw)? });
             return Ok(());
         }
         if !text.is_empty() {

@@ -4,7 +4,9 @@
 mod bedrock;
 mod called;
 mod calls;
+mod chat_fields;
 mod claude;
+mod claude_block;
 mod compact;
 mod counts;
 mod detect;
@@ -19,10 +21,12 @@ mod opening;
 mod partial_args;
 mod reader;
 mod response_items;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod think;
 mod units;
+mod whole;
 
 use super::{Delta, Event};
 use crate::json::Bad;
@@ -36,6 +40,7 @@ pub use ollama::Ollama;
 pub use openai_chat::OpenaiChat;
 pub use openai_responses::OpenaiResponses;
 pub use reader::Reader;
+pub use whole::{detect_whole, parse_whole};
 
 /// No provider offers as many alternatives; a hostile index must not make us allocate.
 const MAX_CHOICES: u64 = 1024;

@@ -132,20 +132,40 @@ impl OpenaiResponses {
         Ok(())
     }
 
-    /// The end of a response, which holds all of it again.
-    pub(super) fn end(&mut self, kind: &[u8], raw: &[u8], emit: &mut Emit<'_>) -> Result<(), Bad> {
-        let response = self.response(raw)?;
-        self.opening.tell(response.id, response.model, emit);
-        let mut cursor = Cursor::new(response.output);
-        // a provider that streams nothing says it all here
-        if self.items.is_empty() && !response.output.is_empty() && cursor.array()? {
-            let mut index = 0;
-            while cursor.next_element()? {
-                self.items.done(Some(index), cursor.skip()?, emit)?;
-                index += 1;
+    /// Says all of a response that was not streamed.
+    pub(super) fn whole(&mut self, body: &[u8], emit: &mut Emit<'_>) -> Result<(), Bad> {
+        let (mut status, mut error, mut cursor) = (Escaped::default(), None, Cursor::new(body));
+        let mut has_output = false;
+        cursor.object()?;
+        while let Some(key) = cursor.next_key()? {
+            match key {
+                b"status" => status = cursor.string()?.unwrap_or_default(),
+                b"error" if matches!(cursor.peek(), Some(b'{' | b'"')) => error = Some(cursor.skip()?),
+                b"output" => has_output = cursor.skip()?.starts_with(b"["),
+                _ => {
+                    cursor.skip()?;
+                }
             }
         }
-        self.items.flush(emit);
+        cursor.finish()?;
+        match (status.bytes(), error) {
+            (b"failed", _) => self.end(b"response.failed", body, emit),
+            (_, Some(error)) => {
+                emit(Delta::Error(read_failure(error)?));
+                Ok(())
+            }
+            (b"incomplete", None) => self.end(b"response.incomplete", body, emit),
+            (b"completed", None) => self.end(b"response.completed", body, emit),
+            // a status may be missing, the output may not
+            (b"", None) if has_output => self.end(b"response.completed", body, emit),
+            // queued, in progress, cancelled: there is no end to tell of
+            _ => self.output(body, emit).map(|_| ()),
+        }
+    }
+
+    /// The end of a response, which holds all of it again.
+    fn end(&mut self, kind: &[u8], raw: &[u8], emit: &mut Emit<'_>) -> Result<(), Bad> {
+        let response = self.output(raw, emit)?;
         let (reason, word) = match kind {
             b"response.failed" => (FinishReason::Error, &b"failed"[..]),
             _ if !response.incomplete.is_empty() => {
@@ -164,6 +184,23 @@ impl OpenaiResponses {
             emit(Delta::End);
         }
         Ok(())
+    }
+
+    /// What a response holds; what it says, where that was not streamed.
+    fn output<'a>(&mut self, raw: &'a [u8], emit: &mut Emit<'_>) -> Result<Response<'a>, Bad> {
+        let response = self.response(raw)?;
+        self.opening.tell(response.id, response.model, emit);
+        let mut cursor = Cursor::new(response.output);
+        // a provider that streams nothing says it all here
+        if self.items.is_empty() && !response.output.is_empty() && cursor.array()? {
+            let mut index = 0;
+            while cursor.next_element()? {
+                self.items.done(Some(index), cursor.skip()?, emit)?;
+                index += 1;
+            }
+        }
+        self.items.flush(emit);
+        Ok(response)
     }
 
     fn response<'a>(&mut self, raw: &'a [u8]) -> Result<Response<'a>, Bad> {

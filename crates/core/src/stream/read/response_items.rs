@@ -3,6 +3,7 @@
 use super::Emit;
 use super::calls::{Calls, Fragment};
 use super::compact::read_arguments;
+use super::strict::strict;
 use crate::json::{Bad, Cursor, Escaped};
 use crate::stream::Delta;
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,7 +169,7 @@ impl Items {
                     emit(Delta::CallEnd { choice: 0, call });
                 }
             }
-            _ if raw.first() == Some(&b'{') => emit(Delta::Other { choice: 0, raw }),
+            _ if raw.first() == Some(&b'{') => emit(Delta::Other { choice: 0, raw: strict(raw)? }),
             _ => {}
         }
         if let Some(item) = self.items.get_mut(at) {
@@ -270,7 +271,7 @@ impl Items {
             b"refusal" => Delta::Refusal { choice: 0, text },
             b"summary_text" | b"reasoning_text" => Delta::Reasoning { choice: 0, text },
             _ => {
-                emit(Delta::Other { choice: 0, raw });
+                emit(Delta::Other { choice: 0, raw: strict(raw)? });
                 return Ok(());
             }
         };

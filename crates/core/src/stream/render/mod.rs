@@ -6,7 +6,7 @@ mod ollama;
 mod openai_chat;
 mod replay;
 
-use super::write::{self, Context, Write, Writer, items, items::Status, put_list};
+use super::write::{self, Context, Write, Writer, alternatives, items, items::Status, put_list};
 use super::{Assembly, Choice, Failure, FinishReason, Format};
 use crate::json::Escaped;
 
@@ -84,15 +84,6 @@ pub fn is_complete(message: &Assembly) -> bool {
 /// Why the choice ended, where the message did.
 fn finish_reason(choice: &Choice, message: &Assembly) -> Option<FinishReason> {
     (choice.finish.is_some() || message.ended).then(|| write::finish_reason(choice))
-}
-
-/// The alternatives that say something, by index: a provider may leave an index out. At least one.
-fn alternatives(message: &Assembly) -> Vec<(u32, &Choice)> {
-    static NOTHING: std::sync::LazyLock<Choice> = std::sync::LazyLock::new(Choice::default);
-    let said = (0u32..).zip(&message.choices);
-    let said: Vec<_> =
-        said.filter(|(_, choice)| !choice.parts.is_empty() || choice.finish.is_some()).collect();
-    if said.is_empty() { vec![(0, &*NOTHING)] } else { said }
 }
 
 #[cfg(test)]

@@ -72,6 +72,10 @@ impl Media {
     /// Media of a kind, in base64.
     pub fn base64(kind: MediaKind, mime: Option<&str>, data: &str) -> Self {
         let mime = mime.map(normal_mime);
+        let kind = match &mime {
+            Some(mime) if kind == MediaKind::Image => MediaKind::of(mime), // some send documents as images
+            _ => kind,
+        };
         Self { kind, mime, source: Source::Base64(data.to_owned()), name: None, detail: None }
     }
     /// Media of a kind at an address, which may be a data URL.

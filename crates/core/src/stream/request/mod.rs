@@ -5,6 +5,8 @@ mod calls;
 mod chat;
 mod claude;
 mod depth;
+#[cfg(test)]
+mod fixture;
 mod gemini;
 mod media;
 pub mod model;

@@ -22,7 +22,7 @@ impl Target {
         }
         Err(Error::new(Kind::Unsupported)
             .with("dialect", self.format.name())
-            .with("what", what)
+            .with("what", what.chars().take(100).collect::<String>()) // part of it may be the source's
             .with("pointer", pointer))
     }
     /// The dialect has no such field. A penalty of 0 is none.

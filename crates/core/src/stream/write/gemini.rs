@@ -2,7 +2,10 @@
 //! usage. Calls are said when their arguments are whole. A refusal is text; ends of parts are not said.
 
 use super::calls::Calls;
-use super::{Context, Write, arguments, finish_reason, last_is_call, put, put_number, usage};
+use super::{
+    Context, Write, alternatives, arguments, finish_reason, last_is_call, own, put, put_list, put_number,
+    usage,
+};
 use crate::json::Escaped;
 use crate::stream::{Call, Choice, Delta, Failure, FinishReason, Part};
 
@@ -65,32 +68,34 @@ impl Gemini {
         let Some(pending) = self.choice(choice) else { return };
         let signature = std::mem::take(&mut pending.signature);
         let thought = pending.thought;
-        let call = pending.calls.end_last(choice as usize, context);
+        pending.calls.end_last(choice as usize, context);
         if !signature.is_empty() {
             out.extend_from_slice(HEAD);
             write_signature(&signature, thought, out);
             self.end(choice, out);
         }
-        if let Some(call) = call {
-            self.say_call(choice, call, context, out);
-        }
+        self.say_calls(choice, context, out);
         if choice == 0 {
             self.pending = false;
         }
     }
 
     fn end_call(&mut self, choice: u32, call: usize, context: &Context<'_>, out: &mut Vec<u8>) {
+        self.render_tails(context);
         if self.choice(choice).is_some_and(|pending| pending.calls.end(call)) {
-            self.say_call(choice, call, context, out);
+            self.say_calls(choice, context, out);
         }
     }
 
-    fn say_call(&self, choice: u32, call: usize, context: &Context<'_>, out: &mut Vec<u8>) {
-        let choices = &context.message.choices;
-        if let Some(call) = choices.get(choice as usize).and_then(|choice| choice.calls.get(call)) {
-            out.extend_from_slice(HEAD);
-            write_call(call, out);
-            self.end(choice, out);
+    /// Says the calls that are whole, in their order.
+    fn say_calls(&mut self, choice: u32, context: &Context<'_>, out: &mut Vec<u8>) {
+        let said = context.message.choices.get(choice as usize);
+        while let Some(number) = self.choice(choice).and_then(|pending| pending.calls.next_whole()) {
+            if let Some(call) = said.and_then(|said| said.calls.get(number)) {
+                out.extend_from_slice(HEAD);
+                write_call(call, out);
+                self.end(choice, out);
+            }
         }
     }
 
@@ -137,6 +142,12 @@ impl Write for Gemini {
                     self.pending |= choice == 0;
                 }
             }
+            Delta::Other { choice, raw } if own::is_gemini(raw) => {
+                self.next_part(choice, context, out);
+                out.extend_from_slice(HEAD);
+                arguments::write_compact(raw, out);
+                self.end(choice, out);
+            }
             Delta::CallEnd { choice, call } => self.end_call(choice, call as usize, context, out),
             Delta::Start { .. } => {
                 self.tail.clear();
@@ -156,18 +167,13 @@ impl Write for Gemini {
         }
         self.render_tails(context);
         out.extend_from_slice(b"data: {\"candidates\":[");
-        let nothing = [Choice::default()];
-        let choices = &context.message.choices;
-        let choices = if choices.is_empty() { nothing.as_slice() } else { choices };
-        for (index, choice) in (0u32..).zip(choices) {
-            if index > 0 {
-                out.push(b',');
-            }
+        let write = |(index, choice), out: &mut Vec<u8>| {
             out.extend_from_slice(b"{\"content\":{\"parts\":[{\"text\":\"\"}],\"role\":\"model\"},");
             put(out, &[b"\"finishReason\":\"", gemini_reason(choice).as_bytes(), b"\",\"index\":"]);
             put_number(out, index);
             out.push(b'}');
-        }
+        };
+        put_list(alternatives(context.message), write, out);
         out.extend_from_slice(b"],");
         if let Some(counts) = &context.message.usage {
             out.extend_from_slice(b"\"usageMetadata\":");
@@ -300,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_waits_for_its_arguments() {
+    fn a_call_waits_for_its_arguments_and_for_the_calls_before_it() {
         let deltas = [
             call(0, "c0", "f"),
             call(1, "c1", "g"),
@@ -310,8 +316,8 @@ mod tests {
         ];
         let parts = parts(&values(&written(FORMAT, &deltas)));
         let names: Vec<_> = parts.iter().map(|part| part["functionCall"]["name"].clone()).collect();
-        assert_eq!(names, [json!("g"), Value::Null, json!("f"), Value::Null]);
-        assert_eq!(parts[2]["functionCall"]["args"], json!({"a":1}));
+        assert_eq!(names, [Value::Null, json!("f"), json!("g"), Value::Null]);
+        assert_eq!(parts[1]["functionCall"]["args"], json!({"a":1}));
     }
 
     #[test]

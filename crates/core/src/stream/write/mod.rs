@@ -3,8 +3,8 @@
 //!
 //! All of them: a message opens with the first delta that is neither `Start` nor `Usage`, so that until the model has
 //! said something another upstream may still answer, and the opening frame knows what both told. Finish reasons are
-//! said by `finish`: some providers give one with each chunk. `Delta::Other` is dropped: it is a part that only its
-//! own dialect knows, and a stream that stays in its dialect is passed through and meets no writer.
+//! said by `finish`: some providers give one with each chunk. `Delta::Other`, a part that only its own dialect knows,
+//! is dropped by any other one.
 
 pub(super) mod arguments;
 mod calls;
@@ -14,6 +14,7 @@ pub(super) mod items;
 pub(super) mod ollama;
 pub(super) mod openai_chat;
 pub(super) mod openai_responses;
+pub(super) mod own;
 mod time;
 pub(super) mod usage;
 
@@ -165,14 +166,23 @@ pub(super) fn put_list<T>(
     }
 }
 
-/// Why a choice of a completed message ended: a stop beside calls means them (Gemini says STOP, OpenAI does for a
-/// forced tool), and a provider that is done without a word has stopped.
+/// Why a choice of a completed message ended. A provider that is done without a word for it has stopped, for its
+/// calls if there are any.
 pub(super) fn finish_reason(choice: &Choice) -> FinishReason {
     match choice.finish {
-        None | Some(FinishReason::Stop) if !choice.calls.is_empty() => FinishReason::ToolCalls,
-        None => FinishReason::Stop,
         Some(reason) => reason,
+        None if choice.calls.is_empty() => FinishReason::Stop,
+        None => FinishReason::ToolCalls,
     }
+}
+
+/// The alternatives that say something, by index: a provider may leave an index out. At least one.
+pub(super) fn alternatives(message: &Assembly) -> Vec<(u32, &Choice)> {
+    static NOTHING: std::sync::LazyLock<Choice> = std::sync::LazyLock::new(Choice::default);
+    let said = (0u32..).zip(&message.choices);
+    let said: Vec<_> =
+        said.filter(|(_, choice)| !choice.parts.is_empty() || choice.finish.is_some()).collect();
+    if said.is_empty() { vec![(0, &*NOTHING)] } else { said }
 }
 
 /// How many parts the first choice has: a block of output belongs to the part that was last when it began.
@@ -194,3 +204,5 @@ fn arguments_of<'a>(context: &Context<'a>, choice: usize, call: usize) -> &'a [u
 
 #[cfg(test)]
 pub(super) mod testing;
+#[cfg(test)]
+mod tests;

@@ -21,29 +21,36 @@ const THINKING: &[u8] = b"\"message\":{\"role\":\"assistant\",\"content\":\"\",\
 const TAIL: &[u8] = b"\"},\"done\":false}\n";
 
 impl Ollama {
-    /// Says what is due before the next part.
-    fn next_part(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
+    fn render_head(&mut self, context: &Context<'_>) {
         if self.head.is_empty() {
             write_head(context, &mut self.head);
         }
-        if std::mem::take(&mut self.pending)
-            && let Some(call) = self.calls.end_last(0, context)
-        {
-            self.say_call(call, context, out);
+    }
+
+    /// Says what is due before the next part.
+    fn next_part(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
+        self.render_head(context);
+        if std::mem::take(&mut self.pending) {
+            self.calls.end_last(0, context);
+            self.say_calls(context, out);
         }
     }
 
     fn end_call(&mut self, call: usize, context: &Context<'_>, out: &mut Vec<u8>) {
+        self.render_head(context);
         if self.calls.end(call) {
-            self.say_call(call, context, out);
+            self.say_calls(context, out);
         }
     }
 
-    fn say_call(&self, number: usize, context: &Context<'_>, out: &mut Vec<u8>) {
-        if let Some(call) = context.message.first().and_then(|choice| choice.calls.get(number)) {
-            put(out, &[&self.head, CONTENT, b"\",\"tool_calls\":["]);
-            write_call(number, call, out);
-            out.extend_from_slice(b"]},\"done\":false}\n");
+    /// Says the calls that are whole, in their order.
+    fn say_calls(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
+        while let Some(number) = self.calls.next_whole() {
+            if let Some(call) = context.message.first().and_then(|choice| choice.calls.get(number)) {
+                put(out, &[&self.head, CONTENT, b"\",\"tool_calls\":["]);
+                write_call(number, call, out);
+                out.extend_from_slice(b"]},\"done\":false}\n");
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! OpenAI chat completions: `data: {"object":"chat.completion.chunk",…}`, each choice by its index, then the finish
 //! reasons, the usage when it is known, and `[DONE]`. The dialect has no word for signatures and ends of parts.
 
-use super::{Context, Write, finish_reason, put, put_number, usage};
+use super::{Context, Write, alternatives, finish_reason, put, put_number, usage};
 use crate::stream::{Delta, Failure};
 
 /// Writes OpenAI chat chunks.
@@ -105,16 +105,7 @@ impl Write for OpenaiChat {
     }
 
     fn finish(&mut self, context: &Context<'_>, out: &mut Vec<u8>) {
-        if context.message.choices.is_empty() {
-            self.open(0, context, out);
-            self.begin(0, b",\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", out);
-        }
-        let several = context.message.choices.len() > 1;
-        for (index, choice) in (0u32..).zip(&context.message.choices) {
-            // an index that the provider left out
-            if several && choice.parts.is_empty() && choice.finish.is_none() {
-                continue;
-            }
+        for (index, choice) in alternatives(context.message) {
             self.open(index, context, out);
             for (call, _) in (0u32..).zip(&choice.calls).filter(|(_, call)| call.arguments.is_empty()) {
                 // clients parse the arguments, and no text is no JSON
@@ -203,13 +194,7 @@ mod tests {
 
     #[test]
     fn calls_are_told_apart_by_index_and_never_without_arguments() {
-        let deltas = [
-            call(0, "c0", "f"),
-            call(1, "c1", "g"),
-            arguments(0, r#"{\"a\":"#),
-            arguments(0, "1}"),
-            finish(FinishReason::Stop),
-        ];
+        let deltas = [call(0, "c0", "f"), call(1, "c1", "g"), arguments(0, r#"{\"a\":"#), arguments(0, "1}")];
         let frames = values(&written(FORMAT, &deltas));
         let calls: Vec<_> =
             frames.iter().filter_map(|frame| frame["choices"][0]["delta"].get("tool_calls")).collect();

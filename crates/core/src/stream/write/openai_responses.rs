@@ -4,7 +4,7 @@
 
 use super::calls::Calls;
 use super::items::{self, Kind, Status};
-use super::{Context, Write, last_is_call, part_count, put, put_number};
+use super::{Context, Write, arguments, last_is_call, own, part_count, put, put_number};
 use crate::json::Escaped;
 use crate::stream::{Delta, Failure, Part};
 
@@ -179,6 +179,16 @@ impl OpenaiResponses {
         self.end_event(out);
     }
 
+    /// An event about an item that is whole from the start.
+    fn say_item(&mut self, event: &str, raw: &[u8], output: u32, out: &mut Vec<u8>) {
+        self.begin_event(event, out);
+        out.extend_from_slice(b",\"output_index\":");
+        put_number(out, output);
+        out.extend_from_slice(b",\"item\":");
+        arguments::write_compact(raw, out);
+        self.end_event(out);
+    }
+
     /// `event` about a call, up to what comes behind its place.
     fn begin_call_event(&self, event: &str, output: u32, context: &Context<'_>, out: &mut Vec<u8>) {
         self.begin_event(event, out);
@@ -188,9 +198,18 @@ impl OpenaiResponses {
         put_number(out, output);
     }
 
+    fn say_arguments(&mut self, output: u32, fragment: &[u8], context: &Context<'_>, out: &mut Vec<u8>) {
+        self.begin_call_event("response.function_call_arguments.delta", output, context, out);
+        put(out, &[b",\"delta\":\"", fragment, b"\""]);
+        self.end_event(out);
+    }
+
     fn say_call_done(&mut self, number: usize, context: &Context<'_>, out: &mut Vec<u8>) {
         let call = context.message.first().and_then(|choice| choice.calls.get(number));
         let (Some(&output), Some(call)) = (self.call_outputs.get(number), call) else { return };
+        if call.arguments.is_empty() {
+            self.say_arguments(output, items::whole_arguments(call), context, out);
+        }
         self.begin_call_event("response.function_call_arguments.done", output, context, out);
         put(out, &[b",\"name\":\"", &call.name, b"\",\"arguments\":\"", items::whole_arguments(call), b"\""]);
         self.end_event(out);
@@ -245,9 +264,12 @@ impl Write for OpenaiResponses {
                 let Some(&output) = self.call_outputs.get(call).filter(|_| self.calls.is_open(call)) else {
                     return;
                 };
-                self.begin_call_event("response.function_call_arguments.delta", output, context, out);
-                put(out, &[b",\"delta\":\"", fragment.bytes(), b"\""]);
-                self.end_event(out);
+                self.say_arguments(output, fragment.bytes(), context, out);
+            }
+            Delta::Other { choice: 0, raw } if own::is_openai_responses(raw) => {
+                let output = self.next_item(context, out);
+                self.say_item("response.output_item.added", raw, output, out);
+                self.say_item("response.output_item.done", raw, output, out);
             }
             Delta::CallEnd { choice: 0, call } => self.end_call(call as usize, context, out),
             _ => {}

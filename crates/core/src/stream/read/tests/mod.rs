@@ -7,6 +7,8 @@ mod kiro;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
+mod properties;
+mod whole;
 
 use super::{Emit, Read};
 use crate::json::Bad;

@@ -1,6 +1,8 @@
 //! OpenAI chat completions, and the many that speak like it.
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use read::{read, read_audio, read_choice, read_file, read_json_schema, read_tool};

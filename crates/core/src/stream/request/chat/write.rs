@@ -112,7 +112,9 @@ fn write_media(media: &Media, pointer: &str, target: Target) -> Result<Option<Va
     Ok(Some(match (media.kind, &media.source, media.address()) {
         (MediaKind::Image, _, Some(url)) => {
             let mut image = json!({"url": url});
-            if let (Some(image), Some(detail)) = (image.as_object_mut(), &media.detail) {
+            if let (Some(image), Some(detail)) = (image.as_object_mut(), &media.detail)
+                && detail != "original"
+            {
                 image.insert("detail".to_owned(), detail.as_str().into());
             }
             json!({"type": "image_url", "image_url": image})

@@ -1,6 +1,8 @@
 //! Anthropic messages.
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use read::read;

@@ -60,7 +60,8 @@ pub fn write(request: &Request, target: Target) -> Result<Map<String, Value>, Er
         }
         None => {}
     }
-    put(&mut out, "metadata", request.user.as_ref().map(|user| json!({"user_id": user})));
+    let user = request.user.as_deref().or_else(|| request.openai.get("safety_identifier")?.as_str());
+    put(&mut out, "metadata", user.map(|user| json!({"user_id": user})));
     put(&mut out, "stream", request.stream);
     Ok(out)
 }

@@ -217,7 +217,7 @@ fn read_image(node: &Node<'_>) -> Result<Media, Error> {
             Media { kind: MediaKind::Image, mime: None, source, name: None, detail: None }
         }
     };
-    media.detail = node.text_of("detail")?.map(str::to_owned);
+    media.detail = node.text_of("detail")?.filter(|detail| *detail != "auto").map(str::to_owned); // the default
     Ok(media)
 }
 

@@ -90,8 +90,17 @@ fn write_message(message: &Message, role: Role, target: Target, out: &mut Vec<Va
         Role::Developer => "developer",
         _ => "user",
     };
-    out.push(json!({"type": "message", "role": role, "content": parts}));
+    out.push(json!({"type": "message", "role": role, "content": only_text(parts)}));
     Ok(())
+}
+
+/// A single text as a string, else parts.
+fn only_text(parts: Vec<Value>) -> Value {
+    match parts.as_slice() {
+        [] => Value::String(String::new()),
+        [only] => only.get("text").cloned().unwrap_or(Value::Array(parts)),
+        _ => Value::Array(parts),
+    }
 }
 
 fn write_part(part: &At<Part>, target: Target) -> Result<Option<Value>, Error> {
@@ -137,13 +146,7 @@ fn write_result(result: &ToolResult, target: Target) -> Result<Value, Error> {
     for part in &result.content {
         parts.extend(write_part(part, target)?);
     }
-    let output = match parts.as_slice() {
-        [] => Value::String(String::new()),
-        [only] if only.get("type").is_some_and(|kind| kind == "input_text") => {
-            only.get("text").cloned().unwrap_or_default()
-        }
-        _ => Value::Array(parts),
-    };
+    let output = only_text(parts);
     let id = result.id.as_deref().unwrap_or_default();
     Ok(json!({"type": "function_call_output", "call_id": id, "output": output}))
 }
@@ -152,7 +155,9 @@ fn write_assistant(message: &Message, target: Target, out: &mut Vec<Value>) -> R
     let mut said: Vec<Value> = Vec::new();
     let flush = |said: &mut Vec<Value>, out: &mut Vec<Value>| {
         if !said.is_empty() {
-            out.push(json!({"type": "message", "role": "assistant", "content": std::mem::take(said)}));
+            out.push(
+                json!({"type": "message", "role": "assistant", "content": only_text(std::mem::take(said))}),
+            );
         }
     };
     for part in &message.parts {

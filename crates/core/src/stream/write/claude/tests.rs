@@ -61,7 +61,7 @@ fn parts_become_blocks_in_order() {
         arguments(1, "1}"),
         Delta::CallEnd { choice: 0, call: 1 },
         text("end"),
-        finish(FinishReason::Stop),
+        finish(FinishReason::ToolCalls),
     ];
     let (start, blocks, end) = gather(&written(FORMAT, &deltas));
     let usage = json!({"input_tokens":30,"cache_creation_input_tokens":10,"cache_read_input_tokens":60,"output_tokens":9});
@@ -143,4 +143,21 @@ fn an_error_is_one_frame_whatever_it_says() {
     let message = "a \"quote\"\r\n\ndata: {\"x\":1}\n\n";
     let error = json!({"type":"bad\r\nevent: x","message":message});
     assert_eq!(frames, [("error".to_owned(), json!({"type":"error","error":error}))]);
+}
+
+#[test]
+fn blocks_of_its_own_come_whole_and_others_not_at_all() {
+    let deltas = [
+        text("a"),
+        Delta::Other { choice: 0, raw: b"{\"type\":\"redacted_thinking\",\n\"data\":\"x\"}" },
+        Delta::Other { choice: 0, raw: b"{\"type\":\"web_search_call\"}" },
+        text("b"),
+    ];
+    let (_, blocks, _) = gather(&written(FORMAT, &deltas));
+    let expected = [
+        json!({"type":"text","text":"a"}),
+        json!({"type":"redacted_thinking","data":"x"}),
+        json!({"type":"text","text":"b"}),
+    ];
+    assert_eq!(blocks, expected);
 }

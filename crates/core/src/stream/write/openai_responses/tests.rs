@@ -70,9 +70,6 @@ fn follow(bytes: &str) -> Value {
             }
             "response.reasoning_summary_part.done" => assert_eq!(item["summary"][summary], data["part"]),
             "response.function_call_arguments.done" => {
-                if item["arguments"] == "" {
-                    item["arguments"] = json!("{}");
-                }
                 assert_eq!(item["arguments"], data["arguments"]);
             }
             other => unreachable!("{other}"),
@@ -176,7 +173,7 @@ fn a_message_that_ended_early_is_incomplete() {
     assert_eq!(early["status"], "incomplete");
     assert_eq!(early["incomplete_details"], json!({"reason":"max_output_tokens"}));
     assert_eq!(ended(FinishReason::ContentFilter)["incomplete_details"], json!({"reason":"content_filter"}));
-    assert_eq!(ended(FinishReason::Error)["error"]["code"], "server_error");
+    assert_eq!(ended(FinishReason::Error)["incomplete_details"], json!({"reason":"error"}));
     assert_eq!(follow(&written(FORMAT, &[]))["output"], json!([]));
 }
 
@@ -188,4 +185,19 @@ fn an_error_is_one_frame_whatever_it_says() {
     let data = json!({"type":"error","code":kind,"message":message,"param":null,"error":error,
         "sequence_number":0});
     assert_eq!(events(&failed(FORMAT)), [("error".to_owned(), data)]);
+}
+
+#[test]
+fn items_of_its_own_come_whole_and_others_not_at_all() {
+    let deltas = [
+        text("a"),
+        Delta::Other { choice: 0, raw: br#"{"id":"ws_1", "type":"web_search_call","status":"completed"}"# },
+        Delta::Other { choice: 0, raw: br#"{"type":"redacted_thinking"}"# },
+        text("b"),
+    ];
+    let response = follow(&written(FORMAT, &deltas));
+    let output = response["output"].as_array().unwrap();
+    assert_eq!(output.len(), 3);
+    assert_eq!(output[1], json!({"id":"ws_1","type":"web_search_call","status":"completed"}));
+    assert_eq!(output[2]["content"][0]["text"], "b");
 }

@@ -1,0 +1,199 @@
+'use strict';
+// Every row of the error table is provoked, through the public face where one can: an error of the caller's realm,
+// with the table's code and name and the fields that it promises, thrown and rejected alike.
+require('./hooks');
+const { Readable, PassThrough } = require('node:stream');
+const sluice = require('sluice');
+const native = require('../lib/native');
+const table = require('../lib/error-table');
+const { begin } = require('../lib/completion');
+const { call } = require('../lib/errors');
+
+const bytes = (text) => Buffer.from(text);
+const body = (text, headers = {}) => Object.assign(Readable.from([bytes(text)]), { headers });
+/** The package as it loads when its binding says that. */
+function loadWith(loaded) {
+  let error;
+  jest.isolateModules(() => {
+    jest.doMock('../binding', loaded);
+    try {
+      require('sluice');
+    } catch (thrown) {
+      error = thrown;
+    }
+    jest.dontMock('../binding');
+  });
+  if (error) throw error;
+}
+const missing = () => {
+  throw Object.assign(new Error('Cannot find native binding.'), { cause: new Error("Cannot find module './sluice.node'") });
+};
+const refused = () => {
+  throw Object.assign(new Error('Cannot find native binding.'), { cause: new Error('invalid ELF header') });
+};
+const upstreamError = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n';
+
+// by row: how it is thrown, how it is rejected, or how else it is given; and the fields that it carries
+const cases = {
+  Platform: {
+    thrown: () => loadWith(missing),
+    fields: { package: expect.stringMatching(/^sluice-/), platform: expect.any(String), cause: expect.anything() },
+    message: /install sluice-/,
+  },
+  PlatformLoad: {
+    thrown: () => loadWith(refused),
+    fields: { detail: 'invalid ELF header', package: expect.stringMatching(/^sluice-/), cause: expect.anything() },
+  },
+  OptionRange: {
+    thrown: () => new sluice.StreamAssembler({ maxEventBytes: -1 }),
+    rejected: () => sluice.readBody(body(''), { maxBytes: -1 }),
+    message: /^max\w+Bytes|maxBytes must be a whole number from 1 to \d+; got -1$/,
+  },
+  OptionType: {
+    thrown: () => new sluice.StreamAssembler({ model: 5 }),
+    rejected: () => sluice.readBody(body(''), { inflate: 'yes' }),
+    message: /^(model must be a string; got 5|inflate must be a boolean; got "yes")$/,
+  },
+  OptionUnknown: {
+    thrown: () => new sluice.StreamAssembler({ form: 'claude' }),
+    rejected: () => sluice.readBody(body(''), { maxByte: 1 }),
+    message: /^unknown option (form|maxByte); known options are /,
+  },
+  Closed: {
+    thrown: async () => {
+      const document = await sluice.JsonDocument.parse('{}');
+      document.close();
+      return () => document.get('/a');
+    },
+    rejected: async () => {
+      const document = await sluice.JsonDocument.parse('{}');
+      document.close();
+      return document.toObject();
+    },
+  },
+  Aborted: {
+    rejected: () => sluice.readBody(new PassThrough(), { signal: AbortSignal.abort(new Error('why')) }),
+    fields: { cause: expect.objectContaining({ message: 'why' }) },
+  },
+  Internal: {
+    thrown: () => call(native.testCall, native.testGuarded(), true),
+    rejected: () => begin(native.testPanicAsync),
+    fields: { detail: 'on purpose' },
+  },
+  Unsupported: {
+    thrown: () => sluice.convertRequest(
+      { model: 'm', messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }] }] },
+      { from: 'openai-chat', to: 'claude' }),
+    fields: { pointer: expect.stringMatching(/^\/messages\/0\/content\/0/) },
+  },
+  BodyTooLarge: {
+    rejected: () => sluice.readBody(body('x'.repeat(11)), { maxBytes: 10 }),
+    fields: { limit: 10, received: 11, status: 413, statusCode: 413, type: 'entity.too.large' },
+  },
+  BodyAborted: {
+    rejected: () => sluice.readBody(new PassThrough().destroy()),
+    fields: { status: 400, statusCode: 400 },
+  },
+  BodyLength: {
+    rejected: () => sluice.readBody(body('abc', { 'content-length': '5' })),
+    fields: { received: 3, expected: 5, status: 400 },
+  },
+  BodyEncoding: {
+    rejected: () => sluice.readBody(body('abc', { 'content-encoding': 'compress' })),
+    fields: { encoding: 'compress', status: 415 },
+  },
+  BodyCharset: {
+    rejected: () => sluice.readText(body('abc', { 'content-type': 'text/plain; charset=utf-16' })),
+    fields: { status: 415 },
+  },
+  BodyTimeout: {
+    rejected: () => sluice.readBody(new PassThrough(), { timeoutMs: 20 }),
+    fields: { status: 408, timeoutMs: 20 },
+  },
+  BodyJson: {
+    rejected: () => sluice.readJson(body('{\n  "a": @\n}')),
+    fields: { offset: 9, line: 2, column: 8, status: undefined },
+  },
+  StreamFrame: {
+    thrown: () => new sluice.EventStreamDecoder({ maxEventBytes: 8 }).push(bytes('data: much too long\n\n')),
+    rejected: () => sluice.pipeStream(Readable.from([bytes('data: {"much":"too long"}\n\n')]), new PassThrough(), { from: 'claude', maxEventBytes: 8 }),
+    fields: { offset: 0 },
+  },
+  StreamUpstream: {
+    given: () => {
+      const assembler = new sluice.StreamAssembler({ from: 'claude' });
+      assembler.push(bytes(upstreamError));
+      return assembler.message().error;
+    },
+    fields: { provider: expect.objectContaining({ message: 'Overloaded' }) },
+  },
+};
+
+const classes = { Error, TypeError, RangeError, SyntaxError };
+
+function check(kind, error) {
+  const row = table[kind];
+  expect(error).toBeInstanceOf(Error);
+  expect(error).toBeInstanceOf(classes[row.Class]);
+  expect(Object.prototype.toString.call(error)).toBe('[object Error]');
+  expect({ code: error.code, name: error.name }).toEqual({ code: row.code, name: row.name });
+  expect(Object.keys(error)).not.toContain('name');
+  // no hole of the template is left, and what native code passes on is never seen
+  expect(error.message).not.toMatch(/\{\w+\}|"kind"/);
+  expect(error.message.length).toBeGreaterThan(5);
+  expect(error.status).toBe(row.status);
+  const { fields = {}, message } = cases[kind];
+  expect(error).toEqual(expect.objectContaining({ message: expect.stringMatching(message ?? /./) }));
+  for (const [name, value] of Object.entries(fields)) expect({ [name]: error[name] }).toEqual({ [name]: value });
+}
+
+test('every row of the table is provoked here', () => {
+  expect(Object.keys(cases).sort()).toEqual(Object.keys(table).sort());
+});
+
+test('every code is one that the types declare', () => {
+  const declared = require('node:fs').readFileSync(require.resolve('../index.d.ts'), 'utf8');
+  for (const { code } of Object.values(table)) expect(declared).toContain(`| '${code}'`);
+});
+
+const rows = Object.entries(cases);
+
+describe.each(rows.filter(([, { thrown }]) => thrown))('%s, thrown', (kind, { thrown }) => {
+  test('is an error of this realm with its code, name and fields', async () => {
+    let error;
+    try {
+      // a case that needs something first returns, in a promise, the function that throws
+      const first = thrown();
+      const then = await first;
+      if (typeof then === 'function') then();
+    } catch (caught) {
+      error = caught;
+    }
+    check(kind, error);
+  });
+});
+
+describe.each(rows.filter(([, { rejected }]) => rejected))('%s, rejected', (kind, { rejected }) => {
+  test('is an error of this realm with its code, name and fields', async () => {
+    let promise;
+    expect(() => (promise = rejected())).not.toThrow();
+    expect(promise).toBeInstanceOf(Promise);
+    check(kind, await promise.then(() => undefined, (error) => error));
+  });
+});
+
+describe.each(rows.filter(([, { given }]) => given))('%s, given', (kind, { given }) => {
+  test('is an error of this realm with its code, name and fields', () => check(kind, given()));
+});
+
+test('what native code throws without a code of ours is ERR_INTERNAL with its cause', () => {
+  let error;
+  try {
+    call(() => {
+      throw new TypeError('odd');
+    });
+  } catch (caught) {
+    error = caught;
+  }
+  expect(error).toMatchObject({ code: 'ERR_INTERNAL', cause: { message: 'odd' } });
+});
