@@ -68,7 +68,9 @@ describe('whoever moves the bytes, they and the message are the same', () => {
 });
 
 describe('a message that was assembled, rendered again', () => {
-  const whole = table.filter(([, , { expected }]) => expected.complete && expected.finishReason !== null && expected.choices === undefined);
+  const whole = table.filter(
+    ([, , { expected }]) => expected.complete && expected.finishReason !== null && expected.choices === undefined,
+  );
   const rendering = (to, stream) => ({ to, stream, newId: (kind) => `${kind}_9`, now: () => NOW });
 
   test.each(whole)('%s: %s', (format, name, { bytes }) => {
