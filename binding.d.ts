@@ -16,20 +16,86 @@ export declare class ExternalObject<T> {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** An AWS event-stream frame: of an event, or of an exception where that is not empty. */
+export declare function awsFrame(event: string, exception: string, payload: Uint8Array): Buffer
+
+/** Settles with the decoded bytes, as a Buffer. */
+export declare function bodyBytes(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number): void
+
+/** Checks a small text in full. `true`: there are members to remove. */
+export declare function bodyCheck(bytes: Uint8Array, maxDepth: number, flags: number): boolean
+
+/** Settles with a document. */
+export declare function bodyDocument(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number, maxDepth: number, flags: number): void
+
+/** Whether a small text can break a limit: 0 blank, 1 ASCII, 2 UTF-8, 3 ask `bodyCheck`. */
+export declare function bodySkim(bytes: Uint8Array, maxDepth: number, proto: boolean): number
+
+/** Settles with the decoded text. */
+export declare function bodyText(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number): void
+
+/** Settles with the slices of which the shell builds the tree. */
+export declare function bodyTree(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number, maxDepth: number, flags: number): void
+
+/** Whether a small text is UTF-8; says where it is not. */
+export declare function bodyUtf8(bytes: Uint8Array): void
+
 /** A request body of one dialect in another. The names of the formats are checked by the shell. */
 export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
+
+/** A response body in another dialect. */
+export declare function convertResponse(body: Uint8Array, from: string, to: string, options: ToldOptions, newId: (arg: string) => string): Buffer
 
 /** The stream ended; returns as `decoder_push`. */
 export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
 
-/** A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. */
-export declare function decoderNew(framing: string, maxEventBytes: number): ExternalObject<Decoder>
+/** A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. Only server-sent events can be read strictly. */
+export declare function decoderNew(framing: string, lenient: boolean, maxEventBytes: number): ExternalObject<Decoder>
+
+/** Whether the stream so far ends between events. */
+export declare function decoderOnBoundary(decoder: ExternalObject<Decoder>): boolean
 
 /** Takes a read; returns its events as a JSON array. Those before an error are the error's field `events`. */
 export declare function decoderPush(decoder: ExternalObject<Decoder>, chunk: Uint8Array): unknown
 
+/** Gives the memory back. */
+export declare function documentClose(held: ExternalObject<Held>): void
+
+/** The JSON text of a value; undefined when it is not there. */
+export declare function documentGet(held: ExternalObject<Held>, pointer: string): unknown | null
+
+/** Whether there is a value. */
+export declare function documentHas(held: ExternalObject<Held>, pointer: string): boolean
+
+/** Elements or members, or -1. */
+export declare function documentLength(held: ExternalObject<Held>, pointer: string): number
+
+/** A document of a small text, at once. */
+export declare function documentParse(bytes: Uint8Array, maxDepth: number, flags: number): ExternalObject<Held>
+
+/** A copy of a value's bytes; of the whole text for the root. */
+export declare function documentRaw(held: ExternalObject<Held>, pointer: string): Buffer
+
+/** Bytes of the text. */
+export declare function documentSize(held: ExternalObject<Held>): number
+
+/** Settles with the slices of which the shell builds the tree. */
+export declare function documentSlices(shell: number, id: number, held: ExternalObject<Held>): void
+
+/** The text with values replaced, added, or (null) removed. */
+export declare function documentWith(held: ExternalObject<Held>, pointers: Array<string>, values: Array<string | undefined | null>): Buffer
+
 /** A promise of this shell is pending: the process stays, and so does the shell. */
 export declare function hold(shell: number): void
+
+/** Gives the memory back at once. */
+export declare function intakeDrop(intake: ExternalObject<Intake>): void
+
+/** An empty intake. */
+export declare function intakeOpen(): ExternalObject<Intake>
+
+/** Copies a chunk in: its owner may change or detach it while the pool reads. */
+export declare function intakePush(intake: ExternalObject<Intake>, chunk: Uint8Array): void
 
 /** The version of the native code, which must be the package's. */
 export declare function nativeVersion(): string
@@ -43,14 +109,35 @@ export declare function nextTurn(shell: number, id: number): void
  */
 export declare function openCells(name: string, length: number): unknown
 
+/** A response body as the JSON of `AssembledMessage`; without a format the body tells its own. */
+export declare function parseResponse(body: Uint8Array, from: string | undefined | null, newId: (arg: string) => string): unknown
+
 /** Registers a copy of the shell; returns its number. */
 export declare function registerShell(settle: (arg: unknown) => unknown): number
 
 /** No promise of this shell is pending any more. */
 export declare function release(shell: number): void
 
+/** The JSON of an `AssembledMessage` as a response body, or as a whole stream. */
+export declare function renderMessage(message: string, to: string, stream: boolean, options: ToldOptions, newId: (arg: string) => string): Buffer
+
+/** Gives the rest of the memory back. */
+export declare function slicesClose(slices: ExternalObject<Slices>): void
+
+/** The current piece's key, or undefined. */
+export declare function slicesKey(slices: ExternalObject<Slices>): unknown
+
+/** Goes to the next piece; what to do with it, or 0 at the end. */
+export declare function slicesNext(slices: ExternalObject<Slices>): number
+
+/** The current piece's text, or undefined. */
+export declare function slicesText(slices: ExternalObject<Slices>): unknown
+
 /** Whether the provider said that it was done. */
 export declare function streamComplete(stream: ExternalObject<Stream>): boolean
+
+/** Whether the client gets frames of ours, not the provider's bytes. */
+export declare function streamConverts(stream: ExternalObject<Stream>): boolean
 
 /** Output that did not fit, into a buffer that is large enough. */
 export declare function streamDrain(stream: ExternalObject<Stream>, into: Uint8Array): number
@@ -63,6 +150,9 @@ export declare function streamFail(stream: ExternalObject<Stream>, message: stri
 
 /** The stream ended; returns as `stream_push_event`. */
 export declare function streamFinish(stream: ExternalObject<Stream>, into: Uint8Array, newId: (arg: string) => string): number
+
+/** The provider's format, once it is known. */
+export declare function streamFormat(stream: ExternalObject<Stream>): string | null
 
 /** The framing's name, once it is known. */
 export declare function streamFraming(stream: ExternalObject<Stream>): string | null
@@ -88,8 +178,21 @@ export declare function streamPush(stream: ExternalObject<Stream>, chunk: Uint8A
 /** Takes one parsed event as JSON; returns as `stream_push`, but never -1. */
 export declare function streamPushEvent(stream: ExternalObject<Stream>, json: string, into: Uint8Array, newId: (arg: string) => string): number
 
+/** Whether the provider reported an error. */
+export declare function streamReported(stream: ExternalObject<Stream>): boolean
+
 /** The events of a side since the last call, as a JSON array. */
 export declare function streamTakeEvents(stream: ExternalObject<Stream>, client: boolean): unknown
 
 /** The text so far, as a JSON string literal. */
 export declare function streamText(stream: ExternalObject<Stream>): unknown
+
+/** What the client is told, checked by the shell. */
+export interface ToldOptions {
+  /** The model; the provider's when it is not there. */
+  model?: string
+  /** The id; the provider's when it is not there, else one that is drawn. */
+  id?: string
+  /** Seconds since 1970. */
+  createdS: number
+}

@@ -58,13 +58,14 @@ fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
         prop::sample::select(b"{}[]\",:\\u0019eE+-. \n\ttruefalsn\x00\x1f\xc3\xa9x/".to_vec()),
         0..40,
     );
-    let mutated = (any_json(), any::<prop::sample::Index>(), prop::sample::select(b"{}[]\",:\\0-e. \x01z".to_vec()))
-        .prop_map(|(value, at, byte)| {
-            let mut text = value.to_string().into_bytes();
-            let at = at.index(text.len());
-            text[at] = byte;
-            text
-        });
+    let mutated =
+        (any_json(), any::<prop::sample::Index>(), prop::sample::select(b"{}[]\",:\\0-e. \x01z".to_vec()))
+            .prop_map(|(value, at, byte)| {
+                let mut text = value.to_string().into_bytes();
+                let at = at.index(text.len());
+                text[at] = byte;
+                text
+            });
     prop_oneof![soup, mutated]
 }
 
@@ -169,7 +170,12 @@ fn assemble(pieces: &[Piece]) -> Value {
             Text::Utf16(units) => String::from_utf16(units).unwrap(),
         }
     }
-    fn put(open: &mut [(Option<String>, Value)], done: &mut Option<Value>, key: Option<String>, value: Value) {
+    fn put(
+        open: &mut [(Option<String>, Value)],
+        done: &mut Option<Value>,
+        key: Option<String>,
+        value: Value,
+    ) {
         match open.last_mut() {
             None => *done = Some(value),
             Some((_, Value::Array(list))) => list.push(value),
@@ -259,7 +265,10 @@ fn the_last_duplicate_counts_in_small_and_large_objects() {
     let many: Vec<_> = (0..1000).map(|n| format!(r#""k{}":{n}"#, n % 600)).collect();
     let many = document(&format!("{{{}}}", many.join(",")));
     assert_eq!(many.length(&pointer("")), Some(600));
-    assert_eq!([get(&many, "/k0"), get(&many, "/k399"), get(&many, "/k599")], [Some("600"), Some("999"), Some("599")]);
+    assert_eq!(
+        [get(&many, "/k0"), get(&many, "/k399"), get(&many, "/k599")],
+        [Some("600"), Some("999"), Some("599")]
+    );
     assert_eq!(get(&many, "/k600"), None);
 }
 
@@ -268,7 +277,8 @@ fn changes_touch_nothing_else() {
     let text = "{ \"model\" : \"a\",\n  \"list\":[1 , 2,3 ] , \"e\":{} }";
     assert_eq!(with(text, &[("/model", Some("\"x\""))]).unwrap(), text.replace("\"a\"", "\"x\""));
     assert_eq!(
-        with(text, &[("/list/1", None), ("/list/-", Some("4")), ("/e/n", Some("5")), ("/new", Some("6"))]).unwrap(),
+        with(text, &[("/list/1", None), ("/list/-", Some("4")), ("/e/n", Some("5")), ("/new", Some("6"))])
+            .unwrap(),
         "{ \"model\" : \"a\",\n  \"list\":[1,3,4 ] , \"e\":{\"n\":5},\"new\":6 }"
     );
     assert_eq!(with(text, &[("/gone", None), ("/gone/deeper", None)]).unwrap(), text);

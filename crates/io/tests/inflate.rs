@@ -65,7 +65,8 @@ fn truncated_and_trailing_data_are_errors() {
             assert_eq!(error.kind, Kind::BodyEncoding);
         }
         for tail in [b"\0".as_slice(), b"x", b"{}{}{}{}{}{}{}{}{}{}"] {
-            let error = inflate(coding, &[&bytes, tail].concat(), MIB).expect_err(&format!("{coding:?} with a tail"));
+            let error =
+                inflate(coding, &[&bytes, tail].concat(), MIB).expect_err(&format!("{coding:?} with a tail"));
             assert_eq!(error.kind, Kind::BodyEncoding);
         }
     }
