@@ -25,9 +25,7 @@ module.exports = {
   parseResponse,
   renderMessage,
   StreamAssembler,
-  EventStreamDecoder,
   pipeStream,
   streamTransform,
   streamTransformWeb,
-  convertRequest,
 };
