@@ -47,6 +47,7 @@ class Pipe {
   #hooks;
   #wake = null;
   #timer;
+  #armedBy;
   /** The client left, and the upstream is read for its usage. */
   #draining = false;
   /** onError was asked about what the provider reported. */
@@ -75,7 +76,7 @@ class Pipe {
     } finally {
       this.#over = true;
       abort?.removeEventListener('abort', this.#notify);
-      clearTimeout(this.#timer);
+      this.#disarm();
       this.#source.detach();
       this.#client.detach();
     }
@@ -88,7 +89,7 @@ class Pipe {
       if (this.#client.gone && !this.#draining) {
         if (!this.#options.drainForUsage) throw LEFT;
         this.#draining = true;
-        clearTimeout(this.#timer);
+        this.#disarm();
       }
       if (!this.#draining && !this.#client.ready) {
         await this.#changed();
@@ -140,6 +141,8 @@ class Pipe {
       const rest = await this.#hooks.finish();
       if (rest.length > 0) this.#send(await this.#hooked(rest), false);
       if (this.#hooks.error !== undefined) throw this.#hooks.error;
+      // a frame that the hooks hold the start of is one that the assembler must miss: any byte begins another
+      if (this.#hooks.cut) this.#push(Buffer.of(0));
     }
     let bytes = this.#assembler.finish();
     if (this.#hooks !== undefined && !this.#draining && state.converts(this.#assembler)) bytes = await this.#hooks.client(bytes);
@@ -223,7 +226,7 @@ class Pipe {
   /** Waits until the client has everything; it stays open when the caller says so. */
   async #end() {
     const client = this.#client;
-    clearTimeout(this.#timer);
+    this.#disarm();
     client.flushing = true;
     if (this.#options.end) client.end();
     const over = () => client.gone || (this.#options.end ? client.finished : client.pending === 0);
@@ -277,9 +280,17 @@ class Pipe {
   #arm() {
     const { heartbeatMs } = this.#options;
     if (heartbeatMs === 0) return;
-    clearTimeout(this.#timer);
+    // a timer made by the function that is there now is put off, which costs less than a new one
+    if (this.#armedBy === setTimeout && this.#timer.refresh !== undefined) return void this.#timer.refresh();
+    this.#disarm();
+    this.#armedBy = setTimeout;
     this.#timer = setTimeout(this.#beat, heartbeatMs);
     this.#timer.unref?.();
+  }
+
+  #disarm() {
+    clearTimeout(this.#timer);
+    this.#armedBy = undefined;
   }
 
   /** Between events only; the next one is armed when this one, or else the event, has been written. */

@@ -1,5 +1,6 @@
 'use strict';
 // Answers an error so that the client hears it.
+const { Buffer } = require('node:buffer');
 const table = require('./error-table');
 const { isError } = require('./errors');
 const { read, typed, wrongType } = require('./options');

@@ -346,6 +346,21 @@ describe('what rejects', () => {
     expect(upstream.destroyed).toBe(true);
   });
 
+  test('onError hears of such a frame too, and may keep the client open', async () => {
+    const client = new PassThrough();
+    const seen = [];
+    const error = await pipeStream([Buffer.from(said('x'.repeat(2000)))], client, {
+      from, maxEventBytes: 1000,
+      onError(failure, { bytesSent }) {
+        seen.push([failure, bytesSent]);
+        return true;
+      },
+    }).catch((failure) => failure);
+    expect(seen).toEqual([[error, 0]]);
+    expect(error.code).toBe('ERR_STREAM_FRAME');
+    expect({ ended: client.writableEnded, held: client.readableLength }).toEqual({ ended: false, held: 0 });
+  });
+
   test('the client’s own failure: its error with what was assembled; the upstream is cancelled', async () => {
     const full = new Error('disk full');
     const client = new Writable({ write: (piece, _, done) => done(full) });

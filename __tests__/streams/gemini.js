@@ -63,6 +63,18 @@ module.exports = [
   ...['SAFETY', 'RECITATION', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII'].map((word) => ended(word, 'content_filter')),
   make('a malformed call', [{ candidates: [{ finishReason: 'MALFORMED_FUNCTION_CALL', index: 0 }], ...META }], { finishReason: 'error', rawFinishReason: 'MALFORMED_FUNCTION_CALL' }),
   make('an error', [text('Some'), { error: { code: 503, message: 'Over "loaded"', status: 'UNAVAILABLE' } }], { ...CUT, text: 'Some', error: 'Over "loaded"' }),
+  make('a prompt that is blocked', [{ promptFeedback: { blockReason: 'SAFETY' }, usageMetadata: { promptTokenCount: 3, totalTokenCount: 3 }, ...META }], {
+    finishReason: 'content_filter', rawFinishReason: 'SAFETY', complete: false, usage: usage(3, 0), error: 'SAFETY',
+  }),
+  make('a call whose arguments come by path', [
+    event([{ functionCall: { name: 'open', willContinue: true } }]),
+    event([{ functionCall: { partialArgs: [{ jsonPath: '$.file.name', stringValue: 'a "b', willContinue: true }], willContinue: true } }]),
+    event([{ functionCall: { partialArgs: [{ jsonPath: '$.file.name', stringValue: '.txt' }, { jsonPath: '$.line', numberValue: 7 }], willContinue: true } }]),
+    event([{ functionCall: { partialArgs: [{ jsonPath: '$.lock', boolValue: true }] } }]),
+    event([{ functionCall: { name: 'now', willContinue: true } }]),
+    event([{ functionCall: {} }]),
+    stop(),
+  ], { ...CALLED, toolCalls: [call('', 'open', '{"file":{"name":"a \\"b.txt"},"line":7,"lock":true}'), call('', 'now', '{}')] }),
   make('cut off', [text('Hel'), text('lo')], { ...CUT, text: 'Hello' }),
   make('escapes, CJK, emoji', [text('\u4e2d"\\'), text('\n\ud83d\ude00'), stop()], { text: '\u4e2d"\\\n\ud83d\ude00' }),
   make('fields that look like others, deeper', [

@@ -1,5 +1,5 @@
 'use strict';
-const { eventFrame, exceptionFrame } = require('../support/aws');
+const { encodeFrame, eventFrame, exceptionFrame } = require('../support/aws');
 const { call, stream } = require('./build');
 
 const text = (content) => eventFrame('assistantResponseEvent', { content });
@@ -46,6 +46,11 @@ module.exports = [
   }),
   make('brackets that are no call', [text('[Called it a day] and [1]'), text('.')], { text: '[Called it a day] and [1].' }),
   make('an exception', [text('Some'), exceptionFrame('ThrottlingException', { message: 'Slow "down"' })], { ...ERROR, text: 'Some', error: 'Slow "down"' }),
+  make('an error frame, all of it in headers', [
+    text('Some'),
+    encodeFrame({ ':message-type': 'error', ':error-code': 'InternalError', ':error-message': 'It broke' }, ''),
+  ], { ...ERROR, text: 'Some', error: 'It broke' }),
+  make('text before the thinking', [text('Hm: <thinking>Really'), text('?</thinking>\n\nYes')], { reasoning: 'Really?', text: 'Hm: Yes' }),
   make('cut off inside a frame', [text('Some'), text(' more').subarray(0, 60)], { text: 'Some', complete: false, finishReason: undefined }),
   make('escapes, CJK, emoji', [text('\u4e2d"\\'), text('\n\ud83d\ude00')], { text: '\u4e2d"\\\n\ud83d\ude00' }),
 ];

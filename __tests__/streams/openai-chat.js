@@ -74,6 +74,8 @@ const reasoning = [
   }),
   make('thoughts whose tags come in pieces', sse([...'<think>a<b</th</think>c<d'].map(text).concat([stop, done])), { reasoning: 'a<b</th', text: 'c<d' }),
   make('thoughts that never end', sse([text('<think>on and '), text('on</thin')]), { reasoning: 'on and on</thin', ...CUT }),
+  make('text that speaks of the tag', sse([text('Write <think'), text('>like this</think>'), stop, done]), { text: 'Write <think>like this</think>' }),
+  make('a second pair of tags is text', sse([text('<think>a</think>b<think>'), text('c</think>'), stop, done]), { reasoning: 'a', text: 'b<think>c</think>' }),
   make('text that only begins like a tag', sse([text('<thin'), text('g> is not a tag'), stop, done]), { text: '<thing> is not a tag' }),
   make('text that is cut inside what could be a tag', sse([text('<th'), stop, done]), { text: '<th' }),
 ];

@@ -93,6 +93,19 @@ module.exports = [
     itemDone(2, 'call_2', 'right', '{"y":2}'),
     completed,
   ], { ...CALLED, text: 'Both:', toolCalls: [call('call_1', 'left', '{"x":1}'), call('call_2', 'right', '{"y":2}')] }),
+  make('calls told apart by output_index alone', [
+    created,
+    callAdded(0, 'call_1', 'f'),
+    callAdded(1, 'call_2', 'g'),
+    { type: 'response.function_call_arguments.delta', output_index: 1, delta: '{"n":2}' },
+    { type: 'response.function_call_arguments.delta', output_index: 0, delta: '{"n":1}' },
+    itemDone(0, 'call_1', 'f', '{"n":1}'),
+    itemDone(1, 'call_2', 'g', '{"n":2}'),
+    completed,
+  ], { ...CALLED, toolCalls: [call('call_1', 'f', '{"n":1}'), call('call_2', 'g', '{"n":2}')] }),
+  make('an error in an object of its own', [created, { type: 'error', error: { type: 'server_error', code: null, message: 'It broke' } }], {
+    ...CUT, usage: null, error: 'It broke',
+  }),
   make('arguments only when done', [created, callAdded(0, 'call_1', 'f'), callDone(0, 'call_1', '{"n":1}'), itemDone(0, 'call_1', 'f', '{"n":1}'), completed], {
     ...CALLED, toolCalls: [call('call_1', 'f', '{"n":1}')],
   }),

@@ -12,6 +12,17 @@ export function events(text) {
 const objects = (text) => events(text).filter(({ data }) => data !== '[DONE]').map(({ data }) => JSON.parse(data));
 const message = () => ({ text: '', reasoning: '', calls: [], finish: null, error: null });
 
+/** A call comes whole, or its name first and then pieces of top-level strings (`partialArgs`). */
+function geminiCall(calls, { name, args = {}, partialArgs = [] }) {
+  if (name !== undefined) calls.push({ name, arguments: JSON.stringify(args) });
+  const call = calls.at(-1);
+  for (const { jsonPath, stringValue } of partialArgs) {
+    const known = JSON.parse(call.arguments);
+    const key = jsonPath.slice('$.'.length);
+    call.arguments = JSON.stringify({ ...known, [key]: (known[key] ?? '') + stringValue });
+  }
+}
+
 const streams = {
   'openai-chat'(text) {
     const out = message();
@@ -33,34 +44,31 @@ const streams = {
   },
   'openai-responses'(text) {
     const out = message();
-    const calls = new Map();
     for (const event of objects(text)) {
       if (event.type === 'response.output_text.delta') out.text += event.delta;
       if (event.type === 'response.reasoning_summary_text.delta' || event.type === 'response.reasoning_text.delta') out.reasoning += event.delta;
-      if (event.type === 'response.output_item.done' && event.item.type === 'function_call') calls.set(event.output_index, { name: event.item.name, arguments: event.item.arguments });
+      if (event.type === 'response.output_item.done' && event.item.type === 'function_call') out.calls.push({ name: event.item.name, arguments: event.item.arguments });
       if (event.type === 'response.completed' || event.type === 'response.incomplete') out.finish = event.response.incomplete_details?.reason ?? 'completed';
       if (event.type === 'error') out.error = event.message ?? event.error?.message;
       if (event.type === 'response.failed') out.error = event.response.error?.message ?? 'failed';
     }
-    out.calls = [...calls.values()];
     return out;
   },
   claude(text) {
     const out = message();
-    const calls = new Map();
+    let call = null;
     for (const event of objects(text)) {
       if (event.type === 'content_block_start') {
         out.text += event.content_block.text ?? '';
-        if (event.content_block.type === 'tool_use') calls.set(event.index, { name: event.content_block.name, arguments: '' });
+        call = event.content_block.type === 'tool_use' ? { name: event.content_block.name, arguments: '' } : null;
+        if (call) out.calls.push(call);
       } else if (event.type === 'content_block_delta') {
         out.text += event.delta.text ?? '';
         out.reasoning += event.delta.thinking ?? '';
-        const call = calls.get(event.index);
         if (call) call.arguments += event.delta.partial_json ?? '';
       } else if (event.type === 'message_delta') out.finish = event.delta.stop_reason ?? out.finish;
       else if (event.type === 'error') out.error = event.error.message;
     }
-    out.calls = [...calls.values()];
     return out;
   },
   gemini(text) {
@@ -70,7 +78,7 @@ const streams = {
       const [candidate] = (event.response ?? event).candidates ?? [];
       for (const part of candidate?.content?.parts ?? []) {
         if (part.text !== undefined) out[part.thought ? 'reasoning' : 'text'] += part.text;
-        if (part.functionCall) out.calls.push({ name: part.functionCall.name, arguments: JSON.stringify(part.functionCall.args ?? {}) });
+        if (part.functionCall) geminiCall(out.calls, part.functionCall);
       }
       out.finish = candidate?.finishReason ?? out.finish;
     }

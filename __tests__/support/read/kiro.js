@@ -69,9 +69,9 @@ module.exports = function readKiro({ events, rest }) {
     content = '';
   };
   for (const { data, headers } of events) {
-    const payload = JSON.parse(data);
+    const payload = JSON.parse(data || '{}');
     if (headers[':message-type'] !== 'event') {
-      message.fail(payload, payload.message ?? '');
+      message.fail(payload, payload.message ?? headers[':error-message'] ?? '');
     } else if (typeof payload.content === 'string' && !payload.followupPrompt) {
       content += payload.content;
     } else if (payload.name || payload.input !== undefined || payload.stop !== undefined) {
