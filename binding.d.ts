@@ -52,6 +52,9 @@ export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
 /** A decoder of that framing: `sse`, `ndjson` or `aws-eventstream`. Only server-sent events can be read strictly. */
 export declare function decoderNew(framing: string, lenient: boolean, maxEventBytes: number): ExternalObject<Decoder>
 
+/** Whether the stream so far ends between events. */
+export declare function decoderOnBoundary(decoder: ExternalObject<Decoder>): boolean
+
 /** Takes a read; returns its events as a JSON array. Those before an error are the error's field `events`. */
 export declare function decoderPush(decoder: ExternalObject<Decoder>, chunk: Uint8Array): unknown
 

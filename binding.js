@@ -847,6 +847,7 @@ module.exports.convertRequest = nativeBinding.convertRequest
 module.exports.convertResponse = nativeBinding.convertResponse
 module.exports.decoderFinish = nativeBinding.decoderFinish
 module.exports.decoderNew = nativeBinding.decoderNew
+module.exports.decoderOnBoundary = nativeBinding.decoderOnBoundary
 module.exports.decoderPush = nativeBinding.decoderPush
 module.exports.documentClose = nativeBinding.documentClose
 module.exports.documentGet = nativeBinding.documentGet

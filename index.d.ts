@@ -1,19 +1,18 @@
 /**
- * sluice: the public contract.
+ * sluice: stream assembly and body intake, native.
  *
- * Names, argument order, units, defaults and error codes below are fixed. Additions are welcome where a
- * user would expect them; anything here may be documented better, never vaguer.
- * Units: `ttl` in seconds, fractions allowed (as Redis and the services this replaces); names ending in `Ms` are
- * milliseconds, in `Bytes` bytes. `batchTimeout`, `getRetryAfter`, `averageLatency` and `totalTime` keep the names
- * the services use: milliseconds. A miss is `null`.
+ * Units: names ending in `Ms` are milliseconds, in `Bytes` bytes. Defaults stand behind `@default`.
+ * Options are checked by name: an unknown name, a wrong type or a value out of range is ERR_INVALID_OPTION, a TypeError
+ * or RangeError that names the option, its range and the value it got.
  * Mistakes of the caller: constructors and synchronous functions throw, functions that return a promise reject.
- * Needs TypeScript >= 5.4 and @types/node >= 20.16. An "Error" is whatever is one in any realm: `instanceof`, `util.types.isNativeError`, or the tag `[object Error]` / `[object DOMException]`.
+ * Errors are of the caller's realm; docs/errors.md lists their codes, classes, fields and messages.
+ * Needs TypeScript >= 5.4 and @types/node >= 20.16. An "Error" that comes in is whatever is one in any realm:
+ * `instanceof`, `util.types.isNativeError`, or the tag `[object Error]` / `[object DOMException]`.
  */
 /// <reference types="node" />
 import type { IncomingMessage, ServerResponse, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Readable, Transform, Writable } from 'node:stream';
-import type { EventEmitter } from 'node:events';
 
 // ---- errors
 
@@ -22,88 +21,117 @@ export type SluiceErrorCode =
   | 'ERR_PLATFORM'            // no binary for this platform; the message names the package to install
   | 'ERR_INVALID_OPTION'      // RangeError or TypeError: names the option, the range and the value it got
   | 'ERR_CLOSED'              // used after close()
-  | 'ERR_TIMEOUT'
-  | 'ERR_ABORTED'             // an AbortSignal fired; err.cause is signal.reason
+  | 'ERR_TIMEOUT'             // a body that did not arrive in time; err.status = err.statusCode = 408
+  | 'ERR_ABORTED'             // an AbortSignal fired (err.cause is signal.reason), or the client left a pipe
   | 'ERR_INTERNAL'            // a contained panic: the object is unusable, the process is not
-  | 'ERR_VALUE'               // a value that the codec cannot encode
   | 'ERR_UNSUPPORTED'         // a dialect cannot say it; err.pointer
-  | 'ERR_REDIS'               // err.cause is what the server or the socket said
-  | 'ERR_STORE_LOCKED'        // another process owns it (exclusive stores only)
-  | 'ERR_STORE_CORRUPT'       // set aside under a new name, never deleted; err.path says where
-  | 'ERR_STORE_IO'
-  | 'ERR_BUFFER_FULL'
-  | 'ERR_LIMIT_EXCEEDED'      // err.retryAfterMs
   | 'BODY_TOO_LARGE'          // err.status = err.statusCode = 413, err.limit, err.received, err.type = 'entity.too.large'
-  | 'ERR_BODY_ABORTED' | 'ERR_BODY_LENGTH'        // status 400
-  | 'ERR_BODY_ENCODING' | 'ERR_BODY_CHARSET'      // status 415; its ERR_TIMEOUT has 408
-  | 'ERR_BODY_JSON'           // no status of its own: services map it; err.offset, err.line, err.column
-  | 'ERR_STREAM_FRAME'        // a frame over its limit or not decodable; err.offset
-  | 'ERR_STREAM_UPSTREAM';    // the provider reported an error inside the stream; err.provider holds it
+  | 'ERR_BODY_ABORTED' | 'ERR_BODY_LENGTH'        // err.status 400
+  | 'ERR_BODY_ENCODING' | 'ERR_BODY_CHARSET'      // err.status 415
+  | 'ERR_BODY_JSON'           // a SyntaxError without a status: services map it; err.offset (bytes), err.line, err.column (from 1)
+  | 'ERR_STREAM_FRAME'        // a frame over its limit or not decodable; err.offset: where it starts, in bytes of the stream
+  | 'ERR_STREAM_UPSTREAM';    // the provider reported an error inside the stream; err.provider holds its own object
 
 // ---- streams
 
+/** What a provider sends. docs/stream.md says what is read from each. */
 export type StreamFormat = 'openai-chat' | 'openai-responses' | 'claude' | 'gemini' | 'ollama' | 'bedrock-converse' | 'kiro';
 /** What a client can be given. */
 export type ClientFormat = 'openai-chat' | 'openai-responses' | 'claude' | 'gemini' | 'ollama';
+
 export interface StreamAssemblerOptions {
-  /** What the provider sends. 'auto' decides on the first telling event, and holds nothing back meanwhile when bytes pass through. @default 'auto' */
+  /**
+   * What the provider sends. 'auto' decides on the first telling event: not on comments, pings or empty choices. It
+   * holds nothing back meanwhile when bytes pass through. @default 'auto'
+   */
   from?: StreamFormat | 'auto';
-  /** What the client gets. @default the same: bytes pass through untouched */
+  /** What the client gets. @default the same as the provider sends: its bytes pass through untouched */
   to?: ClientFormat;
-  /** Of the upstream; the client's follows from `to`. @default what `from` usually has */
+  /** Of the upstream; the client's follows from `to`. @default what `from` usually has: 'ndjson' for ollama, 'aws-eventstream' for bedrock-converse and kiro, else 'sse' */
   framing?: 'sse' | 'ndjson' | 'aws-eventstream';
-  model?: string; id?: string;
+  /** The model that the client is told. @default what the provider told */
+  model?: string;
+  /** The id that the client is told. @default what the provider told, else one of `newId('message')` */
+  id?: string;
+  /** Ids that the provider did not give. Called only when one is needed. @default 'msg_' or 'call_' and 24 random hexadecimal digits */
   newId?: (kind: 'message' | 'call') => string;
+  /** Milliseconds since 1970, read once, for dialects that date their messages. @default () => Date.now() */
   now?: () => number;
-  maxEventBytes?: number;    // 64 MiB
-  maxTextBytes?: number;     // 64 MiB of assembled text
-  /** push() returns a view that the next call overwrites: for callers that copy at once or await the write callback. @default false */
+  /** The longest event. @default 64 MiB; at most 1 GiB */
+  maxEventBytes?: number;
+  /** The longest message: text, reasoning, arguments and whole parts, as they are written in JSON. Bounds takeEvents() too. @default 64 MiB; at most 1 GiB */
+  maxTextBytes?: number;
+  /** push() returns a view that the next call overwrites, or the chunk itself: for callers that copy at once or await the write callback. @default false: bytes of the caller's own */
   reuse?: boolean;
-  /** What takeEvents() keeps. @default none: nothing is parsed that need not be */
+  /** Which sides takeEvents() keeps. @default none: nothing is parsed that need not be */
   events?: 'upstream' | 'client' | 'both';
 }
-export interface ToolCall { id: string; name: string; arguments: string }
+/** `arguments` is the JSON text as the provider wrote it; `signature` is Gemini's, of a signed call. */
+export interface ToolCall { id: string; name: string; arguments: string; signature?: string }
 export type MessagePart =
   | { type: 'text' | 'refusal'; text: string }
   | { type: 'reasoning'; text: string; signature?: string }
   | { type: 'tool_call'; call: ToolCall }
+  /** What no other part can say, as the provider's own object: server tools, images, redacted thoughts. */
   | { type: 'other'; raw: unknown };
+/** What a stream or a whole response said. `text`, `reasoning`, `refusal`, `toolCalls`, `parts` and `finishReason` are the first choice's. */
 export interface AssembledMessage {
   /** In the order they came. */
   parts: MessagePart[];
-  text: string; reasoning: string; refusal: string; toolCalls: ToolCall[];
+  text: string;
+  reasoning: string;
+  refusal: string;
+  toolCalls: ToolCall[];
+  /** In common words; null while, or because, the provider gave none: never invented. */
   finishReason: 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error' | null;
+  /** In the provider's word. */
   rawFinishReason: string | null;
+  /**
+   * The last count of each kind that was not 0. Dialects count differently; here input is all that was read, cached or
+   * not, and output all that was written, reasoning included. `totalTokens` is the provider's, else their sum.
+   */
   usage: { inputTokens: number; outputTokens: number; totalTokens: number; cachedTokens: number; cacheCreationTokens: number; reasoningTokens: number } | null;
-  model: string | null; id: string | null;
+  model: string | null;
+  id: string | null;
   /** True only when the provider said that it was done. */
-  complete: boolean; events: number; error: Error | null;
-  choices: { index: number; text: string; reasoning: string; toolCalls: ToolCall[]; finishReason: string | null }[];
+  complete: boolean;
+  /** Events that came, without end marks. */
+  events: number;
+  /** ERR_STREAM_UPSTREAM when the provider reported an error; from pipeStream also what ended the transfer. */
+  error: Error | null;
+  choices: { index: number; text: string; reasoning: string; refusal: string; toolCalls: ToolCall[]; finishReason: string | null }[];
 }
-/** Upstream bytes in, in any split; client bytes out; the whole message at the end. One call per network read. */
+/**
+ * Upstream bytes in, in any split; client bytes out; the whole message at the end. One call per network read.
+ * After ERR_STREAM_FRAME each push throws the same error; what the events before it said comes with fail() or finish().
+ */
 export class StreamAssembler {
   constructor(options?: StreamAssemblerOptions);
   /** Bytes for the client, possibly none; the caller's to keep (but see `reuse`). Throws ERR_STREAM_FRAME only. */
   push(chunk: Uint8Array): Uint8Array;
   /** One event that is parsed already, as SDKs yield them: same state and same output as its bytes. */
   pushEvent(event: object): Uint8Array;
-  /** What is still due: a last event without its blank line, the end marker of `to`. Never an invented success. */
+  /** What is still due: a last event without its blank line, the end marker of `to`. Never an invented success. Idempotent. */
   finish(): Uint8Array;
-  /** The error frame of the client's format, escaped; openai-chat while 'auto' is undecided; an AWS exception frame for kiro and bedrock without `to`. */
+  /** The error frame of the client's format, escaped; openai-chat while 'auto' is undecided; an AWS exception frame for kiro and bedrock without `to`. Nothing follows it. */
   fail(error: { message?: string; status?: number; type?: string }): Uint8Array;
+  /** The message so far. Everything in it is the caller's. */
   message(): AssembledMessage;
+  /** The first choice's text so far. */
   text(): string;
-  /** The events since the last call as parsed objects, for hooks and adapters; `events` names the sides that are kept. */
+  /** The events since the last call as parsed objects, for hooks and adapters; `events` names the sides that are kept. @default side 'upstream' */
   takeEvents<E = any>(side?: 'upstream' | 'client'): E[];
-  readonly complete: boolean; readonly events: number;
+  /** The provider said that it was done: docs/stream.md has what counts for each format. */
+  readonly complete: boolean;
+  readonly events: number;
 }
 export interface PipeOptions extends StreamAssemblerOptions {
   signal?: AbortSignal;
-  /** Comment frames between events; none in NDJSON. */
+  /** Comment frames between events, and before the first; none in NDJSON. 0: none. @default 0 */
   heartbeatMs?: number;
   /** May change the event; what it leaves is sent. Only then is anything parsed on the way through. Called once per upstream event, and when converting once more per client event. */
   onEvent?: (event: any, context: { side: 'upstream' | 'client' }) => void | Promise<void>;
-  /** The upstream failed, with its own error object. `true`: handled; no error frame is written and the client stays open, so that while bytesSent is 0 another upstream may answer. */
+  /** The upstream failed, with its own error object. `true`: handled; no error frame is written and the client stays open, so that while bytesSent (heartbeats do not count) is 0 another upstream may answer. Called too for errors that the provider reports, for a truncated upstream, and before a rejection with ERR_STREAM_FRAME. */
   onError?: (error: Error, context: { bytesSent: number; message: AssembledMessage }) => boolean | void | Promise<boolean | void>;
   /** Client gone: read on for the usage, instead of cancelling the upstream. */
   drainForUsage?: boolean;
@@ -139,20 +167,26 @@ export class EventStreamDecoder { constructor(options?: { maxEventBytes?: number
 // ---- bodies
 
 export interface BodyOptions {
-  /** Of decoded bytes. @default 10 MiB */
+  /** Bytes after decoding; more is BODY_TOO_LARGE (413). @default 10 MiB */
   maxBytes?: number;
-  /** Of bytes on the wire. @default maxBytes */
+  /** Bytes on the wire; a body without a coding is held to the smaller of both. @default maxBytes */
   maxEncodedBytes?: number;
-  /** gzip (of several members too), deflate (zlib or raw), br, zstd, one layer. false: a coded body is 415. @default true */
+  /** gzip (of several members too), deflate (zlib or raw), br, zstd, one layer. false: a coded body is ERR_BODY_ENCODING (415). @default true */
   inflate?: boolean;
+  /** Milliseconds until the last byte, and between two chunks; then ERR_TIMEOUT (408). @default none */
   timeoutMs?: number; idleTimeoutMs?: number;
+  /** Rejects with ERR_ABORTED, whose cause is the signal's reason. */
   signal?: AbortSignal;
 }
 export interface JsonOptions extends BodyOptions {
-  maxDepth?: number;         // 200, up to 10000
-  proto?: 'error' | 'remove' | 'ignore';           // default 'error': __proto__ and constructor.prototype
-  duplicateKeys?: 'error' | 'last';                // 'last'
-  utf8?: 'strict' | 'replace';                     // 'strict'
+  /** Objects and arrays inside each other, 1 to 10000; deeper is ERR_BODY_JSON. @default 200 */
+  maxDepth?: number;
+  /** `__proto__` keys, and `constructor` keys whose value has a key `prototype`: refused (ERR_BODY_JSON), left out, or kept as data. @default 'error' */
+  proto?: 'error' | 'remove' | 'ignore';
+  /** Equal keys in one object: refused (ERR_BODY_JSON), or the last one counts. @default 'last' */
+  duplicateKeys?: 'error' | 'last';
+  /** Broken UTF-8: ERR_BODY_CHARSET (415), or U+FFFD in its place. @default 'strict' */
+  utf8?: 'strict' | 'replace';
 }
 /** Requests of every kind, and anything that emits 'data' and 'end' (chunks may be strings, headers may be missing). */
 export type BodySource = IncomingMessage | Http2ServerRequest | Readable | ReadableStream<Uint8Array> | Request
@@ -172,13 +206,18 @@ export class JsonDocument {
   has(pointer: string): boolean;
   /** Elements or members; -1 for what is neither. */
   length(pointer: string): number;
-  /** A copy of the original bytes of a value. */
+  /** A copy of the original bytes of a value; of all bytes, white space too, for the root. A pointer to nothing throws ERR_INVALID_OPTION. */
   raw(pointer?: string): Buffer;
-  /** The document's bytes with values replaced or added by pointer, undefined removes, `/-` appends; all else untouched. */
+  /**
+   * The document's bytes with values replaced or added by pointer, undefined removes, `/-` appends; all else untouched, all in one copy.
+   * Throws ERR_INVALID_OPTION for a parent that is not there, an index beyond the end, the root removed, and changes inside one another.
+   */
   with(changes: Record<string, unknown>): Buffer;
   /** The whole tree, built in slices so that the event loop never waits long. */
   toObject<T = any>(): Promise<T>;
+  /** Bytes of the text. */
   readonly byteLength: number;
+  /** Gives the memory back; any later use is ERR_CLOSED. */
   close(): void;
   [Symbol.dispose](): void;
 }

@@ -111,7 +111,7 @@ const cases = {
     fields: { status: 408, timeoutMs: 20 },
   },
   BodyJson: {
-    rejected: () => sluice.readJson(body('{\n  "a": nil\n}')),
+    rejected: () => sluice.readJson(body('{\n  "a": @\n}')),
     fields: { offset: 9, line: 2, column: 8, status: undefined },
   },
   StreamFrame: {

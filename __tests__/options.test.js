@@ -24,7 +24,7 @@ const limits = { maxDepth: [...positive, [10_001, RangeError]], proto: literal, 
 const json = { ...body, ...limits };
 const convert = { to: literal, model: string, id: string, newId: callback, now: callback };
 const pipe = {
-  ...assembler, signal, heartbeatMs: positive, onEvent: callback, onError: callback, drainForUsage: boolean, end: boolean, headers: record,
+  ...assembler, signal, heartbeatMs: whole, onEvent: callback, onError: callback, drainForUsage: boolean, end: boolean, headers: record,
 };
 
 const source = () => Object.assign(Readable.from([Buffer.from('{}')]), { headers: {} });

@@ -26,7 +26,7 @@ function recordedStreams() {
       readdirSync(path.join(folder, format))
         .filter((name) => name.endsWith('.sse'))
         .map((name) => ({ format, name, file: path.join(folder, format, name) })));
-  const log = path.join(root, 'target', 'test');
+  const log = process.env.SLUICE_REPORTS ?? path.join(root, 'target', 'test');
   mkdirSync(log, { recursive: true });
   appendFileSync(path.join(log, 'recorded-streams'), streams.map(({ format, name }) => `${format}/${name}\n`).join(''));
   return streams;

@@ -1,5 +1,6 @@
 'use strict';
 // readBody, readText, readJson, readDocument: what is made of a body once it has arrived.
+const { Buffer } = require('node:buffer');
 const native = require('./native');
 const { begin } = require('./completion');
 const { make, call } = require('./errors');
@@ -18,13 +19,19 @@ const bodyShape = {
 };
 const jsonShape = { ...bodyShape, ...limits };
 
-/** Options are checked in the promise: mistakes of the caller reject. */
-const start = (source, shape, options, extra, finish) =>
-  new Promise((resolve) => {
+/** The settings of a call; those of a call without options are made once. */
+function settingsOf(shape, extra) {
+  const complete = (options) => {
     const settings = Object.assign(read(shape, options), extra);
     if (shape === jsonShape) settings.flags = flagsOf(settings);
-    resolve(intake(source, settings, finish));
-  });
+    return settings;
+  };
+  const defaults = Object.freeze(complete(undefined));
+  return (options) => (options === undefined ? defaults : complete(options));
+}
+const bodySettings = settingsOf(bodyShape, { keep: true });
+const textSettings = settingsOf(bodyShape, { text: true });
+const jsonSettings = settingsOf(jsonShape, { text: true });
 
 const joined = ({ chunks }) => (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
 
@@ -96,9 +103,9 @@ function toDocument(body) {
   return JsonDocument.from(call(native.documentParse, joined(body), maxDepth, flags));
 }
 
-const readBody = (source, options) => start(source, bodyShape, options, { keep: true }, toBytes);
-const readText = (source, options) => start(source, bodyShape, options, { text: true }, toText);
-const readJson = (source, options) => start(source, jsonShape, options, { text: true }, toJson);
-const readDocument = (source, options) => start(source, jsonShape, options, { text: true }, toDocument);
+const readBody = (source, options) => intake(source, bodySettings, options, toBytes);
+const readText = (source, options) => intake(source, textSettings, options, toText);
+const readJson = (source, options) => intake(source, jsonSettings, options, toJson);
+const readDocument = (source, options) => intake(source, jsonSettings, options, toDocument);
 
 module.exports = { readBody, readText, readJson, readDocument };

@@ -1,5 +1,6 @@
 'use strict';
 // A parsed body that is not a tree: values by pointer, bytes as they came.
+const { Buffer } = require('node:buffer');
 const native = require('./native');
 const { begin } = require('./completion');
 const { make, call, aborted } = require('./errors');

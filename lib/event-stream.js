@@ -27,6 +27,10 @@ class Decoder {
     return this.#events(native.decoderFinish);
   }
 
+  get onBoundary() {
+    return native.decoderOnBoundary(this.#decoder);
+  }
+
   #events(decode, ...args) {
     try {
       return JSON.parse(decode(this.#decoder, ...args));

@@ -9,13 +9,13 @@ const BEDROCK = new Set(['messageStart', 'contentBlockStart', 'contentBlockDelta
 
 /** One side of the pipe: its framing, read and written. */
 class Side {
-  #framing;
+  framing;
   #from;
   #decoder;
   #lastId = '';
 
   constructor(framing, from, maxEventBytes) {
-    this.#framing = framing;
+    this.framing = framing;
     this.#from = from;
     this.#decoder = new Decoder(framing, true, maxEventBytes);
   }
@@ -28,20 +28,25 @@ class Side {
     return this.#decoder.finish();
   }
 
+  /** A frame has begun that is not whole. */
+  get cut() {
+    return !this.#decoder.onBoundary;
+  }
+
   /** The event's object as SDKs would give it; undefined for what is none (`[DONE]`, exceptions). */
   object({ event, data, exception }) {
     if (exception !== undefined || !/^\s*\{/.test(data)) return undefined;
     const object = parse(data);
-    if (this.#framing !== 'aws-eventstream' || object === undefined) return object;
+    if (this.framing !== 'aws-eventstream' || object === undefined) return object;
     if (this.#isBedrock(event)) return { [event]: object };
     return this.#isCoded(object) ? parse(Buffer.from(object.bytes, 'base64').toString()) : object;
   }
 
   /** The frame of an event whose object a hook has seen; of the event as it was without one. */
   frame(event, object, type) {
-    if (this.#framing === 'aws-eventstream') return this.#awsFrame(event, object);
+    if (this.framing === 'aws-eventstream') return this.#awsFrame(event, object);
     const data = object === undefined ? event.data : JSON.stringify(object);
-    if (this.#framing === 'ndjson') return Buffer.from(`${data}\n`);
+    if (this.framing === 'ndjson') return Buffer.from(`${data}\n`);
     let text = '';
     // the name of an event that is named after its type follows the type
     const name = object !== undefined && event.event === type && typeof object.type === 'string' ? object.type : event.event;
@@ -105,6 +110,11 @@ class EventHooks {
   /** What the upstream's last events become. */
   async finish() {
     return this.#upstream === undefined ? NOTHING : this.#through(this.#upstream, 'upstream', () => this.#upstream.finish());
+  }
+
+  /** The upstream ended inside an AWS frame; in other framings the end mark tells. */
+  get cut() {
+    return this.#upstream?.cut === true && this.#upstream.framing === 'aws-eventstream';
   }
 
   /** What the hook leaves of the client's frames. */

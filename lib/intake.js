@@ -1,5 +1,6 @@
 'use strict';
 // Takes a body in from whatever carries it, counting bytes whatever its headers say, and settles exactly once.
+const { Buffer } = require('node:buffer');
 const native = require('./native');
 const { make, isError, aborted } = require('./errors');
 const { wrongType } = require('./options');
@@ -257,9 +258,12 @@ function whyUnusable(source) {
   return undefined;
 }
 
-/** Reads a source to its end and resolves with what `finish` makes of it. */
-function intake(source, settings, finish) {
-  return new Promise((resolve, reject) => new Intake(settings, finish, resolve, reject).start(source));
+/**
+ * Reads a source to its end and resolves with what `finish` makes of it. Options are checked inside of the promise:
+ * mistakes of the caller reject.
+ */
+function intake(source, settingsOf, options, finish) {
+  return new Promise((resolve, reject) => new Intake(settingsOf(options), finish, resolve, reject).start(source));
 }
 
 module.exports = { intake, INLINE_BYTES };

@@ -47,6 +47,7 @@ class Pipe {
   #hooks;
   #wake = null;
   #timer;
+  #armedBy;
   /** The client left, and the upstream is read for its usage. */
   #draining = false;
   /** onError was asked about what the provider reported. */
@@ -75,7 +76,7 @@ class Pipe {
     } finally {
       this.#over = true;
       abort?.removeEventListener('abort', this.#notify);
-      clearTimeout(this.#timer);
+      this.#disarm();
       this.#source.detach();
       this.#client.detach();
     }
@@ -88,7 +89,7 @@ class Pipe {
       if (this.#client.gone && !this.#draining) {
         if (!this.#options.drainForUsage) throw LEFT;
         this.#draining = true;
-        clearTimeout(this.#timer);
+        this.#disarm();
       }
       if (!this.#draining && !this.#client.ready) {
         await this.#changed();
@@ -98,8 +99,8 @@ class Pipe {
       try {
         item = this.#source.read();
       } catch (error) {
-        // what the provider had finished is not undone by how it hung up
-        if (!this.#assembler.complete) return this.#failed(error, failureOf(error));
+        // what the provider has said about the end is not undone by how it hung up
+        if (!this.#assembler.complete && !state.reported(this.#assembler)) return this.#failed(error, failureOf(error));
         item = END;
       }
       if (item === END) return this.#finish();
@@ -140,6 +141,8 @@ class Pipe {
       const rest = await this.#hooks.finish();
       if (rest.length > 0) this.#send(await this.#hooked(rest), false);
       if (this.#hooks.error !== undefined) throw this.#hooks.error;
+      // a frame that the hooks hold the start of is one that the assembler must miss: any byte begins another
+      if (this.#hooks.cut) this.#push(Buffer.of(0));
     }
     let bytes = this.#assembler.finish();
     if (this.#hooks !== undefined && !this.#draining && state.converts(this.#assembler)) bytes = await this.#hooks.client(bytes);
@@ -203,7 +206,11 @@ class Pipe {
     } finally {
       this.#source.cancel(error);
       if (!handled && !this.#client.gone && error !== this.#client.error) {
-        this.#tell(refusalOf(error));
+        try {
+          this.#tell(refusalOf(error));
+        } catch {
+          // an assembler that panicked has no words left: the client gets the end alone
+        }
         if (this.#options.end) this.#client.end();
       }
     }
@@ -223,11 +230,14 @@ class Pipe {
   /** Waits until the client has everything; it stays open when the caller says so. */
   async #end() {
     const client = this.#client;
-    clearTimeout(this.#timer);
-    client.flushing = true;
+    this.#disarm();
     if (this.#options.end) client.end();
-    const over = () => client.gone || (this.#options.end ? client.finished : client.pending === 0);
-    for (this.#check(); !over(); this.#check()) await this.#changed();
+    const over = () => client.gone || (this.#options.end ? client.finished : client.ready);
+    // a signal that fires when all has been handed over, as one on the response's close does, comes too late
+    while (!over()) {
+      this.#check();
+      await this.#changed();
+    }
   }
 
   #check() {
@@ -277,9 +287,17 @@ class Pipe {
   #arm() {
     const { heartbeatMs } = this.#options;
     if (heartbeatMs === 0) return;
-    clearTimeout(this.#timer);
+    // a timer made by the function that is there now is put off, which costs less than a new one
+    if (this.#armedBy === setTimeout && this.#timer.refresh !== undefined) return void this.#timer.refresh();
+    this.#disarm();
+    this.#armedBy = setTimeout;
     this.#timer = setTimeout(this.#beat, heartbeatMs);
     this.#timer.unref?.();
+  }
+
+  #disarm() {
+    clearTimeout(this.#timer);
+    this.#armedBy = undefined;
   }
 
   /** Between events only; the next one is armed when this one, or else the event, has been written. */

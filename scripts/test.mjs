@@ -6,13 +6,15 @@ import { fileURLToPath } from 'node:url';
 import { fromCargo, fromJest, mayBeSkipped } from './test/report.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const reports = path.join(root, 'target', 'test');
+const reports = process.env.SLUICE_REPORTS ?? path.join(root, 'target', 'test');
+/** A check that takes longer than this hangs: it is stopped, and failed. */
+const LIMIT_MS = 15 * 60_000;
 const local = (tool) => path.join(root, 'node_modules', tool);
 
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 
-const env = { ...process.env };
+const env = { ...process.env, SLUICE_REPORTS: reports };
 function shared() {
   if (env.SLUICE_SHARED === '') return 'SLUICE_SHARED is set and empty';
   const folder = path.resolve(root, env.SLUICE_SHARED ?? '../shared');
@@ -21,10 +23,29 @@ function shared() {
   return null;
 }
 
+let running;
+/** Stops what runs: it has a process group of its own, so that what it started goes with it. */
+function stop() {
+  if (running === undefined) return;
+  if (process.platform === 'win32') running.kill();
+  else process.kill(-running.pid, 'SIGKILL');
+}
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    stop();
+    process.exit(130);
+  });
+}
+
 /** Runs a program, shows what it prints and returns that with its exit code. */
 function run(program, args) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], detached: process.platform !== 'win32' });
+    running = child;
+    const limit = setTimeout(() => {
+      console.error(`${program} did not end within ${LIMIT_MS / 60_000} minutes`);
+      stop();
+    }, LIMIT_MS);
     const said = [];
     for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
       from.on('data', (chunk) => {
@@ -32,8 +53,13 @@ function run(program, args) {
         to.write(chunk);
       });
     }
-    child.on('error', (error) => resolve({ code: 1, text: error.message }));
-    child.on('close', (code) => resolve({ code: code ?? 1, text: Buffer.concat(said).toString() }));
+    const end = (result) => {
+      clearTimeout(limit);
+      running = undefined;
+      resolve(result);
+    };
+    child.on('error', (error) => end({ code: 1, text: error.message }));
+    child.on('close', (code) => end({ code: code ?? 1, text: Buffer.concat(said).toString() }));
   });
 }
 const node = (...args) => run(process.execPath, args);

@@ -379,7 +379,8 @@ pub struct Slices {
 impl Slices {
     fn new(env: sys::napi_env, pieces: Vec<Piece>) -> Self {
         let text = |text: &Option<Text>| text.as_ref().map_or(0, Text::size);
-        let bytes = pieces.iter().map(|piece| text(&piece.text) + text(&piece.key) + size_of::<Piece>()).sum();
+        let bytes =
+            pieces.iter().map(|piece| text(&piece.text) + text(&piece.key) + size_of::<Piece>()).sum();
         Self { pieces: pieces.into_iter(), current: None, weight: Weight::new(env, bytes) }
     }
     fn text<'env>(&self, env: &'env Env, text: Option<&Text>) -> napi::Result<Unknown<'env>> {

@@ -1,5 +1,5 @@
 //! The completion queue: native work on any thread ends here, and one wake-up of the event loop settles all that
-//! has ended by then. There is one queue, with one thread-safe function, per environment.
+//! has ended by then. There is one queue, with one thread-safe function, per environment, and a second one for turns.
 //!
 //! Protocol with the shell (`lib/completion.js`): each copy of the shell registers one settle function and gets a
 //! number. Work is started with that number and an id of the shell's choice. A wake-up calls each settle function
@@ -30,6 +30,8 @@ struct Queue {
     ready: Mutex<Vec<Completion>>,
     /// The thread-safe function, null once the environment is gone; calls are made under the lock.
     wake: Mutex<Wake>,
+    /// Which of the two queues it is: see `Registry::last`.
+    number: usize,
 }
 struct Wake(sys::napi_threadsafe_function);
 // SAFETY: a thread-safe function may be called from any thread; it is used under its lock and nulled before it dies.
@@ -107,7 +109,12 @@ impl Drop for Completer {
 /// The environment's side: touched on its own thread only.
 struct Registry {
     queue: Arc<Queue>,
-    wake: sys::napi_threadsafe_function,
+    /// For turns asked for while `queue` is being settled, and the other way round.
+    other: Arc<Queue>,
+    wakes: [sys::napi_threadsafe_function; 2],
+    /// The queue that was settled last. What is called on it meanwhile is settled before the loop turns: Node.js
+    /// drains a thread-safe function in one go.
+    last: usize,
     /// Settle functions by the shells' numbers, weak while nothing is pending.
     shells: HashMap<u32, sys::napi_ref>,
     next_shell: u32,
@@ -118,7 +125,27 @@ fn registry(env: &Env) -> napi::Result<&'static mut Registry> {
     if let Some(registry) = env.get_instance_data::<Registry>()? {
         return Ok(registry);
     }
-    let queue = Arc::new(Queue { ready: Mutex::new(Vec::new()), wake: Mutex::new(Wake(ptr::null_mut())) });
+    let ((queue, first), (other, second)) = (open(env, 0)?, open(env, 1)?);
+    env.set_instance_data(
+        Registry {
+            queue,
+            other,
+            wakes: [first, second],
+            last: 0,
+            shells: HashMap::new(),
+            next_shell: 1,
+            holding: 0,
+        },
+        (),
+        |_| {},
+    )?;
+    env.get_instance_data::<Registry>()?.ok_or_else(|| napi::Error::from_status(Status::GenericFailure))
+}
+
+/// A queue and its thread-safe function.
+fn open(env: &Env, number: usize) -> napi::Result<(Arc<Queue>, sys::napi_threadsafe_function)> {
+    let queue =
+        Arc::new(Queue { ready: Mutex::new(Vec::new()), wake: Mutex::new(Wake(ptr::null_mut())), number });
     let raw = env.raw();
     let name = env.create_string("sluice")?;
     let mut wake = ptr::null_mut();
@@ -142,12 +169,7 @@ fn registry(env: &Env) -> napi::Result<&'static mut Registry> {
     // SAFETY: just created; unreferenced, so that it keeps no process alive.
     check_status!(unsafe { sys::napi_unref_threadsafe_function(raw, wake) })?;
     queue.wake.lock().0 = wake;
-    env.set_instance_data(
-        Registry { queue, wake, shells: HashMap::new(), next_shell: 1, holding: 0 },
-        (),
-        |_| {},
-    )?;
-    env.get_instance_data::<Registry>()?.ok_or_else(|| napi::Error::from_status(Status::GenericFailure))
+    Ok((queue, wake))
 }
 
 /// The environment is going down: nobody may call its function again.
@@ -178,6 +200,9 @@ unsafe extern "C" fn settle_all(
         }
     }
     let env = Env::from_raw(env);
+    if let Ok(registry) = registry(&env) {
+        registry.last = queue.number;
+    }
     for (shell, completions) in by_shell {
         // a settle function does not throw; if the environment is being torn down there is nobody to tell
         let _ = contain("completion", || {
@@ -267,7 +292,9 @@ pub fn hold(env: &Env, shell: u32) -> napi::Result<()> {
         }
         check_status!(sys::napi_reference_ref(env.raw(), reference, ptr::null_mut()))?;
         if registry.holding == 0 {
-            check_status!(sys::napi_ref_threadsafe_function(env.raw(), registry.wake))?;
+            for wake in registry.wakes {
+                check_status!(sys::napi_ref_threadsafe_function(env.raw(), wake))?;
+            }
         }
     }
     registry.holding += 1;
@@ -284,7 +311,9 @@ pub fn release(env: &Env, shell: u32) -> napi::Result<()> {
     unsafe {
         check_status!(sys::napi_reference_unref(env.raw(), reference, ptr::null_mut()))?;
         if registry.holding == 0 {
-            check_status!(sys::napi_unref_threadsafe_function(env.raw(), registry.wake))?;
+            for wake in registry.wakes {
+                check_status!(sys::napi_unref_threadsafe_function(env.raw(), wake))?;
+            }
         }
     }
     Ok(())
@@ -297,7 +326,9 @@ fn unknown_shell(shell: u32) -> napi::Error {
 /// Settles an id in the next turn of the event loop: how slices of long work yield, since timers may be faked.
 #[napi(catch_unwind)]
 pub fn next_turn(env: &Env, shell: u32, id: u32) -> napi::Result<()> {
-    Completer::new(env, shell, id)?.settle(Ok(undefined));
+    let registry = registry(env)?;
+    let queue = if registry.last == 0 { &registry.other } else { &registry.queue };
+    Completer { queue: queue.clone(), shell, id, settled: false }.settle(Ok(undefined));
     Ok(())
 }
 

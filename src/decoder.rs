@@ -43,8 +43,14 @@ pub fn decoder_finish<'env>(env: &'env Env, decoder: &mut External<Decoder>) -> 
     decoder.run(env, None)
 }
 
+/// Whether the stream so far ends between events.
+#[napi(catch_unwind)]
+pub fn decoder_on_boundary(decoder: &mut External<Decoder>) -> napi::Result<bool> {
+    decoder.framing.call(|framing| Ok(framing.on_boundary()))
+}
+
 /// An AWS event-stream frame: of an event, or of an exception where that is not empty.
-#[napi]
+#[napi(catch_unwind)]
 pub fn aws_frame(event: String, exception: String, payload: &[u8]) -> Buffer {
     let (name, kind, what) = if exception.is_empty() {
         (":event-type", event, "event")

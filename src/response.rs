@@ -45,7 +45,7 @@ fn format(name: &str) -> std::result::Result<Format, Error> {
 }
 
 /// A response body in another dialect.
-#[napi]
+#[napi(catch_unwind)]
 pub fn convert_response(
     body: &[u8],
     from: String,
@@ -60,7 +60,7 @@ pub fn convert_response(
 }
 
 /// A response body as the JSON of `AssembledMessage`; without a format the body tells its own.
-#[napi]
+#[napi(catch_unwind)]
 pub fn parse_response<'env>(
     env: &'env Env,
     body: &[u8],
@@ -74,7 +74,7 @@ pub fn parse_response<'env>(
 }
 
 /// The JSON of an `AssembledMessage` as a response body, or as a whole stream.
-#[napi]
+#[napi(catch_unwind)]
 pub fn render_message(
     message: String,
     to: String,

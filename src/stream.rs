@@ -248,19 +248,19 @@ pub fn stream_framing(stream: &mut External<Stream>) -> napi::Result<Option<&'st
 }
 
 /// The provider's format, once it is known.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_format(stream: &mut External<Stream>) -> napi::Result<Option<&'static str>> {
     stream.machine.call(|machine| Ok(machine.format().map(Format::name)))
 }
 
 /// Whether the client gets frames of ours, not the provider's bytes.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_converts(stream: &mut External<Stream>) -> napi::Result<bool> {
     stream.machine.call(|machine| Ok(machine.converts()))
 }
 
 /// Whether the provider reported an error.
-#[napi]
+#[napi(catch_unwind)]
 pub fn stream_reported(stream: &mut External<Stream>) -> napi::Result<bool> {
     stream.machine.call(|machine| Ok(machine.reported()))
 }

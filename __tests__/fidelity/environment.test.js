@@ -48,9 +48,24 @@ describe('realm', () => {
   });
 
   test('promises are of this realm', async () => {
-    const promise = nextTurn();
-    expect(promise).toBeInstanceOf(Promise);
-    expect(await promise).toBe(undefined);
+    const { Readable } = require('node:stream');
+    const body = () => Object.assign(Readable.from([bytes('{"a":[1]}')]), { headers: {} });
+    const promises = [nextTurn(), sluice.readBody(body()), sluice.readJson(body()), sluice.JsonDocument.parse('{}')];
+    for (const promise of promises) expect(promise).toBeInstanceOf(Promise);
+    const [turn, buffer, value, document] = await Promise.all(promises);
+    expect(turn).toBe(undefined);
+    expect(ArrayBuffer.isView(buffer)).toBe(true);
+    expect(value).toBeInstanceOf(Object);
+    expect(value.a).toBeInstanceOf(Array);
+    expect(document).toBeInstanceOf(sluice.JsonDocument);
+  });
+
+  test('rejections are of this realm', async () => {
+    const { Readable } = require('node:stream');
+    const broken = Object.assign(Readable.from([bytes('{"a":}')]), { headers: {} });
+    await expect(sluice.readJson(broken)).rejects.toBeInstanceOf(SyntaxError);
+    await expect(sluice.JsonDocument.parse('{"a":}')).rejects.toBeInstanceOf(Error);
+    await expect(sluice.JsonDocument.parse(`[${'1,'.repeat(100_000)}`)).rejects.toThrow(SyntaxError);
   });
 
   test('errors of another realm count as errors', () => {
@@ -97,6 +112,51 @@ describe('fake timers', () => {
     const assembler = new sluice.StreamAssembler({ from: 'openai-chat', to: 'claude' });
     assembler.push(bytes(delta('now')));
     expect(assembler.text()).toBe('now');
+  });
+
+  test('bodies are read, small ones in microtasks and large ones off the loop and in slices', async () => {
+    const { EventEmitter } = require('node:events');
+    const read = (text) => {
+      const request = Object.assign(new EventEmitter(), { headers: {} });
+      const promise = sluice.readJson(request, { timeoutMs: 1000 });
+      request.emit('data', bytes(text));
+      request.emit('end');
+      return promise;
+    };
+    expect(await read('{"a":[1]}')).toStrictEqual({ a: [1] });
+    const large = Array.from({ length: 50_000 }, (_, at) => ({ at, text: 'é'.repeat(at % 5) }));
+    expect(await read(JSON.stringify(large))).toStrictEqual(large);
+    expect(fake.getTimerCount()).toBe(0);
+  });
+
+  test('a timeout is a timer of the suite: advancing it rejects', async () => {
+    const { EventEmitter } = require('node:events');
+    let failure;
+    const promise = sluice.readBody(Object.assign(new EventEmitter(), { headers: {} }), { timeoutMs: 1000 }).catch((error) => (failure = error));
+    expect(fake.getTimerCount()).toBe(1);
+    fake.advanceTimersByTime(999);
+    await null;
+    expect(failure).toBe(undefined);
+    fake.advanceTimersByTime(1);
+    await promise;
+    expect(failure).toMatchObject({ code: 'ERR_TIMEOUT', status: 408 });
+    // what still comes is drained for a while, so that the answer is heard; no timer outlives that
+    fake.advanceTimersByTime(1000);
+    expect(fake.getTimerCount()).toBe(0);
+  });
+
+  test('a stream is piped', async () => {
+    const { PassThrough } = require('node:stream');
+    const client = new PassThrough();
+    const upstream = (async function* frames() {
+      yield bytes(delta('one '));
+      yield bytes(delta('two'));
+      yield bytes('data: [DONE]\n\n');
+    })();
+    const message = await sluice.pipeStream(upstream, client, { from: 'openai-chat', heartbeatMs: 1000 });
+    expect(message.text).toBe('one two');
+    expect(Buffer.from(client.read()).toString()).toMatch(/\[DONE\]\n\n$/);
+    expect(fake.getTimerCount()).toBe(0);
   });
 
   test('no timer is left when nothing waits', async () => {

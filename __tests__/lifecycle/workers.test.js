@@ -9,6 +9,9 @@ test('50 worker threads can be terminated mid-call', async () => {
       const { parentPort, workerData } = require('node:worker_threads');
       const native = require(workerData.native);
       const { begin, nextTurn } = require(workerData.completion);
+      const sluice = require(workerData.sluice);
+      const large = Buffer.from(JSON.stringify(Array.from({ length: 20000 }, (_, at) => ({ at, text: 'x'.repeat(at % 9) }))));
+      const frame = Buffer.from('data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"content":"hi"}}]}\\n\\n');
       const cells = new Int32Array(native.openCells('lifecycle', 1));
       const guarded = native.testGuarded();
       // threads of the pool, threads of their own, turns of the loop and panics, all in flight when it is terminated
@@ -19,13 +22,17 @@ test('50 worker threads can be terminated mid-call', async () => {
           const open = Array.from({ length: 50 }, () => begin((shell, id) => { number = shell; ids.push(id); }));
           native.testComplete(number, ids[0], 50, 2);
           open.push(begin((shell, id) => native.testSleep(shell, id, 1)), begin(native.testPanicAsync).catch(() => {}), nextTurn());
-          await Promise.all(open);
+          await Promise.all(open.splice(0, 50));
           native.testCall(guarded, false);
+          // a body large enough to be read on the pool, and a stream, still open when it is terminated
+          open.push(sluice.JsonDocument.parse(large).then((document) => document.toObject()));
+          const assembler = new sluice.StreamAssembler({ from: 'openai-chat', to: 'claude' });
+          assembler.push(frame);
           Atomics.add(cells, 0, 1);
           if (round === 0) parentPort.postMessage('running');
         }
       })();`)};
-    const files = { native: require.resolve('./lib/native.js'), completion: require.resolve('./lib/completion.js') };
+    const files = { sluice: require.resolve('./index.js'), native: require.resolve('./lib/native.js'), completion: require.resolve('./lib/completion.js') };
     const one = (at) => new Promise((resolve, reject) => {
       const worker = new Worker(body, { eval: true, workerData: files });
       worker.on('error', reject);

@@ -1,7 +1,7 @@
 'use strict';
 const { StreamAssembler } = require('sluice');
 const streams = require('../streams');
-const { CLIENT_FORMATS, assemble, fingerprint, optionsFor } = require('../support/assemble');
+const { assemble, firstOther, fingerprint, optionsFor } = require('../support/assemble');
 const { essence, outline, sameIds } = require('../support/compare');
 const { decodeEventStream } = require('../support/framing');
 const { readStream } = require('../support/reader');
@@ -10,19 +10,6 @@ const { byteByByte, everyTwo, ofSize, randomMany } = require('../support/splits'
 const table = streams.map((stream) => [stream.format, stream.name, stream]);
 const framingOf = (format) => (format === 'ollama' ? 'ndjson' : /aws|bedrock|kiro/.test(format) ? 'aws' : 'sse');
 const loose = (format) => ['gemini', 'ollama'].includes(format);
-
-/** The dialects that a stream of this format is converted to; Claude in AWS frames becomes Claude over SSE. */
-const targets = (format) => CLIENT_FORMATS.filter((dialect) => dialect !== format);
-
-/** The first split that does not come to the same; null when all do. */
-function firstOther(splits, options, wanted) {
-  for (const pieces of splits) {
-    if (fingerprint(pieces, options()) !== wanted) {
-      return pieces.map(String);
-    }
-  }
-  return null;
-}
 
 describe('what the whole stream says', () => {
   test.each(table)('%s: %s', (format, name, { bytes, expected }) => {
@@ -50,7 +37,17 @@ describe('what the whole stream says', () => {
     const ids = sameIds(message.toolCalls, expected.toolCalls);
     expect(ids).toEqual({ given: ids.wanted, wanted: ids.wanted, distinct: true });
 
-    for (const field of ['text', 'reasoning', 'refusal', 'finishReason', 'rawFinishReason', 'usage', 'complete', 'id', 'model']) {
+    for (const field of [
+      'text',
+      'reasoning',
+      'refusal',
+      'finishReason',
+      'rawFinishReason',
+      'usage',
+      'complete',
+      'id',
+      'model',
+    ]) {
       if (expected[field] !== undefined) expect([field, message[field]]).toEqual([field, expected[field]]);
     }
     if (expected.parts) expect(outline(message.parts)).toEqual(expected.parts);
@@ -80,38 +77,20 @@ describe('passing through, every split', () => {
     expect(firstOther(randomMany(bytes, 20, 7), options, whole)).toBeNull();
   });
 
-  test.each(table)('each piece leaves at once, also while the format is not known: %s: %s', (format, name, { bytes, long }) => {
-    const told = optionsFor(format);
-    const wanted = essence(assemble([bytes], optionsFor(format)).assembler.message());
-    for (const { from, framing } of [told, { from: 'auto' }]) {
-      for (const pieces of [...randomMany(bytes, 4, 11), long ? ofSize(bytes, 999) : byteByByte(bytes)]) {
-        const assembler = new StreamAssembler({ ...optionsFor(format), from, framing });
-        const left = pieces.filter((piece) => !piece.equals(assembler.push(piece)));
-        expect(left.map(String)).toEqual([]);
-        expect(Buffer.from(assembler.finish()).toString()).toMatch(/^[\r\n]{0,3}$/);
-        expect([from, essence(assembler.message())]).toEqual([from, wanted]);
+  test.each(table)(
+    'each piece leaves at once, also while the format is not known: %s: %s',
+    (format, name, { bytes, long }) => {
+      const told = optionsFor(format);
+      const wanted = essence(assemble([bytes], optionsFor(format)).assembler.message());
+      for (const { from, framing } of [told, { from: 'auto' }]) {
+        for (const pieces of [...randomMany(bytes, 4, 11), long ? ofSize(bytes, 999) : byteByByte(bytes)]) {
+          const assembler = new StreamAssembler({ ...optionsFor(format), from, framing });
+          const left = pieces.filter((piece) => !piece.equals(assembler.push(piece)));
+          expect(left.map(String)).toEqual([]);
+          expect(Buffer.from(assembler.finish()).toString()).toMatch(/^[\r\n]{0,3}$/);
+          expect([from, essence(assembler.message())]).toEqual([from, wanted]);
+        }
       }
-    }
-  });
-});
-
-describe('converting, every split', () => {
-  test.each(table)('%s: %s', (format, name, { bytes, long }) => {
-    targets(format).forEach((to, position) => {
-      const options = () => optionsFor(format, { to });
-      const whole = fingerprint([bytes], options());
-      const thorough = !long && (bytes.length < 600 || position === bytes.length % 4);
-      expect([to, firstOther(thorough ? everyTwo(bytes) : [], options, whole)]).toEqual([to, null]);
-      expect([to, firstOther(long ? [] : [byteByByte(bytes)], options, whole)]).toEqual([to, null]);
-      expect([to, firstOther(randomMany(bytes, 10, 13), options, whole)]).toEqual([to, null]);
-    });
-  });
-
-  test.each(table)('the format found out: %s: %s', (format, name, { bytes }) => {
-    for (const to of targets(format)) {
-      const told = fingerprint([bytes], optionsFor(format, { to }));
-      const auto = () => ({ ...optionsFor(format, { to }), from: 'auto', framing: undefined });
-      expect([to, firstOther([[bytes], ...randomMany(bytes, 3, 17)], auto, told)]).toEqual([to, null]);
-    }
-  });
+    },
+  );
 });

@@ -2,8 +2,8 @@
 const streams = require('../streams');
 const { CLIENT_FORMATS, assemble, fingerprint, optionsFor } = require('../support/assemble');
 const { sameIds } = require('../support/compare');
+const { sides } = require('../support/expect-same');
 const { readStream } = require('../support/reader');
-const { sayable } = require('../support/sayable');
 const { randomMany } = require('../support/splits');
 const { flaws } = require('../support/wellformed');
 
@@ -13,25 +13,8 @@ const table = streams.flatMap((stream) =>
   CLIENT_FORMATS.filter((to) => to !== stream.format).map((to) => [stream.format, to, stream.name, stream]),
 );
 
-/** What the reader finds in the client's bytes must be what it finds in the provider's, as far as `to` can say it. */
-function expectSame(said, heard, to, { usage = true } = {}) {
-  const [wanted, actual] = [said, heard].map((message) => {
-    const { toolCalls, ...fields } = sayable(message, to);
-    return usage ? { ...fields, toolCalls } : { ...fields, toolCalls, usage: null };
-  });
-  wanted.toolCalls = wanted.toolCalls.map(([name, args], at) => [name, args ?? actual.toolCalls[at]?.[1]]);
-  if (!wanted.complete && actual.finishReason === null) {
-    // of a message that never ended, the reason may stay unsaid with its end
-    wanted.finishReason = null;
-  }
-  if (wanted.finishReason === 'error') {
-    // no dialect but ours has a word for it; what went wrong is in the error
-    actual.finishReason = 'error';
-  }
-  if (wanted.usage === null && actual.usage !== null && wanted.complete) {
-    // dialects whose end must count tokens say none
-    actual.usage = actual.usage.inputTokens + actual.usage.outputTokens === 0 ? null : actual.usage;
-  }
+function expectSame(said, heard, to, options) {
+  const [wanted, actual] = sides(said, heard, to, options);
   expect(actual).toEqual(wanted);
 }
 
@@ -56,14 +39,18 @@ describe('each format in each dialect', () => {
 });
 
 describe('there and back', () => {
-  const own = table.filter(([format, to, , { expected }]) => CLIENT_FORMATS.includes(format) && to !== format && expected.complete);
+  const own = table.filter(
+    ([format, to, , { expected }]) => CLIENT_FORMATS.includes(format) && to !== format && expected.complete,
+  );
   test.each(own)('%s to %s and back: %s', (format, to, name, { bytes }) => {
     const { bytes: there } = assemble([bytes], optionsFor(format, { to }));
     const { bytes: back } = assemble([there], optionsFor(to, { to: format }));
     expect(flaws(back, format, true)).toEqual([]);
     expectSame(readStream(there, to), readStream(back, format), format);
     for (const pieces of randomMany(there, 3, 23)) {
-      expect(fingerprint(pieces, optionsFor(to, { to: format }))).toBe(fingerprint([there], optionsFor(to, { to: format })));
+      expect(fingerprint(pieces, optionsFor(to, { to: format }))).toBe(
+        fingerprint([there], optionsFor(to, { to: format })),
+      );
     }
   });
 });
@@ -79,9 +66,12 @@ describe('what a conversion is told', () => {
     expect(flaws(out, to, true)).toEqual([]);
   });
 
-  test.each(CLIENT_FORMATS.filter((to) => HAVE_IDS.includes(to)))('an id is drawn where the provider gives none, in %s', (to) => {
-    const { bytes } = streams.find(({ format }) => format === 'ollama');
-    const { bytes: out } = assemble([bytes], optionsFor('ollama', { to }));
-    expect(readStream(out, to).id).toBe('message_1');
-  });
+  test.each(CLIENT_FORMATS.filter((to) => HAVE_IDS.includes(to)))(
+    'an id is drawn where the provider gives none, in %s',
+    (to) => {
+      const { bytes } = streams.find(({ format }) => format === 'ollama');
+      const { bytes: out } = assemble([bytes], optionsFor('ollama', { to }));
+      expect(readStream(out, to).id).toBe('message_1');
+    },
+  );
 });

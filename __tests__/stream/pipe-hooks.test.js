@@ -135,6 +135,17 @@ describe('over the AWS event stream', () => {
   });
 });
 
+test('a frame that is cut off behind a hook is still missed', async () => {
+  const frames = [eventFrame('assistantResponseEvent', { content: 'Hello' }), eventFrame('assistantResponseEvent', { content: 'lost' })];
+  const input = Buffer.concat(frames);
+  for (const onEvent of [undefined, () => {}]) {
+    const whole = await pipe([input], { from: 'kiro', to: 'claude', onEvent });
+    expect(whole.message).toMatchObject({ text: 'Hellolost', complete: true, error: null });
+    const cut = await pipe([input.subarray(0, -1)], { from: 'kiro', to: 'claude', onEvent });
+    expect(cut.message).toMatchObject({ text: 'Hello', complete: false, error: { provider: { type: 'upstream_truncated' } } });
+  }
+});
+
 describe('the client’s side', () => {
   test.each([['openai-responses'], ['claude'], ['gemini'], ['ollama'], [undefined]])('converted to %s, each of its events once more', async (to) => {
     const seen = { upstream: 0, client: [] };

@@ -302,6 +302,16 @@ describe('an error that the provider reports', () => {
     expect(message.error).toMatchObject({ code: 'ERR_STREAM_UPSTREAM', provider: { message: 'over "loaded"' } });
   });
 
+  test('is the one that counts when the connection breaks behind it', async () => {
+    async function* upstream() {
+      yield* bytes(said('Hello'), report);
+      throw new Error('reset');
+    }
+    const { text, message } = await pipe(upstream());
+    expect(text).toBe(said('Hello') + report);
+    expect(message.error.code).toBe('ERR_STREAM_UPSTREAM');
+  });
+
   test('reaches a client of another dialect once', async () => {
     const { text, message } = await pipe(bytes(said('Hello') + report), { to: 'claude' });
     expect(events(text).filter((event) => event.type === 'error')).toEqual([{ type: 'error', error: expect.objectContaining({ message: 'over "loaded"' }) }]);
@@ -344,6 +354,21 @@ describe('what rejects', () => {
     expect(textOf(text)).toBe('Hello');
     expect(events(text).at(-1)).toHaveProperty('error');
     expect(upstream.destroyed).toBe(true);
+  });
+
+  test('onError hears of such a frame too, and may keep the client open', async () => {
+    const client = new PassThrough();
+    const seen = [];
+    const error = await pipeStream([Buffer.from(said('x'.repeat(2000)))], client, {
+      from, maxEventBytes: 1000,
+      onError(failure, { bytesSent }) {
+        seen.push([failure, bytesSent]);
+        return true;
+      },
+    }).catch((failure) => failure);
+    expect(seen).toEqual([[error, 0]]);
+    expect(error.code).toBe('ERR_STREAM_FRAME');
+    expect({ ended: client.writableEnded, held: client.readableLength }).toEqual({ ended: false, held: 0 });
   });
 
   test('the client’s own failure: its error with what was assembled; the upstream is cancelled', async () => {
@@ -389,6 +414,20 @@ describe('what rejects', () => {
     expect(status).toBe(504);
     expect(JSON.parse(text)).toHaveProperty('error.message');
   });
+});
+
+test('a signal that fires on the response’s close does not undo a stream that was handed over', async () => {
+  for (const start of [serve, serve2]) {
+    let done;
+    const { url, stop } = await start((req, res) => {
+      const controller = new AbortController();
+      res.on('close', () => controller.abort());
+      done = pipeStream(bytes(WHOLE), res, { from, signal: controller.signal });
+    });
+    expect((await (start === serve ? fetchAll : fetchAll2)(url)).text).toBe(WHOLE);
+    expect(await done).toMatchObject({ complete: true, error: null });
+    await stop();
+  }
 });
 
 test('`end: false` leaves the client open', async () => {

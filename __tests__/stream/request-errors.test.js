@@ -1,6 +1,6 @@
 'use strict';
 // What a dialect cannot say, what is no request at all, and what stays untouched.
-const { convertRequest } = require('../..');
+const { convertRequest, JsonDocument } = require('../..');
 const rules = require('../support/request/rules');
 
 const ask = [{ role: 'user', content: 'hi' }];
@@ -146,18 +146,21 @@ describe('the same dialect on both sides', () => {
   });
 });
 
-test('a body is bytes, a view of them, an object or a document', () => {
+test('a body is bytes, a view of them, an object or a document', async () => {
   const options = { from: 'openai-chat', to: 'claude' };
   const object = { messages: ask };
   const bytes = Buffer.from(JSON.stringify(object));
   const padded = new Uint8Array(bytes.length + 8);
   padded.set(bytes, 4);
+  const document = await JsonDocument.parse(bytes);
   const expected = { max_tokens: 4096, messages: ask };
-  for (const body of [object, bytes, padded.subarray(4, -4), { raw: () => bytes }]) {
+  for (const body of [object, bytes, padded.subarray(4, -4), document]) {
     const out = convertRequest(body, options);
     expect(Buffer.isBuffer(out)).toBe(true);
     expect(JSON.parse(out)).toEqual(expected);
   }
+  document.close();
+  expect(() => convertRequest(document, options)).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
 });
 
 test('text that UTF-8 cannot hold is U+FFFD', () => {

@@ -31,4 +31,14 @@ function fingerprint(pieces, options) {
   return JSON.stringify([bytes.toString('latin1'), plain(assembler.message())]);
 }
 
-module.exports = { CLIENT_FORMATS, NOW, optionsFor, assemble, plain, fingerprint };
+/** The first split that does not come to `wanted`; null when all do. */
+function firstOther(splits, options, wanted) {
+  for (const pieces of splits) {
+    if (fingerprint(pieces, options()) !== wanted) {
+      return pieces.map(String);
+    }
+  }
+  return null;
+}
+
+module.exports = { CLIENT_FORMATS, NOW, optionsFor, assemble, plain, fingerprint, firstOther };

@@ -58,6 +58,7 @@ module.exports = function readGemini(events) {
     if (event.error) {
       message.fail(event.error, event.error.message ?? '');
     } else if (blocked) {
+      message.choice().finish(blocked);
       message.fail(event.promptFeedback, blocked);
     }
   }

@@ -84,7 +84,12 @@ module.exports = function readOpenaiChat(events) {
     }
     if (chunk.usage) {
       const { prompt_tokens_details: input, completion_tokens_details: output, ...usage } = chunk.usage;
-      message.count({ ...usage, cached: input?.cached_tokens, creation: input?.cache_write_tokens, reasoning: output?.reasoning_tokens });
+      message.count({
+        ...usage,
+        cached: input?.cached_tokens,
+        creation: input?.cache_write_tokens,
+        reasoning: output?.reasoning_tokens,
+      });
     }
   }
   message.done ||= message.choices.length > 0 && message.choices.every((choice) => choice.finishReason !== null);

@@ -1,5 +1,7 @@
 //! Properties of the body engine, held against serde_json and against plain reasoning.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers count as no tests
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_core::body::{self, Change, Document, Duplicates, Limits, Op, Piece, Pointer, Proto, Text};
@@ -58,13 +60,14 @@ fn nearly_json() -> impl Strategy<Value = Vec<u8>> {
         prop::sample::select(b"{}[]\",:\\u0019eE+-. \n\ttruefalsn\x00\x1f\xc3\xa9x/".to_vec()),
         0..40,
     );
-    let mutated = (any_json(), any::<prop::sample::Index>(), prop::sample::select(b"{}[]\",:\\0-e. \x01z".to_vec()))
-        .prop_map(|(value, at, byte)| {
-            let mut text = value.to_string().into_bytes();
-            let at = at.index(text.len());
-            text[at] = byte;
-            text
-        });
+    let mutated =
+        (any_json(), any::<prop::sample::Index>(), prop::sample::select(b"{}[]\",:\\0-e. \x01z".to_vec()))
+            .prop_map(|(value, at, byte)| {
+                let mut text = value.to_string().into_bytes();
+                let at = at.index(text.len());
+                text[at] = byte;
+                text
+            });
     prop_oneof![soup, mutated]
 }
 
@@ -169,7 +172,12 @@ fn assemble(pieces: &[Piece]) -> Value {
             Text::Utf16(units) => String::from_utf16(units).unwrap(),
         }
     }
-    fn put(open: &mut [(Option<String>, Value)], done: &mut Option<Value>, key: Option<String>, value: Value) {
+    fn put(
+        open: &mut [(Option<String>, Value)],
+        done: &mut Option<Value>,
+        key: Option<String>,
+        value: Value,
+    ) {
         match open.last_mut() {
             None => *done = Some(value),
             Some((_, Value::Array(list))) => list.push(value),
@@ -259,7 +267,10 @@ fn the_last_duplicate_counts_in_small_and_large_objects() {
     let many: Vec<_> = (0..1000).map(|n| format!(r#""k{}":{n}"#, n % 600)).collect();
     let many = document(&format!("{{{}}}", many.join(",")));
     assert_eq!(many.length(&pointer("")), Some(600));
-    assert_eq!([get(&many, "/k0"), get(&many, "/k399"), get(&many, "/k599")], [Some("600"), Some("999"), Some("599")]);
+    assert_eq!(
+        [get(&many, "/k0"), get(&many, "/k399"), get(&many, "/k599")],
+        [Some("600"), Some("999"), Some("599")]
+    );
     assert_eq!(get(&many, "/k600"), None);
 }
 
@@ -268,7 +279,8 @@ fn changes_touch_nothing_else() {
     let text = "{ \"model\" : \"a\",\n  \"list\":[1 , 2,3 ] , \"e\":{} }";
     assert_eq!(with(text, &[("/model", Some("\"x\""))]).unwrap(), text.replace("\"a\"", "\"x\""));
     assert_eq!(
-        with(text, &[("/list/1", None), ("/list/-", Some("4")), ("/e/n", Some("5")), ("/new", Some("6"))]).unwrap(),
+        with(text, &[("/list/1", None), ("/list/-", Some("4")), ("/e/n", Some("5")), ("/new", Some("6"))])
+            .unwrap(),
         "{ \"model\" : \"a\",\n  \"list\":[1,3,4 ] , \"e\":{\"n\":5},\"new\":6 }"
     );
     assert_eq!(with(text, &[("/gone", None), ("/gone/deeper", None)]).unwrap(), text);

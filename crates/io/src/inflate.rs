@@ -61,7 +61,9 @@ impl Output {
     fn take(&mut self, decoded: &[u8]) -> Result<(), Error> {
         let length = self.bytes.len() + decoded.len();
         if length > self.max_bytes {
-            return Err(Error::new(Kind::BodyTooLarge).with("limit", self.max_bytes).with("received", length));
+            return Err(Error::new(Kind::BodyTooLarge)
+                .with("limit", self.max_bytes)
+                .with("received", length));
         }
         if length > self.bytes.capacity() {
             // doubling, but never beyond the cap

@@ -1,5 +1,7 @@
 //! Codings against streams that other encoders wrote. Brotli fixtures are bytes: there is no encoder here.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers count as no tests
+
 use flate2::{Compression, write};
 use sluice_core::error::Kind;
 use sluice_io::inflate::{Coding, inflate};
@@ -65,7 +67,8 @@ fn truncated_and_trailing_data_are_errors() {
             assert_eq!(error.kind, Kind::BodyEncoding);
         }
         for tail in [b"\0".as_slice(), b"x", b"{}{}{}{}{}{}{}{}{}{}"] {
-            let error = inflate(coding, &[&bytes, tail].concat(), MIB).expect_err(&format!("{coding:?} with a tail"));
+            let error =
+                inflate(coding, &[&bytes, tail].concat(), MIB).expect_err(&format!("{coding:?} with a tail"));
             assert_eq!(error.kind, Kind::BodyEncoding);
         }
     }

@@ -67,7 +67,9 @@ impl Document {
     /// The seed keeps senders from choosing keys that collide in the tables.
     pub fn parse(text: Vec<u8>, limits: &Limits, seed: u64) -> Result<Self, Error> {
         if text.len() >= NO_TABLE as usize {
-            return Err(Error::new(Kind::BodyTooLarge).with("limit", NO_TABLE as usize).with("received", text.len()));
+            return Err(Error::new(Kind::BodyTooLarge)
+                .with("limit", NO_TABLE as usize)
+                .with("received", text.len()));
         }
         utf8(&text)?;
         let mut builder = Builder { text: &text, seed, ..Builder::default() };
@@ -108,7 +110,8 @@ impl Document {
         if !group.object {
             return Some(group.len());
         }
-        let keys: HashSet<_> = (0..group.len()).map(|member| decoded(self.key_text(&group, member))).collect();
+        let keys: HashSet<_> =
+            (0..group.len()).map(|member| decoded(self.key_text(&group, member))).collect();
         Some(keys.len())
     }
 

@@ -87,7 +87,10 @@ impl Document {
         let mut reworks: BTreeMap<usize, (At, Rework)> = BTreeMap::new();
         for change in changes {
             let Some((last, parents)) = change.pointer.tokens().split_last() else {
-                let value = change.value.clone().ok_or_else(|| change.pointer.nowhere("not the root when removing"))?;
+                let value = change
+                    .value
+                    .clone()
+                    .ok_or_else(|| change.pointer.nowhere("not the root when removing"))?;
                 edits.push(Edit { range: self.range(self.root()), with: value });
                 continue;
             };
@@ -99,9 +102,12 @@ impl Document {
                 return Err(change.pointer.nowhere("a pointer into an object or array of the document"));
             };
             let place = self.resolve(change.pointer.tokens());
-            let rework = &mut reworks.entry(self.range(at).start).or_insert_with(|| (at, Rework::default())).1;
+            let rework =
+                &mut reworks.entry(self.range(at).start).or_insert_with(|| (at, Rework::default())).1;
             match (&change.value, place) {
-                (Some(value), Some(place)) => edits.push(Edit { range: self.range(place), with: value.clone() }),
+                (Some(value), Some(place)) => {
+                    edits.push(Edit { range: self.range(place), with: value.clone() })
+                }
                 (Some(value), None) if group.object => {
                     let mut member = Vec::with_capacity(last.len() + value.len() + 3);
                     write_literal(last, &mut member);
@@ -110,7 +116,9 @@ impl Document {
                     rework.added.push(member);
                 }
                 (Some(value), None) if last == b"-" => rework.added.push(value.clone()),
-                (Some(_), None) => return Err(change.pointer.nowhere("an index of the array, or \"-\" to append")),
+                (Some(_), None) => {
+                    return Err(change.pointer.nowhere("an index of the array, or \"-\" to append"));
+                }
                 (None, Some(_)) => rework.doomed.extend(self.all_of(at, &group, last)),
                 (None, None) => {}
             }
@@ -121,7 +129,9 @@ impl Document {
         edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
         let overlap = edits.windows(2).find(|pair| matches!(pair, [a, b] if b.range.start < a.range.end));
         match overlap.and_then(|_| changes.first()) {
-            Some(change) => Err(change.pointer.nowhere("apart from the other changes: one lies inside another")),
+            Some(change) => {
+                Err(change.pointer.nowhere("apart from the other changes: one lies inside another"))
+            }
             None => Ok(apply(self.text(), edits)),
         }
     }

@@ -79,6 +79,12 @@ pub fn check(bytes: &[u8], limits: &Limits) -> Result<Facts, Error> {
     Ok(Facts { ascii, blank: false, removable: outcome.removable })
 }
 
+/// Whether `JSON.parse` takes a text. What only skips over a value has checked no more than its balance.
+pub fn is_json(bytes: &[u8]) -> bool {
+    let limits = Limits { max_depth: 10_000, proto: Proto::Ignore, duplicates: Duplicates::Last };
+    check(bytes, &limits).is_ok_and(|facts| !facts.blank)
+}
+
 /// Whether the bytes are UTF-8, as an error that says where they are not.
 pub fn utf8(bytes: &[u8]) -> Result<&str, Error> {
     simdutf8::compat::from_utf8(bytes).map_err(|error| {

@@ -65,7 +65,9 @@ fn plain(token: &[u8]) -> Option<Vec<u8>> {
 pub(super) fn index(token: &[u8]) -> Option<usize> {
     match token {
         [b'0'] => Some(0),
-        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => std::str::from_utf8(token).ok()?.parse().ok(),
+        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => {
+            std::str::from_utf8(token).ok()?.parse().ok()
+        }
         _ => None,
     }
 }
@@ -103,7 +105,8 @@ mod tests {
 
     #[test]
     fn indexes_have_no_leading_zeros() {
-        let read = ["0", "7", "10", "01", "-1", "1e1", "", "99999999999999999999"].map(|token| index(token.as_bytes()));
+        let read = ["0", "7", "10", "01", "-1", "1e1", "", "99999999999999999999"]
+            .map(|token| index(token.as_bytes()));
         assert_eq!(read, [Some(0), Some(7), Some(10), None, None, None, None, None]);
     }
 }

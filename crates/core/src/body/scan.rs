@@ -108,7 +108,11 @@ impl<S: Sink> Scanner<'_, S> {
             loop {
                 self.space();
                 let Some(frame) = self.frames.last() else {
-                    return if self.at == self.text.len() { Ok(()) } else { self.fault("text after the value") };
+                    return if self.at == self.text.len() {
+                        Ok(())
+                    } else {
+                        self.fault("text after the value")
+                    };
                 };
                 match (self.peek(), frame.object) {
                     (b',', true) => {
@@ -211,7 +215,10 @@ impl<S: Sink> Scanner<'_, S> {
             }
             b"prototype" if self.frames.last().is_some_and(|frame| frame.of_constructor) => {
                 if self.limits.proto == Proto::Error {
-                    return Err(Fault { offset: start - 1, detail: "the key constructor.prototype is not allowed" });
+                    return Err(Fault {
+                        offset: start - 1,
+                        detail: "the key constructor.prototype is not allowed",
+                    });
                 }
                 self.sink.doom_parent();
                 Ok(false)

@@ -60,7 +60,8 @@ pub fn slices(document: &Document, slice_bytes: usize) -> Vec<Piece> {
         }
         let index = top.next;
         top.next += 1;
-        let key = top.group.object.then(|| Text::of(decoded(document.key_text(&top.group, index)).into_owned()));
+        let key =
+            top.group.object.then(|| Text::of(decoded(document.key_text(&top.group, index)).into_owned()));
         let child = document.child(&top.group, index);
         open.extend(plan.value(child, key));
     }

@@ -1,6 +1,7 @@
 //! The assembled message: what all deltas so far add up to. Text stays escaped, appended once, decoded by its reader.
 
 use super::{Delta, FinishReason, Usage};
+use crate::body::is_json;
 use crate::error::{Error, Kind};
 use crate::json::{Escaped, write_string};
 
@@ -153,6 +154,8 @@ impl Assembly {
                 }
             }
             Delta::CallEnd { .. } => {}
+            // a reader that skipped it knows no more than where it ends; the message must be JSON
+            Delta::Other { raw, .. } if !is_json(raw) => {}
             Delta::Other { choice, raw } => {
                 self.hold(Escaped::from_checked(raw))?;
                 self.choice(choice)?.push(Part::Other(raw.to_vec()));
@@ -165,7 +168,7 @@ impl Assembly {
             Delta::Usage(usage) => self.usage.get_or_insert_default().merge(usage),
             Delta::Error(failure) => {
                 let mut provider = failure.raw.to_vec();
-                if provider.is_empty() {
+                if !is_json(&provider) {
                     provider = b"null".to_vec();
                 }
                 self.error = Some((provider, failure.message.bytes().to_vec()));
@@ -371,4 +374,24 @@ fn write_nullable(escaped: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     out.extend_from_slice(escaped);
     out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Failure;
+
+    #[test]
+    fn what_was_skipped_and_is_not_json_is_left_out_of_the_message() {
+        let mut assembly = Assembly::new(1000);
+        assembly.apply(&Delta::Other { choice: 0, raw: br#"{"kept":1}"# }).unwrap();
+        assembly.apply(&Delta::Other { choice: 0, raw: br#"{"a"z1}"# }).unwrap();
+        let message = Escaped::from_checked(b"down");
+        assembly
+            .apply(&Delta::Error(Failure { raw: b"{\"a\":\"\x01\"}", message, ..Failure::default() }))
+            .unwrap();
+        let message: serde_json::Value = serde_json::from_slice(&assembly.to_json(false)).unwrap();
+        assert_eq!(message["parts"], serde_json::json!([{"type": "other", "raw": {"kept": 1}}]));
+        assert_eq!(message["error"]["provider"], serde_json::Value::Null);
+    }
 }

@@ -1,6 +1,7 @@
 //! Events that are kept for hooks until somebody takes them.
 
 use super::Event;
+use crate::body::is_json;
 
 /// Which side of the stream an event is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl Kept {
 
     /// Adds an event's payload, or says that there is no room. Payloads that are not JSON are no objects to hand out.
     pub fn add(&mut self, event: &Event<'_>) -> Result<(), String> {
-        if event.data.trim_ascii_start().first() != Some(&b'{') {
+        if event.data.trim_ascii_start().first() != Some(&b'{') || !is_json(event.data) {
             return Ok(());
         }
         if self.json.len() + event.data.len() > self.max_bytes {
@@ -49,5 +50,19 @@ impl Kept {
         array.append(&mut self.json);
         array.push(b']');
         array
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_is_kept() {
+        let mut kept = Kept::new(1000);
+        for data in [&br#"{"a":1}"#[..], br#"{"a"z1}"#, b"[DONE]", b"{\"a\":\"\x01\"}", br#"{"b":{}}"#] {
+            kept.add(&Event { data, ..Event::default() }).unwrap();
+        }
+        assert_eq!(kept.take(), br#"[{"a":1},{"b":{}}]"#);
     }
 }

@@ -4,7 +4,9 @@
 mod bedrock;
 mod called;
 mod calls;
+mod chat_fields;
 mod claude;
+mod claude_block;
 mod compact;
 mod counts;
 mod detect;

@@ -1,7 +1,7 @@
 //! A whole Anthropic message: the first alternative.
 
 use super::{alternatives, finish_reason, put_list};
-use crate::stream::write::{Context, arguments, claude, put, usage};
+use crate::stream::write::{Context, arguments, claude, own, put, usage};
 use crate::stream::{Choice, Part};
 
 pub fn write(context: &Context<'_>, out: &mut Vec<u8>) {
@@ -41,6 +41,7 @@ fn write_block(part: &Part, choice: &Choice, out: &mut Vec<u8>) {
             arguments::write_object(&call.arguments, out);
             out.push(b'}');
         }
+        Part::Other(raw) if own::is_claude(raw) => arguments::write_compact(raw, out),
         Part::Other(_) => {}
     }
 }

@@ -1,7 +1,7 @@
 //! A whole Gemini response, with all its candidates.
 
 use super::{alternatives, finish_reason, put_list};
-use crate::stream::write::{Context, gemini, put, put_number, usage};
+use crate::stream::write::{Context, arguments, gemini, own, put, put_number, usage};
 use crate::stream::{Choice, Part};
 
 pub fn write(context: &Context<'_>, out: &mut Vec<u8>) {
@@ -51,6 +51,7 @@ fn write_part(part: &Part, choice: &Choice, out: &mut Vec<u8>) {
                 gemini::write_call(call, out);
             }
         }
+        Part::Other(raw) if own::is_gemini(raw) => arguments::write_compact(raw, out),
         Part::Other(_) => {}
     }
 }

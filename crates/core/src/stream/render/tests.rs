@@ -52,7 +52,7 @@ fn openai_chat_says_all_alternatives() {
                 "finish_reason":"length"},
         ],
         "usage":{"prompt_tokens":100,"completion_tokens":9,"total_tokens":109,
-            "prompt_tokens_details":{"cached_tokens":60},
+            "prompt_tokens_details":{"cached_tokens":60,"cache_write_tokens":10},
             "completion_tokens_details":{"reasoning_tokens":3}},
     });
     assert_eq!(body, expected);
@@ -174,4 +174,25 @@ fn a_stream_says_what_the_whole_response_says() {
     }
     assert!(render_stream(Format::Kiro, &context(&message)).is_none());
     assert!(render_whole(Format::BedrockConverse, &context(&message)).is_none());
+}
+
+#[test]
+fn parts_of_a_dialects_own_stay_in_it() {
+    let raws: [(Format, &[u8], &str); 3] = [
+        (Format::Claude, br#"{"type":"redacted_thinking","data":"d\"}{"}"#, "content"),
+        (Format::Gemini, br#"{"inlineData":{"mimeType":"image/png","data":"AA"}}"#, "candidates"),
+        (Format::OpenaiResponses, br#"{"id":"w","type":"web_search_call"}"#, "output"),
+    ];
+    for (own, raw, member) in raws {
+        let mut message = message();
+        message.apply(&Delta::Other { choice: 0, raw }).unwrap();
+        for (format, _, _) in raws {
+            let stream = String::from_utf8(render_stream(format, &context(&message)).unwrap()).unwrap();
+            let whole = whole(format, &message);
+            let raw = std::str::from_utf8(raw).unwrap();
+            assert_eq!(stream.contains(raw), format == own, "{format:?}");
+            assert_eq!(whole.to_string().contains(raw), format == own, "{format:?}");
+            assert!(format != own || whole.get(member).is_some());
+        }
+    }
 }

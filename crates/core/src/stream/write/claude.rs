@@ -4,7 +4,9 @@
 //! stays open beside the others, since clients tell blocks by their index.
 
 use super::calls::Calls;
-use super::{Context, Write, finish_reason, last_is_call, part_count, put, put_number, usage};
+use super::{
+    Context, Write, arguments, finish_reason, last_is_call, own, part_count, put, put_number, usage,
+};
 use crate::json::Escaped;
 use crate::stream::{Choice, Delta, Failure, FinishReason, Part};
 
@@ -171,6 +173,14 @@ impl Write for Claude {
                 }
                 put_head("content_block_delta", index, out);
                 put(out, &[INPUT_DELTA, fragment.bytes(), DELTA_TAIL]);
+            }
+            Delta::Other { choice: 0, raw } if own::is_claude(raw) => {
+                let index = self.next_block(context, out);
+                put_head("content_block_start", index, out);
+                out.extend_from_slice(b",\"content_block\":");
+                arguments::write_compact(raw, out);
+                out.extend_from_slice(b"}\n\n");
+                put_stop(index, out);
             }
             Delta::CallEnd { choice: 0, call } => self.end_call(call as usize, out),
             _ => {}

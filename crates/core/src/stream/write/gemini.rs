@@ -3,7 +3,8 @@
 
 use super::calls::Calls;
 use super::{
-    Context, Write, alternatives, arguments, finish_reason, last_is_call, put, put_list, put_number, usage,
+    Context, Write, alternatives, arguments, finish_reason, last_is_call, own, put, put_list, put_number,
+    usage,
 };
 use crate::json::Escaped;
 use crate::stream::{Call, Choice, Delta, Failure, FinishReason, Part};
@@ -140,6 +141,12 @@ impl Write for Gemini {
                     pending.calls.begin();
                     self.pending |= choice == 0;
                 }
+            }
+            Delta::Other { choice, raw } if own::is_gemini(raw) => {
+                self.next_part(choice, context, out);
+                out.extend_from_slice(HEAD);
+                arguments::write_compact(raw, out);
+                self.end(choice, out);
             }
             Delta::CallEnd { choice, call } => self.end_call(choice, call as usize, context, out),
             Delta::Start { .. } => {

@@ -2,7 +2,7 @@
 //! and refusals are the contents of one message, neighbouring reasoning the summaries of one reasoning item, which a
 //! signature ends, and each call is an item. Item ids are made of the response's id and the item's number.
 
-use super::{Context, finish_reason, put, put_list, put_number, usage};
+use super::{Context, arguments, finish_reason, own, put, put_list, put_number, usage};
 use crate::stream::{Call, Choice, Failure, FinishReason, Part};
 use std::ops::Range;
 
@@ -15,6 +15,8 @@ pub enum Kind {
     Reasoning,
     /// `function_call`
     Call,
+    /// An item that only this dialect knows.
+    Own,
 }
 
 impl Kind {
@@ -23,7 +25,7 @@ impl Kind {
             Part::Text(_) | Part::Refusal(_) => Some(Self::Message),
             Part::Reasoning(..) => Some(Self::Reasoning),
             Part::Call(_) => Some(Self::Call),
-            Part::Other(_) => None,
+            Part::Other(raw) => own::is_openai_responses(raw).then_some(Self::Own),
         }
     }
 }
@@ -35,7 +37,9 @@ pub fn items(choice: &Choice) -> Vec<(Kind, Range<usize>)> {
     for (index, part) in choice.parts.iter().enumerate() {
         let Some(kind) = Kind::of(part) else { continue };
         match items.last_mut() {
-            Some((last, parts)) if *last == kind && kind != Kind::Call && !sealed => parts.end = index + 1,
+            Some((last, parts)) if *last == kind && !matches!(kind, Kind::Call | Kind::Own) && !sealed => {
+                parts.end = index + 1
+            }
             _ => items.push((kind, index..index + 1)),
         }
         sealed = matches!(part, Part::Reasoning(_, signature) if !signature.is_empty());
@@ -48,7 +52,7 @@ pub fn write_id(kind: Kind, output: u32, context: &Context<'_>, out: &mut Vec<u8
     let prefix: &[u8] = match kind {
         Kind::Message => b"\"msg_",
         Kind::Reasoning => b"\"rs_",
-        Kind::Call => b"\"fc_",
+        Kind::Call | Kind::Own => b"\"fc_",
     };
     put(out, &[prefix, context.id, b"_"]);
     put_number(out, output);
@@ -63,7 +67,7 @@ pub fn write_added(kind: Kind, output: u32, context: &Context<'_>, out: &mut Vec
             b"\"message\",\"status\":\"in_progress\",\"role\":\"assistant\",\"content\":[]}".as_slice()
         }
         Kind::Reasoning => b"\"reasoning\",\"summary\":[]}",
-        Kind::Call => b"\"function_call\",\"status\":\"in_progress\",\"arguments\":\"\"",
+        Kind::Call | Kind::Own => b"\"function_call\",\"status\":\"in_progress\",\"arguments\":\"\"",
     });
 }
 
@@ -75,6 +79,9 @@ fn begin(kind: Kind, output: u32, context: &Context<'_>, out: &mut Vec<u8>) {
 
 /// An item as it is when it is done.
 pub fn write_item(kind: Kind, parts: &[Part], output: u32, context: &Context<'_>, out: &mut Vec<u8>) {
+    if let (Kind::Own, Some(Part::Other(raw))) = (kind, parts.first()) {
+        return arguments::write_compact(raw, out);
+    }
     begin(kind, output, context, out);
     match kind {
         Kind::Message => {
@@ -97,7 +104,7 @@ pub fn write_item(kind: Kind, parts: &[Part], output: u32, context: &Context<'_>
             }
             out.push(b'}');
         }
-        Kind::Call => {
+        Kind::Call | Kind::Own => {
             out.extend_from_slice(b"\"function_call\",\"status\":\"completed\"");
             let choice = context.message.first();
             if let (Some(Part::Call(call)), Some(choice)) = (parts.first(), choice)

@@ -3,8 +3,8 @@
 //!
 //! All of them: a message opens with the first delta that is neither `Start` nor `Usage`, so that until the model has
 //! said something another upstream may still answer, and the opening frame knows what both told. Finish reasons are
-//! said by `finish`: some providers give one with each chunk. `Delta::Other` is dropped: it is a part that only its
-//! own dialect knows, and a stream that stays in its dialect is passed through and meets no writer.
+//! said by `finish`: some providers give one with each chunk. `Delta::Other`, a part that only its own dialect knows,
+//! is dropped by any other one.
 
 pub(super) mod arguments;
 mod calls;
@@ -14,6 +14,7 @@ pub(super) mod items;
 pub(super) mod ollama;
 pub(super) mod openai_chat;
 pub(super) mod openai_responses;
+pub(super) mod own;
 mod time;
 pub(super) mod usage;
 

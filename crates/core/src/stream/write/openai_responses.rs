@@ -4,7 +4,7 @@
 
 use super::calls::Calls;
 use super::items::{self, Kind, Status};
-use super::{Context, Write, last_is_call, part_count, put, put_number};
+use super::{Context, Write, arguments, last_is_call, own, part_count, put, put_number};
 use crate::json::Escaped;
 use crate::stream::{Delta, Failure, Part};
 
@@ -179,6 +179,16 @@ impl OpenaiResponses {
         self.end_event(out);
     }
 
+    /// An event about an item that is whole from the start.
+    fn say_item(&mut self, event: &str, raw: &[u8], output: u32, out: &mut Vec<u8>) {
+        self.begin_event(event, out);
+        out.extend_from_slice(b",\"output_index\":");
+        put_number(out, output);
+        out.extend_from_slice(b",\"item\":");
+        arguments::write_compact(raw, out);
+        self.end_event(out);
+    }
+
     /// `event` about a call, up to what comes behind its place.
     fn begin_call_event(&self, event: &str, output: u32, context: &Context<'_>, out: &mut Vec<u8>) {
         self.begin_event(event, out);
@@ -255,6 +265,11 @@ impl Write for OpenaiResponses {
                     return;
                 };
                 self.say_arguments(output, fragment.bytes(), context, out);
+            }
+            Delta::Other { choice: 0, raw } if own::is_openai_responses(raw) => {
+                let output = self.next_item(context, out);
+                self.say_item("response.output_item.added", raw, output, out);
+                self.say_item("response.output_item.done", raw, output, out);
             }
             Delta::CallEnd { choice: 0, call } => self.end_call(call as usize, context, out),
             _ => {}

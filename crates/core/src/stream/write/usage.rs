@@ -2,19 +2,27 @@
 
 use crate::stream::Usage;
 
-/// `{"prompt_tokens":…}`, which counts everything that was read and written.
+/// `{"prompt_tokens":…}`. Tokens written to a cache are said only when there are any: most clients do not know them.
 pub fn write_openai_chat(usage: &Usage, out: &mut Vec<u8>) {
     let text = format!(
         "{{\"prompt_tokens\":{},\"completion_tokens\":{},\"total_tokens\":{},\
-         \"prompt_tokens_details\":{{\"cached_tokens\":{}}},\
+         \"prompt_tokens_details\":{{\"cached_tokens\":{}{}}},\
          \"completion_tokens_details\":{{\"reasoning_tokens\":{}}}}}",
         usage.input,
         usage.output,
         usage.total(),
         usage.cached,
+        cache_write(usage),
         usage.reasoning,
     );
     out.extend_from_slice(text.as_bytes());
+}
+
+fn cache_write(usage: &Usage) -> String {
+    match usage.cache_creation {
+        0 => String::new(),
+        tokens => format!(",\"cache_write_tokens\":{tokens}"),
+    }
 }
 
 /// `{"input_tokens":…}`, whose input counts neither what was read from a cache nor what was written to one.
@@ -54,10 +62,11 @@ pub fn write_gemini(usage: &Usage, out: &mut Vec<u8>) {
 /// `{"input_tokens":…}` as OpenAI responses counts: everything that was read and written.
 pub fn write_openai_responses(usage: &Usage, out: &mut Vec<u8>) {
     let text = format!(
-        "{{\"input_tokens\":{},\"input_tokens_details\":{{\"cached_tokens\":{}}},\"output_tokens\":{},\
+        "{{\"input_tokens\":{},\"input_tokens_details\":{{\"cached_tokens\":{}{}}},\"output_tokens\":{},\
          \"output_tokens_details\":{{\"reasoning_tokens\":{}}},\"total_tokens\":{}}}",
         usage.input,
         usage.cached,
+        cache_write(usage),
         usage.output,
         usage.reasoning,
         usage.total(),

@@ -130,6 +130,14 @@ fn a_message_that_starts_twice_starts_once() {
 }
 
 #[test]
+fn messages_of_several_turns_end_one_by_one() {
+    let end = r#"{"type":"message_delta","delta":{"stop_reason":"tool_use"}}"#;
+    let last = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
+    let told = read(&[WHOLE[0], end, end, WHOLE[0], last]);
+    assert_eq!(told[2..], ["finish0 tool_calls tool_use", "finish0 stop end_turn"]);
+}
+
+#[test]
 fn the_type_may_stand_in_the_event_name_only() {
     let event = Event {
         name: b"content_block_delta",

@@ -1,7 +1,8 @@
 //! A whole Anthropic message.
 
 use super::super::Emit;
-use super::super::claude::{Claude, read_block};
+use super::super::claude::Claude;
+use super::super::claude_block::read_block;
 use super::super::failure::read_failure;
 use crate::json::{Bad, Cursor, Escaped};
 use crate::stream::{Delta, FinishReason};

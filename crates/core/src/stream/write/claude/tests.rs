@@ -144,3 +144,20 @@ fn an_error_is_one_frame_whatever_it_says() {
     let error = json!({"type":"bad\r\nevent: x","message":message});
     assert_eq!(frames, [("error".to_owned(), json!({"type":"error","error":error}))]);
 }
+
+#[test]
+fn blocks_of_its_own_come_whole_and_others_not_at_all() {
+    let deltas = [
+        text("a"),
+        Delta::Other { choice: 0, raw: b"{\"type\":\"redacted_thinking\",\n\"data\":\"x\"}" },
+        Delta::Other { choice: 0, raw: b"{\"type\":\"web_search_call\"}" },
+        text("b"),
+    ];
+    let (_, blocks, _) = gather(&written(FORMAT, &deltas));
+    let expected = [
+        json!({"type":"text","text":"a"}),
+        json!({"type":"redacted_thinking","data":"x"}),
+        json!({"type":"text","text":"b"}),
+    ];
+    assert_eq!(blocks, expected);
+}

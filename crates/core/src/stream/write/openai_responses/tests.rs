@@ -186,3 +186,18 @@ fn an_error_is_one_frame_whatever_it_says() {
         "sequence_number":0});
     assert_eq!(events(&failed(FORMAT)), [("error".to_owned(), data)]);
 }
+
+#[test]
+fn items_of_its_own_come_whole_and_others_not_at_all() {
+    let deltas = [
+        text("a"),
+        Delta::Other { choice: 0, raw: br#"{"id":"ws_1", "type":"web_search_call","status":"completed"}"# },
+        Delta::Other { choice: 0, raw: br#"{"type":"redacted_thinking"}"# },
+        text("b"),
+    ];
+    let response = follow(&written(FORMAT, &deltas));
+    let output = response["output"].as_array().unwrap();
+    assert_eq!(output.len(), 3);
+    assert_eq!(output[1], json!({"id":"ws_1","type":"web_search_call","status":"completed"}));
+    assert_eq!(output[2]["content"][0]["text"], "b");
+}

@@ -1,0 +1,36 @@
+//! Texts to start from: each has the shapes that its parser tells apart. Where a target reads its first byte as a
+//! choice, that byte leads.
+
+/// Server-sent events, with every field, line end and comment.
+pub const SSE: &[&[u8]] = &[
+    b"\x03data: one\n\ndata: two\ndata: more\n\n",
+    b"\x07\xef\xbb\xbfevent: named\r\nid: 7\r\nretry: 250\r\ndata: x\r\n\r\n: comment\r\rdata\r\r",
+    "\x05event:a\ndata:\u{e9}\u{1f600}\n\nid\nid:\0\ndata: last".as_bytes(),
+];
+
+/// Lines of JSON.
+pub const NDJSON: &[&[u8]] =
+    &[b"\x04{\"a\":1}\n{\"b\":[1,2]}\r\n\n{\"c\":\"\\u00e9\"}", b"\x02{\"done\":true}\n{\"cut\":"];
+
+/// Amazon's frames: an empty one, and one of a header and a payload, with their checksums.
+pub const AWS: &[&[u8]] = &[
+    b"\x06\x00\x00\x00\x10\x00\x00\x00\x00\x05\xc2\x48\xeb\x7d\x98\xc8\xff",
+    b"\x02\x00\x00\x00\x3d\x00\x00\x00\x20\x07\xfd\x83\x96\x0ccontent-type\x07\x00\x10application/json{'foo':'bar'}\x8d\x9c\x08\xb1",
+];
+
+/// JSON of every shape.
+pub const JSON: &[&[u8]] = &[
+    br#"{"a":1,"b":[true,false,null,{"c":"d"}],"e":-1.5e+10}"#,
+    br#"{"model":"m","messages":[{"role":"user","content":"\u00e9\ud83d\ude00\n\"\\"}],"__proto__":{"x":1}}"#,
+    br#"[[[[[]]]],{"a":{"a":{"a":{}}}}, 0, -0, 1E400, "", "\ud800"]"#,
+    "{\"k\u{e9}y\": \"\u{4e2d}\u{6587}\", \"constructor\": {\"prototype\": 1}, \"k\u{e9}y\": 2}".as_bytes(),
+];
+
+/// A few events of each provider, behind the choice of formats.
+pub const MACHINE: &[&[u8]] = &[
+    b"\x10data: {\"id\":\"1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n",
+    b"\x02event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"x\",\"usage\":{\"input_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+    b"\x0bdata: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\"},{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\":1}}}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":1}}\n\n",
+    b"\x04{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},\"done\":false}\n{\"done\":true,\"done_reason\":\"stop\",\"eval_count\":2}\n",
+    b"\x01event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\",\"model\":\"m\"}}\n\nevent: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"hi\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n",
+];
