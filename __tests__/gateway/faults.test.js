@@ -99,6 +99,15 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
   });
 });
 
+test('a stream that is silent is kept alive by comments', async () => {
+  const gateway = await startGateway({ UPSTREAM_FORMAT: 'claude', HEARTBEAT_MS: '100', UPSTREAM_IDLE_MS: '800' });
+  const { status, text } = await send(gateway.url, 'openai-chat', { model: 'offline-stall-pace-200', prompt });
+  expect(status).toBe(200);
+  expect(text.split(/\n\n/).filter((block) => block.startsWith(':')).length).toBeGreaterThan(3);
+  expect(errorIn('openai-chat', text)).not.toBeNull();
+  await gateway.stop();
+});
+
 describe('a second upstream', () => {
   let first;
   let second;

@@ -141,6 +141,33 @@ test('the key of the client is passed on when the gateway has none', async () =>
   }
   await open.stop();
 });
+test('headers that ask for features go to an upstream of the same dialect only', async () => {
+  const seen = [];
+  const server = http.createServer((req, res) => {
+    seen.push(req.headers['anthropic-beta']);
+    res.writeHead(418).end();
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  servers.push(server);
+  for (const format of ['claude', 'openai-chat']) {
+    const fronted = await startGateway({ UPSTREAM_URL: `http://127.0.0.1:${server.address().port}`, UPSTREAM_FORMAT: format });
+    await send(fronted.url, 'claude', { headers: { 'anthropic-beta': 'tools-2024' } });
+    await fronted.stop();
+  }
+  expect(seen).toEqual(['tools-2024', undefined]);
+});
+test.each(['bedrock-converse', 'kiro'])('images reach %s, as far as it can say them', async (format) => {
+  const fronted = await startGateway({ UPSTREAM_URL: provider.url, UPSTREAM_KEY: 'right', UPSTREAM_FORMAT: format });
+  const ask = (url) => request(`${fronted.url}/v1/chat/completions`, {
+    body: { model: 'offline', messages: [{ role: 'user', content: [{ type: 'text', text: 'what is this?' }, { type: 'image_url', image_url: { url } }] }] },
+  });
+  const told = await ask('data:image/png;base64,iVBORw0KGgo=');
+  expect(JSON.parse(told.text).choices[0].message.content).toMatch(/^You said: what is this\? with 1 image\(s\)/);
+  const refused = await ask('https://example.com/cat.png');
+  expect(refused.status).toBe(400);
+  expect(errorOf('openai-chat', refused.text)).toMatchObject({ code: 'ERR_UNSUPPORTED', message: expect.stringContaining('by URL') });
+  await fronted.stop();
+});
 test('without alt=sse Gemini gets a JSON array', async () => {
   const { status, text, headers } = await request(`${gateway.url}/v1beta/models/offline:streamGenerateContent`, { body: { contents: [{ parts: [{ text: 'hi' }] }] } });
   expect(status).toBe(200);

@@ -1,9 +1,10 @@
 // The two upstream dialects that no client speaks, made from a Claude request: Bedrock's converse and Kiro's.
 import { randomUUID } from 'node:crypto';
+import { Failure } from './errors.mjs';
 
 const blocksOf = (content) => (typeof content === 'string' ? [{ type: 'text', text: content }] : content ?? []);
 const textOf = (content) => blocksOf(content).map((block) => block.text ?? '').join('');
-const unsupported = (what, format) => Object.assign(new Error(`${format} cannot say ${what}`), { code: 'ERR_UNSUPPORTED', status: 400 });
+const unsupported = (what, format) => new Failure(400, `${format} cannot say ${what}`, { code: 'ERR_UNSUPPORTED' });
 
 /** Messages with the content of neighbours of one role put together: both services insist on turns. */
 function turns(messages) {

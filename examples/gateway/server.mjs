@@ -94,7 +94,6 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
     try {
       response = await upstream.send(body, request);
     } catch (error) {
-      if (error.code === 'ERR_UNSUPPORTED') throw error;
       throw failureOf(error);
     }
     const { statusCode: status, headers } = response;
