@@ -1,7 +1,7 @@
 // The load by which gateways are judged: 1000 requests at 50 at once, then 100 streams of 100 tokens a second each, as
 // providers send them. Gateway, provider and load are processes of their own; what is measured is the gateway's.
 //
-//   node benchmark/gateway.mjs [--seconds 30] [--streams 100] [--requests 1000] [--formats claude,openai-chat]
+//   node benchmark/gateway.mjs [--seconds 30] [--streams 100] [--requests 1000] [--rounds 2] [--formats claude,openai-chat]
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
@@ -15,13 +15,18 @@ const { values: flags } = parseArgs({
     streams: { type: 'string', default: '100' },
     requests: { type: 'string', default: '1000' },
     concurrency: { type: 'string', default: '50' },
+    rounds: { type: 'string', default: '2' },
     formats: { type: 'string', default: 'claude,openai-chat' },
     kinds: { type: 'string', default: 'sluice,loop,pipe' },
   },
 });
-const [seconds, streams, requests, concurrency] = [flags.seconds, flags.streams, flags.requests, flags.concurrency].map(
-  Number,
-);
+const [seconds, streams, requests, concurrency, rounds] = [
+  flags.seconds,
+  flags.streams,
+  flags.requests,
+  flags.concurrency,
+  flags.rounds,
+].map(Number);
 const tokensPerSecond = 100;
 const here = (file) => fileURLToPath(new URL(file, import.meta.url));
 
@@ -144,8 +149,17 @@ for (const format of flags.formats.split(',')) {
       paced,
     ],
   ]) {
-    const rows = [];
-    for (const kind of flags.kinds.split(',')) rows.push(await measure(kind, format, pace, load));
+    // In turns, so that what else the machine does meets all alike; the least of the rounds counts.
+    const best = new Map();
+    const problems = new Map();
+    for (let round = 0; round < rounds; round += 1) {
+      for (const kind of flags.kinds.split(',')) {
+        const row = await measure(kind, format, pace, load);
+        problems.set(kind, [...(problems.get(kind) ?? []), ...row.problems]);
+        if (!(best.get(kind)?.cpuSeconds <= row.cpuSeconds)) best.set(kind, row);
+      }
+    }
+    const rows = [...best.values()].map((row) => ({ ...row, problems: problems.get(row.kind) }));
     print(title, rows);
     const own = rows.find((row) => row.kind === 'sluice');
     failed ||= (own?.problems.length ?? 0) > 0;
