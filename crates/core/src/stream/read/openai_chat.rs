@@ -10,7 +10,7 @@ use super::strict::strict;
 use super::think::{Think, Voice};
 use super::{Emit, MAX_CHOICES, Read};
 use crate::json::{Bad, Cursor, Escaped};
-use crate::stream::{Delta, Event, FinishReason};
+use crate::stream::{Delta, Event, FinishReason, Usage};
 
 /// Reads `chat.completion.chunk` events; whole `chat.completion` objects too, whose message stands where a chunk has
 /// its delta.
@@ -86,7 +86,7 @@ impl Read for OpenaiChat {
             }
         }
         cursor.finish()?;
-        self.counts.tell(emit);
+        self.counts.tell_as(with_reasoning, emit);
         if error.is_none() && !has_choices && (is_error || event.name == b"error") {
             error = Some(event.data.trim_ascii());
         }
