@@ -127,11 +127,11 @@ export class StreamAssembler {
 }
 export interface PipeOptions extends StreamAssemblerOptions {
   signal?: AbortSignal;
-  /** Comment frames between events; none in NDJSON. */
+  /** Comment frames between events, and before the first; none in NDJSON. 0: none. @default 0 */
   heartbeatMs?: number;
   /** May change the event; what it leaves is sent. Only then is anything parsed on the way through. Called once per upstream event, and when converting once more per client event. */
   onEvent?: (event: any, context: { side: 'upstream' | 'client' }) => void | Promise<void>;
-  /** The upstream failed, with its own error object. `true`: handled; no error frame is written and the client stays open, so that while bytesSent is 0 another upstream may answer. */
+  /** The upstream failed, with its own error object. `true`: handled; no error frame is written and the client stays open, so that while bytesSent (heartbeats do not count) is 0 another upstream may answer. Called too for errors that the provider reports, for a truncated upstream, and before a rejection with ERR_STREAM_FRAME. */
   onError?: (error: Error, context: { bytesSent: number; message: AssembledMessage }) => boolean | void | Promise<boolean | void>;
   /** Client gone: read on for the usage, instead of cancelling the upstream. */
   drainForUsage?: boolean;
@@ -167,20 +167,26 @@ export class EventStreamDecoder { constructor(options?: { maxEventBytes?: number
 // ---- bodies
 
 export interface BodyOptions {
-  /** Of decoded bytes. @default 10 MiB */
+  /** Bytes after decoding; more is BODY_TOO_LARGE (413). @default 10 MiB */
   maxBytes?: number;
-  /** Of bytes on the wire. @default maxBytes */
+  /** Bytes on the wire; a body without a coding is held to the smaller of both. @default maxBytes */
   maxEncodedBytes?: number;
-  /** gzip (of several members too), deflate (zlib or raw), br, zstd, one layer. false: a coded body is 415. @default true */
+  /** gzip (of several members too), deflate (zlib or raw), br, zstd, one layer. false: a coded body is ERR_BODY_ENCODING (415). @default true */
   inflate?: boolean;
+  /** Milliseconds until the last byte, and between two chunks; then ERR_TIMEOUT (408). @default none */
   timeoutMs?: number; idleTimeoutMs?: number;
+  /** Rejects with ERR_ABORTED, whose cause is the signal's reason. */
   signal?: AbortSignal;
 }
 export interface JsonOptions extends BodyOptions {
-  maxDepth?: number;         // 200, up to 10000
-  proto?: 'error' | 'remove' | 'ignore';           // default 'error': __proto__ and constructor.prototype
-  duplicateKeys?: 'error' | 'last';                // 'last'
-  utf8?: 'strict' | 'replace';                     // 'strict'
+  /** Objects and arrays inside each other, 1 to 10000; deeper is ERR_BODY_JSON. @default 200 */
+  maxDepth?: number;
+  /** `__proto__` keys, and `constructor` keys whose value has a key `prototype`: refused (ERR_BODY_JSON), left out, or kept as data. @default 'error' */
+  proto?: 'error' | 'remove' | 'ignore';
+  /** Equal keys in one object: refused (ERR_BODY_JSON), or the last one counts. @default 'last' */
+  duplicateKeys?: 'error' | 'last';
+  /** Broken UTF-8: ERR_BODY_CHARSET (415), or U+FFFD in its place. @default 'strict' */
+  utf8?: 'strict' | 'replace';
 }
 /** Requests of every kind, and anything that emits 'data' and 'end' (chunks may be strings, headers may be missing). */
 export type BodySource = IncomingMessage | Http2ServerRequest | Readable | ReadableStream<Uint8Array> | Request
@@ -200,13 +206,18 @@ export class JsonDocument {
   has(pointer: string): boolean;
   /** Elements or members; -1 for what is neither. */
   length(pointer: string): number;
-  /** A copy of the original bytes of a value. */
+  /** A copy of the original bytes of a value; of all bytes, white space too, for the root. A pointer to nothing throws ERR_INVALID_OPTION. */
   raw(pointer?: string): Buffer;
-  /** The document's bytes with values replaced or added by pointer, undefined removes, `/-` appends; all else untouched. */
+  /**
+   * The document's bytes with values replaced or added by pointer, undefined removes, `/-` appends; all else untouched, all in one copy.
+   * Throws ERR_INVALID_OPTION for a parent that is not there, an index beyond the end, the root removed, and changes inside one another.
+   */
   with(changes: Record<string, unknown>): Buffer;
   /** The whole tree, built in slices so that the event loop never waits long. */
   toObject<T = any>(): Promise<T>;
+  /** Bytes of the text. */
   readonly byteLength: number;
+  /** Gives the memory back; any later use is ERR_CLOSED. */
   close(): void;
   [Symbol.dispose](): void;
 }

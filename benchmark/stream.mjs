@@ -47,15 +47,64 @@ function reads(bytes, size) {
 let sunk = 0;
 const sink = (bytes) => { sunk += bytes.length; };
 
+// what a service's strategy takes out of an event, as [kind, text] pairs
 const extract = {
-  'openai-chat': (event) => event.choices?.[0]?.delta?.content ?? '',
-  claude: (event) => (event.type === 'content_block_delta' ? event.delta.text ?? '' : ''),
-  'openai-responses': (event) => (event.type === 'response.output_text.delta' ? event.delta : ''),
-  gemini: (event) => (event.candidates?.[0]?.content?.parts ?? []).map((part) => (part.thought ? '' : part.text ?? '')).join(''),
+  'openai-chat': (event) => {
+    const { delta, finish_reason: finish } = event.choices?.[0] ?? {};
+    const said = [];
+    if (delta?.reasoning_content) said.push(['reasoning', delta.reasoning_content]);
+    if (delta?.content) said.push(['text', delta.content]);
+    for (const call of delta?.tool_calls ?? []) said.push(['arguments', call.function?.arguments ?? '', call]);
+    if (finish) said.push(['finish', finish]);
+    if (event.usage) said.push(['usage', event.usage]);
+    return said;
+  },
+  claude: (event) => {
+    if (event.type === 'content_block_delta') {
+      const { delta } = event;
+      if (delta.type === 'text_delta') return [['text', delta.text]];
+      if (delta.type === 'thinking_delta') return [['reasoning', delta.thinking]];
+      if (delta.type === 'input_json_delta') return [['arguments', delta.partial_json, event]];
+    }
+    if (event.type === 'message_delta') return [['finish', event.delta.stop_reason], ['usage', event.usage]];
+    return [];
+  },
+  'openai-responses': (event) => {
+    if (event.type === 'response.output_text.delta') return [['text', event.delta]];
+    if (event.type === 'response.reasoning_summary_text.delta' || event.type === 'response.reasoning_text.delta') return [['reasoning', event.delta]];
+    if (event.type === 'response.function_call_arguments.delta') return [['arguments', event.delta, event]];
+    if (event.type === 'response.completed') return [['finish', 'stop'], ['usage', event.response.usage]];
+    return [];
+  },
+  gemini: (event) => {
+    const candidate = event.candidates?.[0] ?? {};
+    const said = [];
+    for (const part of candidate.content?.parts ?? []) {
+      if (part.functionCall) said.push(['arguments', JSON.stringify(part.functionCall.args ?? {}), part.functionCall]);
+      else if (part.text) said.push([part.thought ? 'reasoning' : 'text', part.text]);
+    }
+    if (candidate.finishReason) said.push(['finish', candidate.finishReason]);
+    if (event.usageMetadata) said.push(['usage', event.usageMetadata]);
+    return said;
+  },
 };
+const block = { text: ['text_delta', 'text'], reasoning: ['thinking_delta', 'thinking'], arguments: ['input_json_delta', 'partial_json'] };
+const chunk = { text: (text) => ({ content: text }), reasoning: (text) => ({ reasoning_content: text }), arguments: (text) => ({ tool_calls: [{ index: 0, function: { arguments: text } }] }) };
 const convert = {
-  claude: (text) => `event: content_block_delta\ndata: ${JSON.stringify({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })}\n\n`,
-  'openai-chat': (text) => `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1764657993, model: 'm', choices: [{ index: 0, delta: { content: text }, finish_reason: null }] })}\n\n`,
+  claude: ([kind, text]) => {
+    if (kind === 'finish' || kind === 'usage') return `event: message_delta\ndata: ${JSON.stringify({ type: 'message_delta', delta: { stop_reason: text }, usage: {} })}\n\n`;
+    const [type, name] = block[kind];
+    return `event: content_block_delta\ndata: ${JSON.stringify({ type: 'content_block_delta', index: 0, delta: { type, [name]: text } })}\n\n`;
+  },
+  'openai-chat': ([kind, text]) => {
+    const ends = kind === 'finish' || kind === 'usage';
+    return `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1764657993, model: 'm', choices: [{ index: 0, delta: ends ? {} : chunk[kind](text), finish_reason: kind === 'finish' ? text : null }] })}\n\n`;
+  },
+};
+const textOf = (said) => {
+  let text = '';
+  for (const [kind, piece] of said) if (kind === 'text') text += piece;
+  return text;
 };
 
 function loop(pieces, from, to) {
@@ -76,9 +125,9 @@ function loop(pieces, from, to) {
         continue;
       }
       const said = extract[from](event);
-      text += said;
+      text += textOf(said);
       if (to === undefined) sink(Buffer.from(`data: ${JSON.stringify(event)}\n\n`));
-      else if (said) sink(Buffer.from(convert[to](said)));
+      else for (const one of said) sink(Buffer.from(convert[to](one)));
     }
   }
   return text;
@@ -91,7 +140,7 @@ function parser(pieces, from) {
     onEvent({ data }) {
       if (data === '[DONE]') return;
       const event = JSON.parse(data);
-      text += extract[from](event);
+      text += textOf(extract[from](event));
       sink(Buffer.from(`data: ${JSON.stringify(event)}\n\n`));
     },
   });
@@ -113,10 +162,11 @@ function sluice(pieces, options) {
 // ---- races
 
 const atLeast = { 'one event': [2.4, 1.8], 1024: [5, 3.5], 16384: [8, 6] };
-const rows = [];
+const details = [];
+const sums = {};
 for (const [from, all] of Object.entries(streams)) {
   const to = from === 'claude' ? 'openai-chat' : 'claude';
-  for (const [size, [pass, converted]] of Object.entries(atLeast)) {
+  for (const size of Object.keys(atLeast)) {
     const streamsOfReads = all.map((bytes) => reads(bytes, size === 'one event' ? size : Number(size)));
     const each = (run) => () => streamsOfReads.map(run);
     const candidates = {
@@ -131,15 +181,28 @@ for (const [from, all] of Object.entries(streams)) {
     const texts = new Set(Object.values(candidates).map((run) => JSON.stringify(run())));
     if (texts.size !== 1) console.log(`${from}: not all candidates read the same text`);
     const best = await race(candidates);
-    const label = size === 'one event' ? size : `${size / 1024} KiB`;
-    rows.push(row(`${from}, reads of ${label}: pass through + extract`, best, 'pass', 'loop', pass));
-    rows.push(row('… copied out', best, 'pass, copied', 'loop'));
-    rows.push(row(`… convert to ${to}`, best, 'convert', 'loop, converted', converted));
-    rows.push(row('… copied out', best, 'convert, copied', 'loop, converted'));
-    if (size === '16384') rows.push(row('… against eventsource-parser + JSON.parse', best, 'pass', 'eventsource-parser', 3));
+    sums[size] ??= {};
+    for (const name in best) sums[size][name] = (sums[size][name] ?? 0) + best[name];
+    const label = `${from} (${all.length} streams), reads of ${readsOf(size)}`;
+    details.push(row(`${label}: pass through + extract`, best, 'pass', 'loop'));
+    details.push(row(`… convert to ${to}`, best, 'convert', 'loop, converted'));
   }
 }
+
+function readsOf(size) {
+  return size === 'one event' ? size : `${size / 1024} KiB`;
+}
+
+const rows = [];
+for (const [size, [pass, converted]] of Object.entries(atLeast)) {
+  rows.push(row(`all, reads of ${readsOf(size)}: pass through + extract`, sums[size], 'pass', 'loop', pass));
+  rows.push(row('… copied out', sums[size], 'pass, copied', 'loop'));
+  rows.push(row('… convert', sums[size], 'convert', 'loop, converted', converted));
+  rows.push(row('… copied out', sums[size], 'convert, copied', 'loop, converted'));
+  if (size === '16384') rows.push(row('… against eventsource-parser + JSON.parse', sums[size], 'pass', 'eventsource-parser', 3));
+}
 console.table(rows);
+console.table(details);
 
 // ---- a long stream holds its memory flat
 

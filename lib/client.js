@@ -1,5 +1,7 @@
 'use strict';
 // The client's side of a pipe: headers with the first bytes, one write per piece, what is not flushed yet, the end.
+const { OutgoingMessage } = require('node:http');
+const { Socket } = require('node:net');
 const SLOTS = 8;
 const LARGEST_SLOT_BYTES = 256 * 1024;
 const CONTENT_TYPES = {
@@ -24,15 +26,13 @@ class Client {
   error = undefined;
   /** Bytes of the answer so far; heartbeats do not count. */
   bytesSent = 0;
-  /** Writes whose callback has not come. */
-  pending = 0;
-  /** Somebody waits for the last of them. */
-  flushing = false;
   #stream;
   #headers;
   #notify;
   #listeners;
   #needsDrain;
+  #reuses;
+  #flush;
   #begun = false;
   #ended = false;
   #slots = [];
@@ -44,6 +44,10 @@ class Client {
     this.#notify = notify;
     this.gone = stream.destroyed === true || stream.stream?.destroyed === true || stream.writableEnded === true;
     this.#needsDrain = stream.writableNeedDrain === true;
+    // a socket has done with a buffer when it says that it is written; a Writable of somebody's own may keep it
+    this.#reuses = stream instanceof OutgoingMessage || stream instanceof Socket || this.#isHttp2;
+    // what a compressing middleware adds, so that events do not wait for each other
+    this.#flush = this.#reuses && typeof stream.flush === 'function';
     this.#listeners = {
       drain: () => {
         this.#needsDrain = false;
@@ -74,7 +78,7 @@ class Client {
 
   /** A status can still be sent. */
   get silent() {
-    return this.#headers !== false && this.bytesSent === 0 && !this.#ended && this.#stream.headersSent === false
+    return this.#headers !== false && this.bytesSent === 0 && !this.#ended && this.#stream.headersSent !== true
       && typeof this.#stream.setHeader === 'function';
   }
 
@@ -92,7 +96,7 @@ class Client {
     this.#begin(framing);
     this.bytesSent += bytes.length;
     if (stable) return this.#put(bytes, this.#flushed);
-    const slot = this.#freeSlot(bytes.length);
+    const slot = this.#reuses ? this.#freeSlot(bytes.length) : undefined;
     if (slot === undefined) return this.#put(Buffer.from(bytes), this.#flushed);
     slot.busy = true;
     slot.buffer.set(bytes);
@@ -125,18 +129,20 @@ class Client {
     if (!this.#open) return;
     this.#ended = true;
     this.#stream.end();
+    // what does not even say that it has ended will not say that it has finished
+    if (this.#stream.writableEnded !== true) this.finished = true;
   }
 
   /** Listens no longer, but to errors of what is still on its way. */
   detach() {
     const stream = this.#stream;
-    for (const [event, listener] of Object.entries(this.#listeners)) stream.off(event, listener);
+    for (const [event, listener] of Object.entries(this.#listeners)) stream.off?.(event, listener);
     this.#notify = ignore;
     if (!this.finished && !this.gone && this.error === undefined && stream.writableEnded === true) {
       const release = () => {
-        stream.off('error', ignore);
-        stream.off('finish', release);
-        stream.off('close', release);
+        stream.off?.('error', ignore);
+        stream.off?.('finish', release);
+        stream.off?.('close', release);
       };
       stream.on('error', ignore);
       stream.on('finish', release);
@@ -145,14 +151,14 @@ class Client {
   }
 
   #put(bytes, flushed) {
-    this.pending += 1;
     if (this.#stream.write(bytes, flushed) === false) this.#needsDrain = true;
+    if (this.#flush) this.#stream.flush();
   }
 
   #flushed = (error) => {
-    this.pending -= 1;
-    if (error !== undefined && error !== null) this.#leave(error);
-    if (this.error !== undefined || this.gone || (this.pending === 0 && this.flushing)) this.#notify();
+    if (error === undefined || error === null) return;
+    this.#leave(error);
+    this.#notify();
   };
 
   /** Without an error, or with one that says so, it has left; any other is its own. */
@@ -188,7 +194,7 @@ class Client {
   #begin(framing) {
     if (this.#begun) return;
     this.#begun = true;
-    if (this.#headers === false || this.#stream.headersSent !== false || typeof this.#stream.setHeader !== 'function') return;
+    if (this.#headers === false || this.#stream.headersSent === true || typeof this.#stream.setHeader !== 'function') return;
     const own = { 'content-type': CONTENT_TYPES[framing() ?? 'sse'], 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
     if (!this.#isHttp2) own.connection = 'keep-alive';
     for (const [name, value] of Object.entries(own)) {

@@ -99,8 +99,8 @@ class Pipe {
       try {
         item = this.#source.read();
       } catch (error) {
-        // what the provider had finished is not undone by how it hung up
-        if (!this.#assembler.complete) return this.#failed(error, failureOf(error));
+        // what the provider has said about the end is not undone by how it hung up
+        if (!this.#assembler.complete && !state.reported(this.#assembler)) return this.#failed(error, failureOf(error));
         item = END;
       }
       if (item === END) return this.#finish();
@@ -206,7 +206,11 @@ class Pipe {
     } finally {
       this.#source.cancel(error);
       if (!handled && !this.#client.gone && error !== this.#client.error) {
-        this.#tell(refusalOf(error));
+        try {
+          this.#tell(refusalOf(error));
+        } catch {
+          // an assembler that panicked has no words left: the client gets the end alone
+        }
         if (this.#options.end) this.#client.end();
       }
     }
@@ -227,10 +231,13 @@ class Pipe {
   async #end() {
     const client = this.#client;
     this.#disarm();
-    client.flushing = true;
     if (this.#options.end) client.end();
-    const over = () => client.gone || (this.#options.end ? client.finished : client.pending === 0);
-    for (this.#check(); !over(); this.#check()) await this.#changed();
+    const over = () => client.gone || (this.#options.end ? client.finished : client.ready);
+    // a signal that fires when all has been handed over, as one on the response's close does, comes too late
+    while (!over()) {
+      this.#check();
+      await this.#changed();
+    }
   }
 
   #check() {

@@ -27,10 +27,10 @@ function answer(error) {
 }
 
 /** Resolves once the answer is out, or once nobody is there to hear it. */
-const over = (res) =>
+const over = (writable) =>
   new Promise((resolve) => {
-    if (res.writableFinished || res.destroyed || res.stream?.destroyed) return resolve();
-    for (const name of ['finish', 'close', 'error']) res.once(name, resolve);
+    if (writable.writableFinished || writable.destroyed) return resolve();
+    for (const name of ['finish', 'close', 'error']) writable.once(name, resolve);
   });
 
 async function respondWithError(req, res, error, options) {
@@ -51,7 +51,8 @@ async function respondWithError(req, res, error, options) {
   if (!isHttp2) headers.connection = 'close';
 
   const drained = drain(req, error?.limit);
-  const finished = over(res);
+  // a response of HTTP/2 says `finish` only when its stream has closed
+  const finished = over(isHttp2 ? res.stream : res);
   res.writeHead(status, headers);
   if (isHttp2) {
     const { stream } = res;

@@ -66,3 +66,9 @@ pub fn test_call(object: &mut External<Guarded<u32>>, panic: bool) -> napi::Resu
         Ok(*count)
     })
 }
+
+/// Bytes of external memory that V8 has been told of; `process.memoryUsage` counts array buffers only.
+#[napi(catch_unwind)]
+pub fn test_external_memory(env: &Env) -> napi::Result<f64> {
+    Ok(env.adjust_external_memory(0)? as f64)
+}

@@ -37,7 +37,17 @@ describe('what the whole stream says', () => {
     const ids = sameIds(message.toolCalls, expected.toolCalls);
     expect(ids).toEqual({ given: ids.wanted, wanted: ids.wanted, distinct: true });
 
-    for (const field of ['text', 'reasoning', 'refusal', 'finishReason', 'rawFinishReason', 'usage', 'complete', 'id', 'model']) {
+    for (const field of [
+      'text',
+      'reasoning',
+      'refusal',
+      'finishReason',
+      'rawFinishReason',
+      'usage',
+      'complete',
+      'id',
+      'model',
+    ]) {
       if (expected[field] !== undefined) expect([field, message[field]]).toEqual([field, expected[field]]);
     }
     if (expected.parts) expect(outline(message.parts)).toEqual(expected.parts);
@@ -67,17 +77,20 @@ describe('passing through, every split', () => {
     expect(firstOther(randomMany(bytes, 20, 7), options, whole)).toBeNull();
   });
 
-  test.each(table)('each piece leaves at once, also while the format is not known: %s: %s', (format, name, { bytes, long }) => {
-    const told = optionsFor(format);
-    const wanted = essence(assemble([bytes], optionsFor(format)).assembler.message());
-    for (const { from, framing } of [told, { from: 'auto' }]) {
-      for (const pieces of [...randomMany(bytes, 4, 11), long ? ofSize(bytes, 999) : byteByByte(bytes)]) {
-        const assembler = new StreamAssembler({ ...optionsFor(format), from, framing });
-        const left = pieces.filter((piece) => !piece.equals(assembler.push(piece)));
-        expect(left.map(String)).toEqual([]);
-        expect(Buffer.from(assembler.finish()).toString()).toMatch(/^[\r\n]{0,3}$/);
-        expect([from, essence(assembler.message())]).toEqual([from, wanted]);
+  test.each(table)(
+    'each piece leaves at once, also while the format is not known: %s: %s',
+    (format, name, { bytes, long }) => {
+      const told = optionsFor(format);
+      const wanted = essence(assemble([bytes], optionsFor(format)).assembler.message());
+      for (const { from, framing } of [told, { from: 'auto' }]) {
+        for (const pieces of [...randomMany(bytes, 4, 11), long ? ofSize(bytes, 999) : byteByByte(bytes)]) {
+          const assembler = new StreamAssembler({ ...optionsFor(format), from, framing });
+          const left = pieces.filter((piece) => !piece.equals(assembler.push(piece)));
+          expect(left.map(String)).toEqual([]);
+          expect(Buffer.from(assembler.finish()).toString()).toMatch(/^[\r\n]{0,3}$/);
+          expect([from, essence(assembler.message())]).toEqual([from, wanted]);
+        }
       }
-    }
-  });
+    },
+  );
 });

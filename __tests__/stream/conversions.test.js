@@ -39,14 +39,18 @@ describe('each format in each dialect', () => {
 });
 
 describe('there and back', () => {
-  const own = table.filter(([format, to, , { expected }]) => CLIENT_FORMATS.includes(format) && to !== format && expected.complete);
+  const own = table.filter(
+    ([format, to, , { expected }]) => CLIENT_FORMATS.includes(format) && to !== format && expected.complete,
+  );
   test.each(own)('%s to %s and back: %s', (format, to, name, { bytes }) => {
     const { bytes: there } = assemble([bytes], optionsFor(format, { to }));
     const { bytes: back } = assemble([there], optionsFor(to, { to: format }));
     expect(flaws(back, format, true)).toEqual([]);
     expectSame(readStream(there, to), readStream(back, format), format);
     for (const pieces of randomMany(there, 3, 23)) {
-      expect(fingerprint(pieces, optionsFor(to, { to: format }))).toBe(fingerprint([there], optionsFor(to, { to: format })));
+      expect(fingerprint(pieces, optionsFor(to, { to: format }))).toBe(
+        fingerprint([there], optionsFor(to, { to: format })),
+      );
     }
   });
 });
@@ -62,9 +66,12 @@ describe('what a conversion is told', () => {
     expect(flaws(out, to, true)).toEqual([]);
   });
 
-  test.each(CLIENT_FORMATS.filter((to) => HAVE_IDS.includes(to)))('an id is drawn where the provider gives none, in %s', (to) => {
-    const { bytes } = streams.find(({ format }) => format === 'ollama');
-    const { bytes: out } = assemble([bytes], optionsFor('ollama', { to }));
-    expect(readStream(out, to).id).toBe('message_1');
-  });
+  test.each(CLIENT_FORMATS.filter((to) => HAVE_IDS.includes(to)))(
+    'an id is drawn where the provider gives none, in %s',
+    (to) => {
+      const { bytes } = streams.find(({ format }) => format === 'ollama');
+      const { bytes: out } = assemble([bytes], optionsFor('ollama', { to }));
+      expect(readStream(out, to).id).toBe('message_1');
+    },
+  );
 });

@@ -9,7 +9,8 @@ const collect = vm.runInNewContext('gc');
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 const MEGABYTE = 1 << 20;
-const chunk = (content) => `data: ${JSON.stringify({ id: 'c', model: 'm', choices: [{ index: 0, delta: { content } }] })}\n\n`;
+const chunk = (content) =>
+  `data: ${JSON.stringify({ id: 'c', model: 'm', choices: [{ index: 0, delta: { content } }] })}\n\n`;
 
 /** The shortest of three runs, in ms. */
 function shortest(run) {
@@ -28,15 +29,22 @@ function push(pieces, options) {
 }
 
 describe('cost', () => {
-  test.each([['passing through', undefined], ['converting', 'claude']])('a line of 8 MiB in reads of 1 KiB, %s', (name, to) => {
-    const line = Buffer.from(chunk('x'.repeat(8 * MEGABYTE)));
-    const reads = ofSize(line, 1024);
-    expect(push(reads, { to }).text()).toHaveLength(8 * MEGABYTE);
-    const whole = shortest(() => push([line], { to }));
-    const many = shortest(() => push(reads, { to }));
-    // 8,000 calls cost something of their own; quadratic work would be thousands of times the whole
-    expect(many).toBeLessThan(10 * whole + 40);
-  }, 60_000);
+  test.each([
+    ['passing through', undefined],
+    ['converting', 'claude'],
+  ])(
+    'a line of 8 MiB in reads of 1 KiB, %s',
+    (name, to) => {
+      const line = Buffer.from(chunk('x'.repeat(8 * MEGABYTE)));
+      const reads = ofSize(line, 1024);
+      expect(push(reads, { to }).text()).toHaveLength(8 * MEGABYTE);
+      const whole = shortest(() => push([line], { to }));
+      const many = shortest(() => push(reads, { to }));
+      // 8,000 calls cost something of their own; quadratic work would be thousands of times the whole
+      expect(many).toBeLessThan(10 * whole + 40);
+    },
+    60_000,
+  );
 
   test('twice the events, twice the time', () => {
     const events = (count) => ofSize(Buffer.from(chunk('some words of text ').repeat(count)), 1024);
@@ -50,7 +58,10 @@ describe('cost', () => {
     const fragments = (count) => {
       const event = (call) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { tool_calls: [call] } }] })}\n\n`;
       const pieces = Array.from({ length: count }, () => event({ index: 0, function: { arguments: '0123456789' } }));
-      return ofSize(Buffer.from(event({ index: 0, id: 'a', function: { name: 'f', arguments: '' } }) + pieces.join('')), 1024);
+      return ofSize(
+        Buffer.from(event({ index: 0, id: 'a', function: { name: 'f', arguments: '' } }) + pieces.join('')),
+        1024,
+      );
     };
     const [few, many] = [fragments(2_000), fragments(16_000)];
     expect(push(many, { to: 'gemini' }).message().toolCalls[0].arguments).toHaveLength(160_000);
@@ -72,7 +83,11 @@ describe('memory', () => {
     const bytes = Buffer.from(chunk('x'.repeat(20_000)) + chunk('y'));
     async function round(count) {
       for (let at = 0; at < count; at += 1) {
-        const assembler = new StreamAssembler({ from: 'openai-chat', to: at % 2 ? 'claude' : undefined, events: at % 3 ? undefined : 'both' });
+        const assembler = new StreamAssembler({
+          from: 'openai-chat',
+          to: at % 2 ? 'claude' : undefined,
+          events: at % 3 ? undefined : 'both',
+        });
         assembler.push(bytes);
         // a third ends well, a third is cut inside an event, a third is left alone
         if (at % 3 === 0) assembler.finish();

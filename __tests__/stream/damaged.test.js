@@ -19,7 +19,9 @@ function outcome(pieces, options) {
   return { code, message: JSON.stringify(plain(assembler.message())) };
 }
 
-const table = streams.filter(({ long }) => !long).map((stream, position) => [stream.format, stream.name, stream.bytes, position]);
+const table = streams
+  .filter(({ long }) => !long)
+  .map((stream, position) => [stream.format, stream.name, stream.bytes, position]);
 
 test.each(table)('a damaged stream comes to the same in every split: %s: %s', (format, name, bytes, position) => {
   const random = seeded(position + 1);
@@ -32,7 +34,12 @@ test.each(table)('a damaged stream comes to the same in every split: %s: %s', (f
     expect([null, 'ERR_STREAM_FRAME']).toContain(whole.code);
     for (const pieces of [byteByByte(damaged), ...randomMany(damaged, 3, round)]) {
       const { code, message } = outcome(pieces, options());
-      expect([damaged.toString('latin1'), to, code, message]).toEqual([damaged.toString('latin1'), to, whole.code, whole.message]);
+      expect([damaged.toString('latin1'), to, code, message]).toEqual([
+        damaged.toString('latin1'),
+        to,
+        whole.code,
+        whole.message,
+      ]);
     }
   }
 });

@@ -4,12 +4,17 @@ const { canonical, essence, outline } = require('../support/compare');
 const { sides } = require('../support/expect-same');
 const { seeded } = require('../support/random');
 const { readStream } = require('../support/reader');
-const { SPEAKERS, randomMessage } = require('../support/speak');
+const { randomMessage } = require('../support/random-message');
+const { SPEAKERS } = require('../support/speak');
 const { randomMany } = require('../support/splits');
 const { flaws } = require('../support/wellformed');
 
 const ROUNDS = 60;
-const joined = (parts, kind) => parts.filter((part) => part.kind === kind).map(({ said }) => said).join('');
+const joined = (parts, kind) =>
+  parts
+    .filter((part) => part.kind === kind)
+    .map(({ said }) => said)
+    .join('');
 
 describe.each(Object.keys(SPEAKERS))('messages made up, as %s', (format) => {
   const spoken = Array.from({ length: ROUNDS }, (_, seed) => {
@@ -22,15 +27,22 @@ describe.each(Object.keys(SPEAKERS))('messages made up, as %s', (format) => {
     for (const { seed, message, bytes } of spoken) {
       const { assembler } = assemble([bytes], optionsFor(format));
       const heard = assembler.message();
-      const counted = format === 'ollama' || (format !== 'claude' && format !== 'claude-aws' && format !== 'bedrock-converse');
+      const counted =
+        format === 'ollama' || (format !== 'claude' && format !== 'claude-aws' && format !== 'bedrock-converse');
       expect({ seed, text: heard.text, reasoning: heard.reasoning, complete: heard.complete }).toEqual({
-        seed, text: joined(message.parts, 'text'), reasoning: joined(message.parts, 'reasoning'), complete: true,
+        seed,
+        text: joined(message.parts, 'text'),
+        reasoning: joined(message.parts, 'reasoning'),
+        complete: true,
       });
       expect(heard.toolCalls.map(({ name, arguments: args }) => [name, canonical(args)])).toEqual(
         message.parts.filter(({ kind }) => kind === 'call').map(({ name, args }) => [name, args]),
       );
-      expect(outline(heard.parts).map(([kind]) => kind)).toEqual(message.parts.map(({ kind }) => (kind === 'call' ? 'tool_call' : kind)));
-      if (format !== 'ollama' || message.finish !== 'content_filter') expect([seed, heard.finishReason]).toEqual([seed, message.finish]);
+      expect(outline(heard.parts).map(([kind]) => kind)).toEqual(
+        message.parts.map(({ kind }) => (kind === 'call' ? 'tool_call' : kind)),
+      );
+      if (format !== 'ollama' || message.finish !== 'content_filter')
+        expect([seed, heard.finishReason]).toEqual([seed, message.finish]);
       expect(heard.usage.outputTokens).toBe(message.output);
       expect(heard.usage.inputTokens).toBe(message.input + (counted ? 0 : message.cached));
       expect(essence(heard)).toEqual(essence(readStream(bytes, format)));

@@ -2,7 +2,6 @@
 // pipeStream's client: backpressure, reused buffers, one that leaves, heartbeats, and that nothing is left behind.
 const { Readable, PassThrough, Writable } = require('node:stream');
 const { AsyncLocalStorage } = require('node:async_hooks');
-const { EventEmitter } = require('node:events');
 const http = require('node:http');
 const http2 = require('node:http2');
 const { pipeStream } = require('sluice');
@@ -35,7 +34,37 @@ function endless(size = 1024) {
 }
 
 describe('backpressure', () => {
-  test('200 writes of reused buffers arrive as they were written', async () => {
+  test.each([['HTTP/1', false], ['HTTP/2', true]])('writes of reused buffers arrive over %s as they were written, though the connection stalls', async (_, second) => {
+    // small enough that many wait at once, many enough to fill the kernel's buffers first
+    const word = (turn) => `word-${turn} ${'x'.repeat(700)} `;
+    const count = 16_000;
+    let taken = 0;
+    async function* upstream() {
+      while (taken < count) {
+        if (taken % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+        yield Buffer.from(said(word((taken += 1))));
+      }
+      yield Buffer.from(STOP + DONE);
+    }
+    const { url, stop } = await (second ? serve2 : serve)((req, res) => pipeStream(upstream(), res, { from, to: 'claude' }));
+    const session = second ? http2.connect(url) : undefined;
+    const response = second ? session.request({ ':path': '/' }) : await get(url);
+    let last = -1;
+    await until(async () => {
+      const stalled = taken === last && last > 0;
+      last = taken;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return stalled;
+    }, 15_000);
+    expect(taken).toBeLessThan(count);
+    const { text } = await collect(response);
+    const words = events(text).filter((event) => event.type === 'content_block_delta').map((event) => event.delta.text);
+    expect(words).toEqual(Array.from({ length: count }, (__, turn) => word(turn + 1)));
+    session?.close();
+    await stop();
+  });
+
+  test('200 writes to a Writable that reads late arrive as they were written', async () => {
     const received = [];
     const slow = new Writable({
       highWaterMark: 1 << 20,
@@ -368,18 +397,41 @@ test('100 streams at once over real connections, none mixed up', async () => {
   }));
 });
 
-test('an emitter that is no stream of Node.js can be a client', async () => {
-  const client = Object.assign(new EventEmitter(), {
-    text: '',
-    write(piece, done) {
-      this.text += piece;
-      process.nextTick(done);
-      return true;
-    },
-    end() {
-      process.nextTick(() => this.emit('finish'));
-    },
+describe('clients that are no streams of Node.js', () => {
+  test('one that only writes and ends', async () => {
+    const calls = [];
+    const client = {
+      on: () => client,
+      setHeader: (name, value) => calls.push(`${name}: ${value}`),
+      write: (piece) => calls.push(String(piece)),
+      end: () => calls.push('end'),
+    };
+    for (const options of [{ to: 'claude' }, { end: false }]) {
+      calls.length = 0;
+      expect((await pipeStream(bytes(WHOLE), client, { from, ...options })).complete).toBe(true);
+      expect(calls).toContain('cache-control: no-cache');
+      expect(calls.at(-1)).toBe(options.end === false ? WHOLE : 'end');
+    }
   });
-  await pipeStream(bytes(WHOLE), client, { from });
-  expect(textOf(client.text)).toBe('Hello');
+
+  test('one that keeps what it was given', async () => {
+    const words = Array.from({ length: 50 }, (_, turn) => `word-${turn} `);
+    const kept = [];
+    const keeping = new Writable({ write: (piece, _, done) => (kept.push(piece), done()) });
+    const unread = new PassThrough({ highWaterMark: 1 << 20 });
+    for (const client of [keeping, unread]) await pipeStream(bytes(...words.map(said), STOP, DONE), client, { from, to: 'claude' });
+    for (const text of [Buffer.concat(kept).toString(), (await collect(unread)).text]) {
+      expect(events(text).map((event) => event.delta?.text ?? '').join('')).toBe(words.join(''));
+    }
+  });
+
+  test('a response that a middleware compresses is flushed with each write', async () => {
+    const flushed = [];
+    const { url } = await serve((req, res) => {
+      res.flush = () => flushed.push(res.writableLength);
+      pipeStream(bytes(said('a'), said('b'), STOP + DONE), res, { from });
+    });
+    await collect(await get(url));
+    expect(flushed).toHaveLength(3);
+  });
 });

@@ -302,6 +302,16 @@ describe('an error that the provider reports', () => {
     expect(message.error).toMatchObject({ code: 'ERR_STREAM_UPSTREAM', provider: { message: 'over "loaded"' } });
   });
 
+  test('is the one that counts when the connection breaks behind it', async () => {
+    async function* upstream() {
+      yield* bytes(said('Hello'), report);
+      throw new Error('reset');
+    }
+    const { text, message } = await pipe(upstream());
+    expect(text).toBe(said('Hello') + report);
+    expect(message.error.code).toBe('ERR_STREAM_UPSTREAM');
+  });
+
   test('reaches a client of another dialect once', async () => {
     const { text, message } = await pipe(bytes(said('Hello') + report), { to: 'claude' });
     expect(events(text).filter((event) => event.type === 'error')).toEqual([{ type: 'error', error: expect.objectContaining({ message: 'over "loaded"' }) }]);
@@ -404,6 +414,20 @@ describe('what rejects', () => {
     expect(status).toBe(504);
     expect(JSON.parse(text)).toHaveProperty('error.message');
   });
+});
+
+test('a signal that fires on the response’s close does not undo a stream that was handed over', async () => {
+  for (const start of [serve, serve2]) {
+    let done;
+    const { url, stop } = await start((req, res) => {
+      const controller = new AbortController();
+      res.on('close', () => controller.abort());
+      done = pipeStream(bytes(WHOLE), res, { from, signal: controller.signal });
+    });
+    expect((await (start === serve ? fetchAll : fetchAll2)(url)).text).toBe(WHOLE);
+    expect(await done).toMatchObject({ complete: true, error: null });
+    await stop();
+  }
 });
 
 test('`end: false` leaves the client open', async () => {

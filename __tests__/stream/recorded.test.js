@@ -70,7 +70,8 @@ if (recorded.length === 0) {
         const to = CLIENT_FORMATS.filter((dialect) => dialect !== format)[position % 4];
         const whole = fingerprint([bytes], optionsFor(format, { to }));
         for (const pieces of everyTwo(bytes)) {
-          if (fingerprint(pieces, optionsFor(format, { to })) !== whole) throw new Error(`${name} to ${to} cut at ${pieces[0].length}`);
+          if (fingerprint(pieces, optionsFor(format, { to })) !== whole)
+            throw new Error(`${name} to ${to} cut at ${pieces[0].length}`);
         }
       });
     }, 60_000);

@@ -50,13 +50,15 @@ function essence(message, { exact = false } = {}) {
     id: message.id,
     complete: message.complete,
     failed: message.error !== null,
-    choices: message.choices.filter((choice) => !isSilent(choice)).map((choice) => ({
-      index: choice.index,
-      text: choice.text,
-      reasoning: choice.reasoning,
-      toolCalls: callsOf(choice.toolCalls, exact),
-      finishReason: choice.finishReason,
-    })),
+    choices: message.choices
+      .filter((choice) => !isSilent(choice))
+      .map((choice) => ({
+        index: choice.index,
+        text: choice.text,
+        reasoning: choice.reasoning,
+        toolCalls: callsOf(choice.toolCalls, exact),
+        finishReason: choice.finishReason,
+      })),
   };
 }
 

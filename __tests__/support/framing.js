@@ -13,7 +13,9 @@ const tells = (text) => text.trim() === '[DONE]' || parse(text) !== null;
 
 /** An event stream as the HTML standard decodes it; `tail` is an event that the end cut off from its blank line. */
 function decodeEventStream(bytes) {
-  const text = Buffer.from(bytes).toString('utf8').replace(/^\uFEFF/, '');
+  const text = Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/^\uFEFF/, '');
   const lines = text.split(/\r\n|\n|\r/);
   const events = [];
   let id = '';

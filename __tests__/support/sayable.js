@@ -51,7 +51,12 @@ function sayable(message, dialect) {
   const separate = !NO_REFUSAL.includes(dialect);
   const parts = outline(message.parts).map(([kind, said]) => [!separate && kind === 'refusal' ? 'text' : kind, said]);
   return {
-    text: separate ? message.text : parts.filter(([kind]) => kind === 'text').map(([, said]) => said).join(''),
+    text: separate
+      ? message.text
+      : parts
+          .filter(([kind]) => kind === 'text')
+          .map(([, said]) => said)
+          .join(''),
     refusal: separate ? message.refusal : '',
     reasoning: message.reasoning,
     order: parts.map(([kind]) => kind).filter((kind, at, all) => kind === 'tool_call' || kind !== all[at - 1]),

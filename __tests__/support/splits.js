@@ -25,7 +25,10 @@ function* randomMany(bytes, count, seed) {
   for (let round = 0; round < count; round += 1) {
     const pieces = 2 + below(random, Math.max(2, Math.min(400, round % 3 === 0 ? bytes.length : 24)));
     const offsets = Array.from({ length: pieces - 1 }, () => below(random, bytes.length + 1));
-    yield cut(bytes, offsets.sort((left, right) => left - right));
+    yield cut(
+      bytes,
+      offsets.sort((left, right) => left - right),
+    );
   }
 }
 

@@ -20,7 +20,10 @@ function sseEvents(bytes, findings, { named }) {
   return events.map(({ name, data }) => {
     findings.expect(data.length === 1, 'an event over several lines');
     const value = data[0] === '[DONE]' ? data[0] : JSON.parse(data[0]);
-    findings.expect(named ? name === value.type : name === '' || value.error !== undefined, `event name ${name} for ${value.type}`);
+    findings.expect(
+      named ? name === value.type : name === '' || value.error !== undefined,
+      `event name ${name} for ${value.type}`,
+    );
     return value;
   });
 }
@@ -42,7 +45,10 @@ function openaiChat(bytes, complete, findings) {
         const key = `${index}/${call.index}`;
         const known = calls.has(key);
         findings.expect(Number.isInteger(call.index), 'index of a call');
-        findings.expect(known || (call.id && call.type === 'function' && call.function.name), 'a call that begins without id, type or name');
+        findings.expect(
+          known || (call.id && call.type === 'function' && call.function.name),
+          'a call that begins without id, type or name',
+        );
         calls.add(key);
       }
     }
@@ -62,7 +68,10 @@ function openaiResponses(bytes, complete, findings) {
       items.set(event.item.id, { ...event.item, open: true, index: event.output_index });
     } else if (event.type === 'response.output_item.done') {
       const item = items.get(event.item.id);
-      findings.expect(item?.open && item.index === event.output_index && item.type === event.item.type, 'an item that ends without a start');
+      findings.expect(
+        item?.open && item.index === event.output_index && item.type === event.item.type,
+        'an item that ends without a start',
+      );
       item.open = false;
       done[event.output_index] = event.item;
     } else if (event.item_id !== undefined) {
@@ -79,16 +88,30 @@ function openaiResponses(bytes, complete, findings) {
     }
   });
   const types = events.map(({ type }) => type);
-  findings.expect(types.length === 0 || types[0] === 'response.created' || types[0] === 'error', `begins with ${types[0]}`);
+  findings.expect(
+    types.length === 0 || types[0] === 'response.created' || types[0] === 'error',
+    `begins with ${types[0]}`,
+  );
   findings.expect(types.filter((type) => type === 'response.created').length <= 1, 'created twice');
   if (complete) {
     findings.expect(['response.completed', 'response.incomplete'].includes(types.at(-1)), `ends with ${types.at(-1)}`);
-    findings.expect([...items.values()].every(({ open }) => !open), 'an item that is never done');
-    findings.expect(JSON.stringify(events.at(-1).response.output) === JSON.stringify(done), 'response.output is not its items');
+    findings.expect(
+      [...items.values()].every(({ open }) => !open),
+      'an item that is never done',
+    );
+    findings.expect(
+      JSON.stringify(events.at(-1).response.output) === JSON.stringify(done),
+      'response.output is not its items',
+    );
   }
 }
 
-const BLOCK_DELTAS = { text_delta: 'text', thinking_delta: 'thinking', signature_delta: 'thinking', input_json_delta: 'tool_use' };
+const BLOCK_DELTAS = {
+  text_delta: 'text',
+  thinking_delta: 'thinking',
+  signature_delta: 'thinking',
+  input_json_delta: 'tool_use',
+};
 
 function claude(bytes, complete, findings) {
   const events = sseEvents(bytes, findings, { named: true });
@@ -97,24 +120,42 @@ function claude(bytes, complete, findings) {
   for (const event of events) {
     if (event.type === 'message_start') {
       const { usage, content, role, id, model } = event.message;
-      findings.expect(Number.isInteger(usage.input_tokens) && Number.isInteger(usage.output_tokens), 'usage of message_start');
-      findings.expect(content.length === 0 && role === 'assistant' && id && typeof model === 'string', 'message of message_start');
+      findings.expect(
+        Number.isInteger(usage.input_tokens) && Number.isInteger(usage.output_tokens),
+        'usage of message_start',
+      );
+      findings.expect(
+        content.length === 0 && role === 'assistant' && id && typeof model === 'string',
+        'message of message_start',
+      );
     } else if (event.type === 'content_block_start') {
       findings.expect(event.index === blocks, `block ${event.index} begins out of turn`);
       // parallel calls whose arguments come mixed stay open beside each other
-      findings.expect([...open.values()].every((type) => type === 'tool_use'), 'a block begins inside another');
+      findings.expect(
+        [...open.values()].every((type) => type === 'tool_use'),
+        'a block begins inside another',
+      );
       open.set(event.index, event.content_block.type);
       blocks += 1;
     } else if (event.type === 'content_block_delta') {
-      findings.expect(open.get(event.index) === BLOCK_DELTAS[event.delta.type], `${event.delta.type} outside its block`);
+      findings.expect(
+        open.get(event.index) === BLOCK_DELTAS[event.delta.type],
+        `${event.delta.type} outside its block`,
+      );
     } else if (event.type === 'content_block_stop') {
       findings.expect(open.delete(event.index), 'a block that ends without a start');
     } else if (event.type === 'message_delta') {
-      findings.expect(open.size === 0 && Number.isInteger(event.usage.output_tokens), 'message_delta inside a block, or without usage');
+      findings.expect(
+        open.size === 0 && Number.isInteger(event.usage.output_tokens),
+        'message_delta inside a block, or without usage',
+      );
     }
   }
   const types = events.map(({ type }) => type);
-  findings.expect(types.length === 0 || types[0] === 'message_start' || types[0] === 'error', `begins with ${types[0]}`);
+  findings.expect(
+    types.length === 0 || types[0] === 'message_start' || types[0] === 'error',
+    `begins with ${types[0]}`,
+  );
   findings.expect(types.filter((type) => type === 'message_start').length <= 1, 'message_start twice');
   findings.expect(types.indexOf('message_stop') === (complete ? types.length - 1 : -1), 'message_stop not last');
   if (complete) {
@@ -136,7 +177,11 @@ function gemini(bytes, complete, findings) {
 function ollama(bytes, complete, findings) {
   const text = bytes.toString('utf8');
   findings.expect(text === '' || text.endsWith('\n'), 'the last line has no end');
-  const lines = text.split('\n').slice(0, -1).map((line) => JSON.parse(line)).filter((line) => !line.error);
+  const lines = text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line))
+    .filter((line) => !line.error);
   lines.forEach((line, position) => {
     const last = complete && position === lines.length - 1;
     findings.expect(line.done === last, `done ${line.done}`);

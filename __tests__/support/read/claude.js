@@ -81,7 +81,10 @@ const claudeUsage = (counts) => {
 /** Anthropic messages over SSE. */
 function readClaude(events) {
   const message = new Message();
-  readClaudeEvents(events.filter(({ data }) => data !== '[DONE]').map(({ data }) => JSON.parse(data)), message);
+  readClaudeEvents(
+    events.filter(({ data }) => data !== '[DONE]').map(({ data }) => JSON.parse(data)),
+    message,
+  );
   return message.result(claudeUsage);
 }
 

@@ -17,10 +17,12 @@ function findTag(text, tag, from, accepts) {
 /** `[Called NAME with args: {…}]` in text is a call; what is around it stays text. */
 function sayText(text, choice) {
   const mark = /\[Called ([\w.-]+) with args: /;
-  for (let rest = text; rest !== ''; ) {
+  for (let rest = text; rest !== '';) {
     const match = mark.exec(rest);
     const begin = match ? match.index + match[0].length : -1;
-    const end = match ? [...rest.matchAll(/\}\]/g)].map(({ index }) => index + 1).find((to) => isJson(rest.slice(begin, to))) : -1;
+    const end = match
+      ? [...rest.matchAll(/\}\]/g)].map(({ index }) => index + 1).find((to) => isJson(rest.slice(begin, to)))
+      : -1;
     if (!match || !end) {
       choice.say('text', rest);
       return;

@@ -4,8 +4,16 @@ const FINISH_REASONS = {
   length: ['length', 'max_tokens', 'MAX_TOKENS', 'max_output_tokens', 'model_context_window_exceeded'],
   tool_calls: ['tool_calls', 'tool_use', 'function_call'],
   content_filter: [
-    'content_filter', 'refusal', 'guardrail_intervened', 'content_filtered',
-    'SAFETY', 'RECITATION', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII', 'IMAGE_SAFETY',
+    'content_filter',
+    'refusal',
+    'guardrail_intervened',
+    'content_filtered',
+    'SAFETY',
+    'RECITATION',
+    'BLOCKLIST',
+    'PROHIBITED_CONTENT',
+    'SPII',
+    'IMAGE_SAFETY',
   ],
   error: ['error', 'failed', 'MALFORMED_FUNCTION_CALL'],
 };
@@ -66,7 +74,10 @@ class Choice {
   }
 
   joined(type) {
-    return this.parts.filter((part) => part.type === type).map((part) => part.text).join('');
+    return this.parts
+      .filter((part) => part.type === type)
+      .map((part) => part.text)
+      .join('');
   }
 }
 

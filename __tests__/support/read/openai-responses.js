@@ -7,7 +7,12 @@ function readEnd(type, response, message) {
   message.start(response.id, response.model);
   if (response.usage) {
     const { input_tokens_details: input, output_tokens_details: output, ...usage } = response.usage;
-    message.count({ ...usage, cached: input?.cached_tokens, creation: input?.cache_write_tokens, reasoning: output?.reasoning_tokens });
+    message.count({
+      ...usage,
+      cached: input?.cached_tokens,
+      creation: input?.cache_write_tokens,
+      reasoning: output?.reasoning_tokens,
+    });
   }
   if (type === 'response.failed') {
     choice.finish('failed');

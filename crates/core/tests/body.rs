@@ -1,5 +1,7 @@
 //! Properties of the body engine, held against serde_json and against plain reasoning.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers count as no tests
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_core::body::{self, Change, Document, Duplicates, Limits, Op, Piece, Pointer, Proto, Text};

@@ -1,5 +1,7 @@
 //! Codings against streams that other encoders wrote. Brotli fixtures are bytes: there is no encoder here.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers count as no tests
+
 use flate2::{Compression, write};
 use sluice_core::error::Kind;
 use sluice_io::inflate::{Coding, inflate};

@@ -1,0 +1,3 @@
+'use strict';
+
+module.exports = ['text', 'calls', 'unruly', 'framing'].flatMap((file) => require(`./${file}`));
