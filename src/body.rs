@@ -94,7 +94,12 @@ fn external<T: 'static>(env: sys::napi_env, made: T) -> napi::Result<sys::napi_v
 /// Whether a small text can break a limit: 0 blank, 1 ASCII, 3 ask `bodyCheck`; other UTF-8 comes as a string at once,
 /// which V8 takes faster as UTF-16.
 #[napi(catch_unwind)]
-pub fn body_skim<'env>(env: &'env Env, bytes: &[u8], max_depth: u32, proto: bool) -> napi::Result<Unknown<'env>> {
+pub fn body_skim<'env>(
+    env: &'env Env,
+    bytes: &[u8],
+    max_depth: u32,
+    proto: bool,
+) -> napi::Result<Unknown<'env>> {
     let number = match body::skim(bytes, max_depth, proto) {
         Skim::Blank => 0,
         Skim::Ascii => 1,
