@@ -79,6 +79,16 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
     expect(silent.status).toBe(504);
     expect(performance.now() - started).toBeLessThan(10_000);
   });
+  test('a client that leaves before the first byte cancels the upstream', async () => {
+    const before = await provider.stats();
+    const stop = new AbortController();
+    const leaves = send(gateway.url, 'claude', { model: 'offline-silent', signal: stop.signal });
+    await until(async () => (await provider.stats()).open === 1);
+    stop.abort();
+    await expect(leaves).rejects.toThrow();
+    await until(async () => (await provider.stats()).open === 0);
+    expect((await provider.stats()).requests).toBe(before.requests + 1);
+  });
   test('a client that leaves cancels the upstream', async () => {
     const before = (await provider.stats()).cancelled;
     const leaves = send(gateway.url, 'openai-chat', { model: 'offline-pace-50', prompt: 'Say 2000 words', onChunk: (chunk, call) => call.destroy() });

@@ -4,7 +4,7 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { request, root, send, startGateway, stopAll } = require('./support');
+const { get, request, root, send, startGateway, stopAll, until } = require('./support');
 
 jest.setTimeout(120_000);
 afterAll(stopAll);
@@ -41,6 +41,15 @@ test.each(['SIGTERM', 'SIGINT'])('%s ends streams in flight within 5 s, with an 
     expect(status).toBe(200);
     expect(text).toMatch(/shutting down/);
   }
+});
+test('a request that waits for its upstream is told', async () => {
+  const gateway = await startGateway();
+  const waiting = send(gateway.url, 'claude', { model: 'offline-silent' });
+  await until(async () => JSON.parse((await get(`${gateway.url}/healthz`)).text).running === 1);
+  expect(await gateway.stop()).toEqual({ code: 0, signal: null });
+  const { status, text } = await waiting;
+  expect(status).toBe(529);
+  expect(JSON.parse(text).error).toEqual({ type: 'overloaded_error', message: 'the gateway is shutting down' });
 });
 test('a stopped gateway that is idle exits at once', async () => {
   const gateway = await startGateway();

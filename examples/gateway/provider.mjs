@@ -99,7 +99,14 @@ export async function startProvider({ port = 0, tokensPerSecond = 0, faults = tr
     const { status, pace = tokensPerSecond, first, fault } = faults ? asked(request.model) : {};
     if (status) return json(res, status, dialect.errorBody(status, `offline provider answers ${status}`), status === 429 ? { 'retry-after': '1' } : {});
     if (fault === 'hangup') return res.destroy();
-    if (fault === 'silent') return undefined;
+    if (fault === 'silent') {
+      stats.open += 1;
+      res.on('close', () => {
+        stats.open -= 1;
+        stats.cancelled += 1;
+      });
+      return undefined;
+    }
 
     const recorded = request.stream ? replay?.find(format, request.model) : null;
     const said = answer(request);

@@ -4,8 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { convertRequest, convertResponse, pipeStream, readBody, readDocument, renderMessage, respondWithError, StreamAssembler } from 'sluice';
+import { convertRequest, convertResponse, parseResponse, pipeStream, readBody, readDocument, renderMessage, respondWithError, StreamAssembler } from 'sluice';
 import { errorBody, Failure, statusFor, upstreamMessage } from './errors.mjs';
+
+const stopping = 'the gateway is shutting down';
 
 const routes = [
   ['openai-chat', /^\/v1\/chat\/completions$/],
@@ -14,19 +16,42 @@ const routes = [
   ['gemini', /^\/v1beta\/models\/([^/:]+):(generateContent|streamGenerateContent)$/],
 ];
 
+/** Whose errors an unknown path gets. */
+const dialectOf = (path) => (path.startsWith('/v1beta') ? 'gemini' : 'openai-chat');
+
 /** The dialect of a request, from its path; Gemini's path also names the model and says whether to stream. */
 function routeOf(req) {
-  const { pathname, searchParams } = new URL(req.url, 'http://localhost');
+  const [pathname, query = ''] = req.url.split('?');
   for (const [client, path] of routes) {
     const match = path.exec(pathname);
     if (match === null) continue;
     if (client !== 'gemini') return { client };
     const streams = match[2] === 'streamGenerateContent';
     // Without alt=sse Gemini streams a JSON array, whose elements clients read when it has ended: one element does.
-    return { client, model: decodeURIComponent(match[1]), stream: streams && searchParams.get('alt') === 'sse', array: streams };
+    return { client, model: unescaped(match[1]), stream: streams && /(^|&)alt=sse(&|$)/.test(query), array: streams };
   }
-  return { client: pathname.startsWith('/v1beta') ? 'gemini' : 'openai-chat', unknown: true };
+  return { client: dialectOf(pathname), unknown: true };
 }
+
+function unescaped(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Failure(400, 'the path is not percent-encoded as it should be');
+  }
+}
+
+/** A Gemini request that says in the body what its path says: so do the other dialects. */
+function saying(document, stream) {
+  try {
+    return document.with({ '/stream': stream });
+  } catch (cause) {
+    throw new Failure(400, 'the body must be a JSON object', { cause });
+  }
+}
+
+/** What asks an upstream of the client's own dialect for features that are not for all. */
+const betaOf = ({ headers }) => (headers['anthropic-beta'] === undefined ? {} : { 'anthropic-beta': headers['anthropic-beta'] });
 
 /** The key that the client sent, in whichever header its dialect has for it. */
 const keyOf = ({ headers }) => headers['x-api-key'] ?? headers['x-goog-api-key'] ?? headers.authorization?.replace(/^Bearer /i, '');
@@ -37,8 +62,8 @@ function sendJson(res, status, body, headers = {}) {
   res.end(bytes);
 }
 
-/** An upstream's failure before its first event, as a status. */
-function failureOf(error, url) {
+/** An upstream's failure before its first event, as a status. Addresses inside the house are not for clients. */
+function failureOf(error) {
   if (error instanceof Failure) return error;
   const options = { retryable: true, cause: error };
   if (error.code === 'ETIMEDOUT' || error.code === 'ERR_TIMEOUT') return new Failure(504, `upstream did not answer: ${error.message}`, options);
@@ -48,7 +73,14 @@ function failureOf(error, url) {
     const status = /rate.?limit|throttl|exhausted/i.test(kind) ? 429 : /overloaded|unavailable/i.test(kind) ? 503 : 502;
     return new Failure(status, said, options);
   }
-  return new Failure(502, `upstream ${url} failed: ${error.message}`, options);
+  return new Failure(502, `upstream failed: ${error.syscall === undefined ? error.message : error.code}`, options);
+}
+
+/** A message, unless it is an error or says nothing that its dialect has. */
+function readable(message) {
+  if (message.error) throw message.error;
+  if (!message.complete && message.parts.length === 0) throw new Error('it is no answer');
+  return message;
 }
 
 /** The gateway over `upstreams`, in the order in which they are asked. `log` hears of each request when it is over. */
@@ -63,10 +95,14 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
       response = await upstream.send(body, request);
     } catch (error) {
       if (error.code === 'ERR_UNSUPPORTED') throw error;
-      throw failureOf(error, upstream.url);
+      throw failureOf(error);
     }
     const { statusCode: status, headers } = response;
-    if (status >= 200 && status < 300) return response;
+    if (status >= 200 && status < 300) {
+      if (!request.stream || !/^(text\/html|application\/json)\b/.test(headers['content-type'])) return response;
+      response.destroy();
+      throw new Failure(502, 'upstream answered something else than a stream', { retryable: true });
+    }
     const bytes = await readBody(response, { maxBytes: 1024 * 1024, timeoutMs: 5000 }).catch(() => Buffer.alloc(0));
     // Whatever is the matter with a 3xx, clients of the gateway cannot follow it.
     throw new Failure(status < 400 ? 502 : status, upstreamMessage(bytes, `upstream answered ${status}`), {
@@ -89,62 +125,57 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
         return true;
       },
     });
-    if (early !== null) throw failureOf(early, upstream.url);
+    if (early !== null) throw failureOf(early);
     return message;
   }
 
   /** Answers in one piece. */
   async function wholeAnswer(upstream, response, res, { client, array }) {
     let bytes;
-    let message = null;
+    let message;
     try {
       if (upstream.streamsOnly) {
         const assembler = new StreamAssembler({ from: upstream.from, framing: upstream.framing, reuse: true });
         for await (const chunk of response) assembler.push(chunk);
         assembler.finish();
-        message = assembler.message();
-        if (message.error) throw message.error;
+        message = readable(assembler.message());
         if (!message.complete) throw new Error('it ended early');
         bytes = renderMessage(message, { to: client, stream: false });
       } else {
         const body = await readBody(response, { maxBytes: 64 * 1024 * 1024 });
+        message = readable(parseResponse(body, { from: upstream.from }));
         bytes = convertResponse(body, { from: upstream.from, to: client });
       }
     } catch (error) {
-      throw failureOf(error, upstream.url);
+      throw failureOf(error);
     }
     sendJson(res, 200, array ? Buffer.concat([Buffer.from('['), bytes, Buffer.from(']')]) : bytes);
     return message;
   }
 
   /** Reads the request, asks one upstream after the other, answers. Returns what is to be logged. */
-  async function serve(req, res, route) {
-    const gone = new AbortController();
-    res.on('close', () => gone.abort());
-    const document = await readDocument(req, { maxBytes: maxBodyBytes, timeoutMs: 60_000 });
+  async function serve(req, res, route, run) {
+    const { signal } = run.stop;
+    const document = await readDocument(req, { maxBytes: maxBodyBytes, timeoutMs: 60_000, signal });
     try {
-      const stream = route.stream ?? (route.client === 'gemini' ? false : document.get('/stream') === true);
-      const model = route.model ?? document.get('/model');
-      // Gemini says in the path what the other dialects say in the body.
-      const source = route.client === 'gemini' ? document.with({ '/stream': stream }) : document;
-      if (typeof model !== 'string' || model === '') throw new Failure(400, 'you must provide a model', { param: 'model' });
+      const asked = route.model ?? document.get('/model');
+      if (typeof asked !== 'string' || asked === '') throw new Failure(400, 'you must provide a model', { param: 'model' });
+      const stream = route.client === 'gemini' ? route.stream : document.get('/stream') === true;
       for (const [index, upstream] of upstreams.entries()) {
-        let response;
+        const model = upstream.model ?? asked;
         try {
-          const name = upstream.model ?? model;
-          const body = convertRequest(upstream.asks === route.client ? document : source, { from: route.client, to: upstream.asks, model: name, lossy: true });
-          response = await ask(upstream, body, { model: name, stream: stream || upstream.streamsOnly, key: keyOf(req), signal: gone.signal });
-          running.add(response);
-          const message = await (stream ? streamAnswer : wholeAnswer)(upstream, response, res, route);
+          const source = route.client === 'gemini' && upstream.asks !== 'gemini' ? saying(document, stream) : document;
+          const body = convertRequest(source, { from: route.client, to: upstream.asks, model, lossy: true });
+          const headers = upstream.asks === route.client ? betaOf(req) : {};
+          run.response = await ask(upstream, body, { model, stream: stream || upstream.streamsOnly, key: keyOf(req), headers, signal });
+          const message = await (stream ? streamAnswer : wholeAnswer)(upstream, run.response, res, route);
           return { model, stream, upstream: upstream.url, usage: message?.usage, error: message?.error?.message };
         } catch (error) {
-          response?.destroy();
-          if (gone.signal.aborted) return { model, stream, upstream: upstream.url, error: 'the client left' };
-          const another = error.retryable === true && index + 1 < upstreams.length;
+          run.response?.destroy();
+          run.response = null;
+          const another = error.retryable === true && index + 1 < upstreams.length && !run.stopped && !signal.aborted;
           if (!another) throw error;
           log({ client: route.client, model, upstream: upstream.url, error: error.message, retried: true });
-        } finally {
-          running.delete(response);
         }
       }
       throw new Failure(503, 'no upstream is configured');
@@ -170,38 +201,51 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
     await respondWithError(req, res, error, { body, headers: { 'content-type': 'application/json; charset=utf-8' } });
   }
 
-  const server = createServer(async (req, res) => {
+  async function answer(req, res) {
     const started = performance.now();
-    const route = routeOf(req);
     const id = randomUUID();
+    // A request that runs: it is stopped when its client leaves, or with the gateway.
+    const run = { stop: new AbortController(), stopped: false, response: null };
+    let route = { client: dialectOf(req.url) };
+    let outcome = {};
+    running.add(run);
+    res.on('close', () => {
+      if (!res.writableFinished) run.stop.abort();
+    });
     res.setHeader('x-request-id', id);
     if (closing) res.setHeader('connection', 'close');
-    let outcome = {};
     try {
-      if (req.method === 'GET' && req.url === '/healthz') {
-        sendJson(res, closing ? 503 : 200, JSON.stringify({ status: closing ? 'closing' : 'ok', running: running.size, upstreams: upstreams.map(({ url, format }) => ({ url, format })) }));
-        return;
-      }
+      route = routeOf(req);
       if (route.unknown) throw new Failure(404, `unknown path: ${req.method} ${req.url}`);
       if (req.method !== 'POST') throw new Failure(405, `${req.method} is not allowed here`);
-      outcome = await serve(req, res, route);
+      outcome = await serve(req, res, route, run);
     } catch (error) {
-      outcome = { error: error.message };
-      await refuse(req, res, route.client, error).catch(() => res.destroy());
+      outcome = { error: res.destroyed ? 'the client left' : error.message };
+      const known = run.stopped ? new Failure(503, stopping) : error;
+      await refuse(req, res, route.client, known).catch(() => res.destroy());
     }
+    running.delete(run);
     log({ id, client: route.client, status: res.statusCode, ms: Math.round(performance.now() - started), ...outcome });
+  }
+
+  const server = createServer((req, res) => {
+    if (req.method === 'GET' && req.url === '/healthz') {
+      const health = { status: closing ? 'closing' : 'ok', running: running.size, upstreams: upstreams.map(({ format }) => format) };
+      sendJson(res, closing ? 503 : 200, JSON.stringify(health));
+    } else {
+      answer(req, res);
+    }
   });
 
   return {
     server,
-    running,
     async listen(port = 0, host = '127.0.0.1') {
       server.listen(port, host);
       await once(server, 'listening');
       return `http://${host}:${server.address().port}`;
     },
     /** Takes no more requests, gives those that run `graceMs`, then ends their streams with an error frame. */
-    async close(graceMs = 3000) {
+    async close(graceMs = 2500) {
       closing = true;
       const closed = once(server, 'close');
       server.close();
@@ -210,7 +254,11 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
         server.closeIdleConnections();
         await sleep(50);
       }
-      for (const response of running) response.destroy(new Error('the gateway is shutting down'));
+      for (const run of running) {
+        run.stopped = true;
+        if (run.response) run.response.destroy(new Error(stopping));
+        else run.stop.abort();
+      }
       // Time for the last frames to leave; a client that does not read them is not waited for.
       for (let waited = 0; running.size > 0 && waited < 1000; waited += 50) await sleep(50);
       await sleep(50);

@@ -75,11 +75,11 @@ export function upstream({ url, format, key, model, idleTimeoutMs = 60_000 }) {
     close: () => agent.destroy(),
     model,
     /** Sends a request that is in the dialect `asks`. */
-    async send(body, { model: name, stream, key: clientKey, signal }) {
+    async send(body, { model: name, stream, key: clientKey, headers: more, signal }) {
       const bytes = row.finish ? await row.finish(body, name) : body;
       const secret = key ?? clientKey;
-      const headers = { 'content-type': 'application/json', 'content-length': bytes.length, ...row.headers, ...(secret ? row.auth(secret) : {}) };
-      return post(base + row.path(encodeURIComponent(name), stream), headers, bytes, signal);
+      const headers = { 'content-type': 'application/json', 'content-length': bytes.length, ...row.headers, ...more, ...(secret ? row.auth(secret) : {}) };
+      return post(base + row.path(encodeURIComponent(name.toWellFormed()), stream), headers, bytes, signal);
     },
   };
 }

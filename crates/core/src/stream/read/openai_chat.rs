@@ -1,7 +1,7 @@
 //! OpenAI chat completions, and the many that speak it in their own way. The hot path: one walk over each chunk.
 
 use super::calls::{Calls, Fragment};
-use super::chat_fields::{read_details, read_function, read_thinking, read_usage};
+use super::chat_fields::{read_details, read_function, read_thinking, read_usage, with_reasoning};
 use super::compact::read_arguments;
 use super::counts::Counts;
 use super::failure::read_failure;
@@ -10,7 +10,7 @@ use super::strict::strict;
 use super::think::{Think, Voice};
 use super::{Emit, MAX_CHOICES, Read};
 use crate::json::{Bad, Cursor, Escaped};
-use crate::stream::{Delta, Event, FinishReason, Usage};
+use crate::stream::{Delta, Event, FinishReason};
 
 /// Reads `chat.completion.chunk` events; whole `chat.completion` objects too, whose message stands where a chunk has
 /// its delta.
