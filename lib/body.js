@@ -51,7 +51,7 @@ function toText(body) {
   const buffer = withoutMark(joined(body));
   const skim = native.bodySkim(buffer, 0xffffffff, false);
   if (skim === 3) call(native.bodyUtf8, buffer);
-  return skim === 1 ? buffer.latin1Slice() : buffer.toString();
+  return typeof skim === 'string' ? skim : buffer.latin1Slice();
 }
 
 function toJson(body) {
@@ -67,7 +67,7 @@ function toJson(body) {
   if (skim === 0) return {};
   if (skim === 3 || settings.duplicateKeys === 'error') return suspect(buffer, settings);
   try {
-    return JSON.parse(skim === 1 ? buffer.latin1Slice() : buffer.utf8Slice());
+    return JSON.parse(typeof skim === 'string' ? skim : buffer.latin1Slice());
   } catch (error) {
     throw notJson(buffer, settings, error);
   }

@@ -1,5 +1,5 @@
 // Writes the generated files that are committed. `--check` fails when one has drifted instead.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -19,6 +19,15 @@ for (const [file, text] of Object.entries(files)) {
   } else {
     writeFileSync(at, text);
     console.log(`wrote ${file}`);
+  }
+}
+// the loader and its types are written by each build: what a build changes is to be committed
+const loader = ['binding.js', 'binding.d.ts'];
+if (check && existsSync(new URL('../.git', import.meta.url))) {
+  const { status } = spawnSync('git', ['diff', '--quiet', 'HEAD', '--', ...loader], { cwd: root });
+  if (status === 1) {
+    console.error(`${loader.join(' or ')} is not what is committed: commit what the build wrote`);
+    drifted += 1;
   }
 }
 process.exit(drifted ? 1 : 0);

@@ -155,7 +155,9 @@ describe('fake timers', () => {
     })();
     const message = await sluice.pipeStream(upstream, client, { from: 'openai-chat', heartbeatMs: 1000 });
     expect(message.text).toBe('one two');
-    expect(Buffer.from(client.read()).toString()).toMatch(/\[DONE\]\n\n$/);
+    const sent = [];
+    for (let chunk = client.read(); chunk !== null; chunk = client.read()) sent.push(chunk);
+    expect(Buffer.concat(sent).toString()).toBe(`${delta('one ')}${delta('two')}data: [DONE]\n\n`);
     expect(fake.getTimerCount()).toBe(0);
   });
 

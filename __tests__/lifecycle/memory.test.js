@@ -36,11 +36,16 @@ test.each(Object.entries(kinds))('%s', async (_, source) => {
       return process.memoryUsage().rss / 2 ** 20;
     };
     (async () => {
-      const before = await round(${calls / 4});
-      const after = await round(${calls});
-      console.log(JSON.stringify({ before, after }));
+      // a leak grows in each round; what an allocator keeps for later does not
+      let before = await round(${calls / 4});
+      let growth = Infinity;
+      for (let attempt = 0; attempt < 3 && growth >= ${SLACK_MB}; attempt++) {
+        const after = await round(${calls});
+        growth = Math.min(growth, after - before);
+        before = after;
+      }
+      console.log(growth);
     })();`, { flags: ['--expose-gc'], limitMs: 170_000 });
   expect({ code, err }).toEqual({ code: 0, err: '' });
-  const { before, after } = JSON.parse(out);
-  expect(after - before).toBeLessThan(SLACK_MB);
+  expect(Number(out)).toBeLessThan(SLACK_MB);
 }, 180_000);

@@ -243,6 +243,18 @@ function bedrockConverse({ parts, finish, input, cached, output }, random) {
   return Buffer.concat(frames);
 }
 
+/** Kiro has no word for reasoning but tags in its text, none for its end and none for its counts. */
+function kiro({ parts }, random) {
+  const text = (content) => eventFrame('assistantResponseEvent', { content });
+  const frames = parts.flatMap(({ kind, said, id, name, args }) => {
+    if (kind === 'text') return fragments(random, said).map(text);
+    if (kind === 'reasoning') return [];
+    const tool = (more) => eventFrame('toolUseEvent', { name, toolUseId: id, ...more });
+    return [tool({}), ...fragments(random, args).map((input) => tool({ input })), tool({ stop: true })];
+  });
+  return Buffer.concat([...frames, eventFrame('contextUsageEvent', { contextUsagePercentage: 12.5 })]);
+}
+
 const asFrames = (events) =>
   Buffer.concat(
     events.map((event) => eventFrame('chunk', { bytes: Buffer.from(JSON.stringify(event)).toString('base64') })),
@@ -257,6 +269,7 @@ const SPEAKERS = {
   gemini,
   ollama,
   'bedrock-converse': bedrockConverse,
+  kiro,
 };
 
 module.exports = { SPEAKERS };

@@ -1,5 +1,5 @@
 'use strict';
-const { sse, usage } = require('../build');
+const { call, sse, usage } = require('../build');
 const { chunk, delta, text, role, stop, done, told, make, CUT } = require('./chunk');
 
 const plain = [
@@ -142,6 +142,30 @@ const reasoning = [
   make('text that only begins like a tag', sse([text('<thin'), text('g> is not a tag'), stop, done]), {
     text: '<thing> is not a tag',
   }),
+  make(
+    'white space that could lead to a tag, before thoughts and calls',
+    sse([
+      text('\n'),
+      delta({ reasoning_content: 'Hm' }),
+      text(' <'),
+      delta({ tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: '{}' } }] }),
+      delta({}, 'tool_calls'),
+      done,
+    ]),
+    {
+      finishReason: 'tool_calls',
+      rawFinishReason: 'tool_calls',
+      text: '\n <',
+      reasoning: 'Hm',
+      toolCalls: [call('a', 'f', '{}')],
+      parts: [
+        ['text', '\n'],
+        ['reasoning', 'Hm'],
+        ['text', ' <'],
+        ['tool_call', 'f'],
+      ],
+    },
+  ),
   make('text that is cut inside what could be a tag', sse([text('<th'), stop, done]), { text: '<th' }),
 ];
 

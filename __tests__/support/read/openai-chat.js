@@ -94,14 +94,17 @@ module.exports = function readOpenaiChat(events) {
   }
   message.done ||= message.choices.length > 0 && message.choices.every((choice) => choice.finishReason !== null);
   message.choices.forEach((choice) => splitThinking(choice.parts));
-  return message.result((counts) =>
-    usageOf({
-      input: counts.prompt_tokens,
-      output: counts.completion_tokens,
-      total: counts.total_tokens,
+  return message.result((counts) => {
+    const { prompt_tokens: input, completion_tokens: output, total_tokens: total, reasoning } = counts;
+    // xAI counts reasoning beside the completion, not in it
+    const apart = reasoning > 0 && total === input + output + reasoning;
+    return usageOf({
+      input,
+      output: apart ? output + reasoning : output,
+      total,
       cached: counts.cached,
       creation: counts.creation,
-      reasoning: counts.reasoning,
-    }),
-  );
+      reasoning,
+    });
+  });
 };

@@ -87,6 +87,14 @@ pub(super) fn read_thinking(raw: &[u8], choice: u32, emit: &mut Emit<'_>) -> Res
     Ok(())
 }
 
+/// xAI leaves reasoning out of `completion_tokens`, which its total shows.
+pub(super) fn with_reasoning(usage: Usage) -> Usage {
+    let apart = usage.input.saturating_add(usage.output).saturating_add(usage.reasoning);
+    let is_left_out = usage.reasoning > 0 && usage.total == apart;
+    let output = if is_left_out { usage.output.saturating_add(usage.reasoning) } else { usage.output };
+    Usage { output, ..usage }
+}
+
 pub(super) fn read_usage(cursor: &mut Cursor<'_>, counts: &mut Counts) -> Result<(), Bad> {
     if !cursor.object()? {
         return Ok(());

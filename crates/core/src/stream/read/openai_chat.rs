@@ -1,7 +1,7 @@
 //! OpenAI chat completions, and the many that speak it in their own way. The hot path: one walk over each chunk.
 
 use super::calls::{Calls, Fragment};
-use super::chat_fields::{read_details, read_function, read_thinking, read_usage};
+use super::chat_fields::{read_details, read_function, read_thinking, read_usage, with_reasoning};
 use super::compact::read_arguments;
 use super::counts::Counts;
 use super::failure::read_failure;
@@ -86,7 +86,7 @@ impl Read for OpenaiChat {
             }
         }
         cursor.finish()?;
-        self.counts.tell(emit);
+        self.counts.tell_as(with_reasoning, emit);
         if error.is_none() && !has_choices && (is_error || event.name == b"error") {
             error = Some(event.data.trim_ascii());
         }
@@ -224,6 +224,7 @@ impl<'a> Said<'a> {
 impl Choice {
     fn say(&mut self, choice: u32, said: &Said<'_>, emit: &mut Emit<'_>) -> Result<(), Bad> {
         if let Some(&text) = said.thoughts.iter().find(|text| !text.is_empty()) {
+            self.interrupt(choice, emit);
             self.think.stop();
             emit(Delta::Reasoning { choice, text });
             // the details may still have the signature
@@ -236,6 +237,7 @@ impl Choice {
             self.parts(choice, said.content, emit)?;
         }
         if !said.refusal.is_empty() {
+            self.interrupt(choice, emit);
             emit(Delta::Refusal { choice, text: said.refusal });
         }
         if !said.tool_calls.is_empty() {
@@ -253,10 +255,16 @@ impl Choice {
             let arguments = read_function(&mut cursor, &mut fragment)?;
             let fragment = Fragment { arguments: read_arguments(arguments, &mut scratch)?, ..fragment };
             if !fragment.name.is_empty() || !fragment.arguments.is_empty() {
+                self.interrupt(choice, emit);
                 self.calls.push(choice, fragment, emit);
             }
         }
         Ok(())
+    }
+
+    /// What is no text comes: text that was held back for a tag goes before it.
+    fn interrupt(&mut self, choice: u32, emit: &mut Emit<'_>) {
+        self.think.interrupt(&mut |voice, text| say_voice(choice, voice, text, emit));
     }
 
     #[inline]
@@ -298,6 +306,7 @@ impl Choice {
                 b"refusal" if !refusal.is_empty() => emit(Delta::Refusal { choice, text: refusal }),
                 b"refusal" => {}
                 b"thinking" => {
+                    self.interrupt(choice, emit);
                     self.think.stop();
                     read_thinking(thinking, choice, emit)?;
                 }
@@ -324,6 +333,7 @@ impl Choice {
         }
         let mut scratch = Vec::new();
         let fragment = Fragment { arguments: read_arguments(arguments, &mut scratch)?, ..fragment };
+        self.interrupt(choice, emit);
         self.calls.push(choice, fragment, emit);
         Ok(())
     }

@@ -52,6 +52,14 @@ impl Think {
         }
     }
 
+    /// Something else than text comes: what was held back before it is text, and no tag can follow.
+    pub fn interrupt(&mut self, out: &mut dyn FnMut(Voice, Escaped<'_>)) {
+        if self.state == State::Before && !self.held.is_empty() {
+            self.state = State::After;
+            self.release(Voice::Text, out);
+        }
+    }
+
     /// Passes text on, without its tags.
     pub fn push(&mut self, text: Escaped<'_>, out: &mut dyn FnMut(Voice, Escaped<'_>)) {
         let mut rest = text.bytes();
@@ -189,6 +197,22 @@ mod tests {
         for text in ["Use <think>x</think>.", "`<think>`", "<thin", " <", "<thinking>a</thinking>"] {
             assert_eq!(told(&[text]), both(text, ""));
         }
+    }
+
+    #[test]
+    fn what_was_held_back_goes_before_what_interrupts_it() {
+        for held in ["\\n", " <thi"] {
+            let (mut think, mut said) = (Think::default(), Vec::new());
+            let mut out = |voice, piece: Escaped<'_>| said.push((voice, piece.decode()));
+            think.push(Escaped::from_checked(held.as_bytes()), &mut out);
+            think.interrupt(&mut out);
+            think.push(Escaped::from_checked(b"<think>"), &mut out);
+            let held = Escaped::from_checked(held.as_bytes()).decode();
+            assert_eq!(said, [(Voice::Text, held), (Voice::Text, "<think>".into())]);
+        }
+        let mut inside = Think::default();
+        inside.push(Escaped::from_checked(b"<think>a</th"), &mut |_, _| {});
+        inside.interrupt(&mut |_, _| unreachable!());
     }
 
     #[test]

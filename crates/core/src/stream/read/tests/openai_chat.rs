@@ -36,6 +36,18 @@ fn text_finish_usage_and_end() {
 }
 
 #[test]
+fn reasoning_that_is_counted_beside_the_completion_is_added_to_it() {
+    let usage = |total: u32| {
+        format!(
+            r#"{{"choices":[],"usage":{{"completion_tokens":1,"prompt_tokens":12,"total_tokens":{total},"completion_tokens_details":{{"reasoning_tokens":290}}}}}}"#
+        )
+    };
+    let (apart, within) = (usage(303), usage(13));
+    assert!(read(&[&apart]).concat().contains("out=291"));
+    assert!(read(&[&within]).concat().contains("out=1 "));
+}
+
+#[test]
 fn usage_before_the_choices_and_zeros_in_every_chunk() {
     let told = read(&[
         r#"{"usage":{"prompt_tokens":0,"completion_tokens":0},"choices":[{"delta":{"content":"a"}}]}"#,
