@@ -30,6 +30,29 @@ test('prints what it serves, and a curl line that works', async () => {
   expect(await gateway.stop()).toEqual({ code: 0, signal: null });
 });
 
+test('REPLAY_DIR plays recorded streams, which pass byte by byte to clients of their dialect', async () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-replay-'));
+  const event = (name, more) => `event: ${name}\ndata: ${JSON.stringify({ type: name, ...more })}\n\n`;
+  const recorded = [
+    event('message_start', {
+      message: { id: 'msg_1', role: 'assistant', model: 'm', content: [], usage: { input_tokens: 3 } },
+    }),
+    event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }),
+    event('content_block_delta', { index: 0, delta: { type: 'text_delta', text: 'Grüße 🦊' }, unheard: 'of' }),
+    event('content_block_stop', { index: 0 }),
+    event('message_delta', { delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 2 } }),
+    event('message_stop', {}),
+  ].join('');
+  fs.mkdirSync(path.join(dir, 'claude'));
+  fs.writeFileSync(path.join(dir, 'claude', 'greeting.sse'), recorded);
+  fs.writeFileSync(path.join(dir, 'claude', 'other.sse'), event('message_stop', {}));
+  const gateway = await startGateway({ UPSTREAM_FORMAT: 'claude', REPLAY_DIR: dir });
+  expect((await send(gateway.url, 'claude', { model: 'greeting' })).text).toBe(recorded);
+  expect((await send(gateway.url, 'openai-chat', { model: 'greeting' })).text).toContain('"content":"Grüße 🦊"');
+  await gateway.stop();
+  fs.rmSync(dir, { recursive: true });
+});
+
 test.each(['SIGTERM', 'SIGINT'])(
   '%s ends streams in flight within 5 s, with an error frame, and exits 0',
   async (signal) => {
@@ -99,7 +122,11 @@ test('--check passes, over all recorded streams that are there', () => {
   const { status, stdout } = check(shared);
   expect(stdout).toMatch(/all as they should be/);
   expect(stdout).not.toMatch(/FAIL|PART|WRONG/);
-  if (fs.existsSync(path.join(shared, 'data', 'streams'))) expect(stdout).toMatch(/\b50 recorded streams/);
+  const streams = path.join(shared, 'data', 'streams');
+  const recorded = fs.existsSync(streams)
+    ? fs.readdirSync(streams, { recursive: true }).filter((file) => file.endsWith('.sse'))
+    : [];
+  expect(stdout).toContain(` and ${recorded.length} recorded streams`);
   expect(status).toBe(0);
 });
 test('--check fails when a stream does not come out as it went in', () => {
