@@ -12,7 +12,12 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
   });
   afterAll(() => gateway.stop());
 
-  test.each([['openai', 14], ['anthropic', 7], ['google', 7], ['ai', 30]])('%s', async (client, count) => {
+  test.each([
+    ['openai', 14],
+    ['anthropic', 7],
+    ['google', 7],
+    ['ai', 30],
+  ])('%s', async (client, count) => {
     const results = await runClient(client, gateway.url, format);
     expect(results.filter(({ problem }) => problem !== null)).toEqual([]);
     expect(results).toHaveLength(count);

@@ -1,6 +1,16 @@
 'use strict';
 // Upstreams that fail before, between and inside frames, and clients that leave.
-const { eventsOf, request, send, startGateway, startProvider, stopAll, until, upstreamFormats, dialects } = require('./support');
+const {
+  eventsOf,
+  request,
+  send,
+  startGateway,
+  startProvider,
+  stopAll,
+  until,
+  upstreamFormats,
+  dialects,
+} = require('./support');
 
 jest.setTimeout(90_000);
 afterAll(stopAll);
@@ -16,7 +26,12 @@ function errorIn(dialect, text) {
   }
   return null;
 }
-const ended = { 'openai-chat': /"finish_reason":"|\[DONE\]/, 'openai-responses': /response\.completed/, claude: /message_stop/, gemini: /"finishReason"/ };
+const ended = {
+  'openai-chat': /"finish_reason":"|\[DONE\]/,
+  'openai-responses': /response\.completed/,
+  claude: /message_stop/,
+  gemini: /"finishReason"/,
+};
 // Paced, so that what comes before the fault has left by then.
 const prompt = 'Say 30 words';
 
@@ -49,7 +64,10 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
   });
   test.each(names)('an answer that ends early is not made whole for %s clients', async (dialect) => {
     // Kiro has no end mark: a stream that ends between two frames is whole.
-    const models = format === 'kiro' ? ['offline-truncateinside-pace-200'] : ['offline-truncate-pace-200', 'offline-truncateinside-pace-200'];
+    const models =
+      format === 'kiro'
+        ? ['offline-truncateinside-pace-200']
+        : ['offline-truncate-pace-200', 'offline-truncateinside-pace-200'];
     for (const model of models) {
       const { status, text } = await send(gateway.url, dialect, { model, prompt });
       expect(status).toBe(200);
@@ -66,7 +84,9 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
     }
   });
   test('an error before the first event is a status', async () => {
-    const { status, text } = await send(gateway.url, format === 'claude' ? 'openai-chat' : 'claude', { model: 'offline-error-first' });
+    const { status, text } = await send(gateway.url, format === 'claude' ? 'openai-chat' : 'claude', {
+      model: 'offline-error-first',
+    });
     expect(status).toBeGreaterThanOrEqual(429);
     expect(JSON.parse(text).error.message).toMatch(/offline provider is overloaded/);
   });
@@ -91,12 +111,25 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
   });
   test('a client that leaves cancels the upstream', async () => {
     const before = (await provider.stats()).cancelled;
-    const leaves = send(gateway.url, 'openai-chat', { model: 'offline-pace-50', prompt: 'Say 2000 words', onChunk: (chunk, call) => call.destroy() });
+    const leaves = send(gateway.url, 'openai-chat', {
+      model: 'offline-pace-50',
+      prompt: 'Say 2000 words',
+      onChunk: (chunk, call) => call.destroy(),
+    });
     await leaves.catch(() => {});
     await until(async () => (await provider.stats()).cancelled === before + 1);
     await until(async () => (await provider.stats()).open === 0);
     expect(JSON.parse((await request(`${gateway.url}/healthz`, { method: 'GET' })).text).running).toBe(0);
   });
+});
+
+test('a stream that is silent is kept alive by comments', async () => {
+  const gateway = await startGateway({ UPSTREAM_FORMAT: 'claude', HEARTBEAT_MS: '100', UPSTREAM_IDLE_MS: '800' });
+  const { status, text } = await send(gateway.url, 'openai-chat', { model: 'offline-stall-pace-200', prompt });
+  expect(status).toBe(200);
+  expect(text.split(/\n\n/).filter((block) => block.startsWith(':')).length).toBeGreaterThan(3);
+  expect(errorIn('openai-chat', text)).not.toBeNull();
+  await gateway.stop();
 });
 
 describe('a second upstream', () => {
@@ -106,12 +139,23 @@ describe('a second upstream', () => {
   beforeAll(async () => {
     [first, second] = await Promise.all([startProvider(), startProvider({ PROVIDER_FAULTS: '0' })]);
     gateway = await startGateway({
-      UPSTREAM_URL: first.url, UPSTREAM_FORMAT: 'claude', UPSTREAM_FALLBACK_URL: second.url, UPSTREAM_FALLBACK_FORMAT: 'gemini', UPSTREAM_IDLE_MS: '700',
+      UPSTREAM_URL: first.url,
+      UPSTREAM_FORMAT: 'claude',
+      UPSTREAM_FALLBACK_URL: second.url,
+      UPSTREAM_FALLBACK_FORMAT: 'gemini',
+      UPSTREAM_IDLE_MS: '700',
     });
   });
 
   test.each([
-    ['offline-status-500'], ['offline-status-429'], ['offline-status-529'], ['offline-hangup'], ['offline-silent'], ['offline-error-first'], ['offline-truncate-first'], ['offline-cut-first'],
+    ['offline-status-500'],
+    ['offline-status-429'],
+    ['offline-status-529'],
+    ['offline-hangup'],
+    ['offline-silent'],
+    ['offline-error-first'],
+    ['offline-truncate-first'],
+    ['offline-cut-first'],
   ])('answers after %s', async (model) => {
     for (const stream of model.endsWith('first') ? [true] : [true, false]) {
       const before = (await second.stats()).requests;
@@ -128,7 +172,12 @@ describe('a second upstream', () => {
   test('is not asked about a mistake of the client, nor once the first has begun', async () => {
     const before = (await second.stats()).requests;
     expect((await send(gateway.url, 'openai-chat', { model: 'offline-status-400' })).status).toBe(400);
-    expect(errorIn('openai-chat', (await send(gateway.url, 'openai-chat', { model: 'offline-error-pace-200', prompt })).text)).toMatch(/overloaded/);
+    expect(
+      errorIn(
+        'openai-chat',
+        (await send(gateway.url, 'openai-chat', { model: 'offline-error-pace-200', prompt })).text,
+      ),
+    ).toMatch(/overloaded/);
     expect((await second.stats()).requests).toBe(before);
   });
 });

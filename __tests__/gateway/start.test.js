@@ -12,7 +12,13 @@ const main = path.join(root, 'examples', 'gateway', 'main.mjs');
 
 test('prints what it serves, and a curl line that works', async () => {
   const gateway = await startGateway();
-  for (const line of ['POST /v1/chat/completions', 'POST /v1/responses', 'POST /v1/messages', 'POST /v1beta/models/MODEL:generateContent', 'GET  /healthz']) {
+  for (const line of [
+    'POST /v1/chat/completions',
+    'POST /v1/responses',
+    'POST /v1/messages',
+    'POST /v1beta/models/MODEL:generateContent',
+    'GET  /healthz',
+  ]) {
     expect(gateway.output()).toContain(line);
   }
   const [, url, header, body] = /^try: curl -N (\S+) -H '([^']+)' -d '([^']+)'$/m.exec(gateway.output());
@@ -24,24 +30,35 @@ test('prints what it serves, and a curl line that works', async () => {
   expect(await gateway.stop()).toEqual({ code: 0, signal: null });
 });
 
-test.each(['SIGTERM', 'SIGINT'])('%s ends streams in flight within 5 s, with an error frame, and exits 0', async (signal) => {
-  const gateway = await startGateway({ UPSTREAM_FORMAT: 'claude' });
-  let streaming;
-  const begun = new Promise((resolve) => { streaming = resolve; });
-  const short = send(gateway.url, 'openai-chat', { model: 'offline-pace-20', prompt: 'Say 20 words', onChunk: () => streaming() });
-  const endless = ['openai-chat', 'openai-responses', 'claude', 'gemini'].map((dialect) => send(gateway.url, dialect, { model: 'offline-pace-20', prompt: 'Say 2000 words' }));
-  await begun;
-  const started = performance.now();
-  const exit = await gateway.stop(signal);
-  expect(performance.now() - started).toBeLessThan(5000);
-  expect(exit).toEqual({ code: 0, signal: null });
-  // What could end in time did.
-  expect((await short).text).toContain('[DONE]');
-  for (const { status, text } of await Promise.all(endless)) {
-    expect(status).toBe(200);
-    expect(text).toMatch(/shutting down/);
-  }
-});
+test.each(['SIGTERM', 'SIGINT'])(
+  '%s ends streams in flight within 5 s, with an error frame, and exits 0',
+  async (signal) => {
+    const gateway = await startGateway({ UPSTREAM_FORMAT: 'claude' });
+    let streaming;
+    const begun = new Promise((resolve) => {
+      streaming = resolve;
+    });
+    const short = send(gateway.url, 'openai-chat', {
+      model: 'offline-pace-20',
+      prompt: 'Say 20 words',
+      onChunk: () => streaming(),
+    });
+    const endless = ['openai-chat', 'openai-responses', 'claude', 'gemini'].map((dialect) =>
+      send(gateway.url, dialect, { model: 'offline-pace-20', prompt: 'Say 2000 words' }),
+    );
+    await begun;
+    const started = performance.now();
+    const exit = await gateway.stop(signal);
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(exit).toEqual({ code: 0, signal: null });
+    // What could end in time did.
+    expect((await short).text).toContain('[DONE]');
+    for (const { status, text } of await Promise.all(endless)) {
+      expect(status).toBe(200);
+      expect(text).toMatch(/shutting down/);
+    }
+  },
+);
 test('a request that waits for its upstream is told', async () => {
   const gateway = await startGateway();
   const waiting = send(gateway.url, 'claude', { model: 'offline-silent' });
@@ -60,14 +77,22 @@ test('a stopped gateway that is idle exits at once', async () => {
 });
 test('settings that make no sense are refused', () => {
   for (const env of [{ PORT: 'eighty' }, { UPSTREAM_FORMAT: 'cobol' }]) {
-    const { status, stderr } = spawnSync(process.execPath, [main], { env: { PATH: process.env.PATH, ...env }, encoding: 'utf8', timeout: 20_000 });
+    const { status, stderr } = spawnSync(process.execPath, [main], {
+      env: { PATH: process.env.PATH, ...env },
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
     expect(status).toBe(1);
     expect(stderr).toMatch(/PORT must be a whole number|unknown upstream format cobol/);
   }
 });
 
 function check(shared) {
-  return spawnSync(process.execPath, [main, '--check'], { env: { PATH: process.env.PATH, SLUICE_SHARED: shared }, encoding: 'utf8', timeout: 110_000 });
+  return spawnSync(process.execPath, [main, '--check'], {
+    env: { PATH: process.env.PATH, SLUICE_SHARED: shared },
+    encoding: 'utf8',
+    timeout: 110_000,
+  });
 }
 test('--check passes, over all recorded streams that are there', () => {
   const shared = path.resolve(process.env.SLUICE_SHARED ?? path.join(root, '..', 'shared'));
@@ -80,7 +105,10 @@ test('--check passes, over all recorded streams that are there', () => {
 test('--check fails when a stream does not come out as it went in', () => {
   const shared = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-check-'));
   fs.mkdirSync(path.join(shared, 'data', 'streams', 'claude'), { recursive: true });
-  fs.writeFileSync(path.join(shared, 'data', 'streams', 'claude', 'cut.sse'), 'event: ping\ndata: {"type":"ping"}\n\nevent: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"no"}}\n\n');
+  fs.writeFileSync(
+    path.join(shared, 'data', 'streams', 'claude', 'cut.sse'),
+    'event: ping\ndata: {"type":"ping"}\n\nevent: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"no"}}\n\n',
+  );
   const { status, stdout } = check(shared);
   fs.rmSync(shared, { recursive: true });
   expect(stdout).toMatch(/WRONG/);

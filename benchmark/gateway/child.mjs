@@ -10,6 +10,8 @@ async function start() {
 
 let peak = 0;
 process.on('message', () => process.send({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss, peak }));
-setInterval(() => { peak = Math.max(peak, process.memoryUsage().rss); }, 250).unref();
+setInterval(() => {
+  peak = Math.max(peak, process.memoryUsage().rss);
+}, 250).unref();
 process.on('disconnect', () => process.exit(0));
 process.send({ url: await start() });

@@ -7,7 +7,12 @@ const agent = new http.Agent({ keepAlive: true });
 
 /** One request; resolves with its bytes, its status and the milliseconds to its first byte. Never rejects. */
 export function request(url, { prompt, stream, timeoutMs }) {
-  const body = JSON.stringify({ model: 'offline', stream, max_tokens: 100_000, messages: [{ role: 'user', content: prompt }] });
+  const body = JSON.stringify({
+    model: 'offline',
+    stream,
+    max_tokens: 100_000,
+    messages: [{ role: 'user', content: prompt }],
+  });
   return new Promise((resolve) => {
     const started = performance.now();
     const result = { prompt, stream, status: 0, firstByteMs: NaN, chunks: [], problem: null };
@@ -15,15 +20,19 @@ export function request(url, { prompt, stream, timeoutMs }) {
       result.problem ??= problem;
       resolve(result);
     };
-    const call = http.request(`${url}/v1/chat/completions`, { method: 'POST', agent, headers: { 'content-type': 'application/json' } }, (response) => {
-      result.status = response.statusCode;
-      response.on('data', (chunk) => {
-        if (result.chunks.length === 0) result.firstByteMs = performance.now() - started;
-        result.chunks.push(chunk);
-      });
-      response.on('end', () => done(null));
-      response.on('error', (error) => done(error.message));
-    });
+    const call = http.request(
+      `${url}/v1/chat/completions`,
+      { method: 'POST', agent, headers: { 'content-type': 'application/json' } },
+      (response) => {
+        result.status = response.statusCode;
+        response.on('data', (chunk) => {
+          if (result.chunks.length === 0) result.firstByteMs = performance.now() - started;
+          result.chunks.push(chunk);
+        });
+        response.on('end', () => done(null));
+        response.on('error', (error) => done(error.message));
+      },
+    );
     call.setTimeout(timeoutMs, () => call.destroy(new Error('no byte for too long')));
     call.on('error', (error) => done(error.message));
     call.end(body);

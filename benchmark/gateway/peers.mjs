@@ -15,28 +15,62 @@ function bodyOf(req) {
   });
 }
 function ask(upstream, format, body) {
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'anthropic-version': '2023-06-01' };
+  const headers = {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    'anthropic-version': '2023-06-01',
+  };
   return new Promise((resolve, reject) => {
-    http.request(upstream + paths[format], { method: 'POST', agent, headers }, resolve).on('error', reject).end(body);
+    http
+      .request(upstream + paths[format], { method: 'POST', agent, headers }, resolve)
+      .on('error', reject)
+      .end(body);
   });
 }
 
 function toClaude({ model, messages, stream, max_tokens: maxTokens }) {
-  const system = messages.filter((message) => message.role === 'system').map((message) => message.content).join('\n');
-  return { model, stream, max_tokens: maxTokens ?? 65536, ...(system && { system }), messages: messages.filter((message) => message.role !== 'system') };
+  const system = messages
+    .filter((message) => message.role === 'system')
+    .map((message) => message.content)
+    .join('\n');
+  return {
+    model,
+    stream,
+    max_tokens: maxTokens ?? 65536,
+    ...(system && { system }),
+    messages: messages.filter((message) => message.role !== 'system'),
+  };
 }
 const reasons = { end_turn: 'stop', max_tokens: 'length', tool_use: 'tool_calls' };
 function wholeFromClaude({ id, model, content, stop_reason: reason, usage }) {
   const message = { role: 'assistant', content: content.map((block) => block.text ?? '').join('') };
-  return { id, object: 'chat.completion', created: Math.floor(Date.now() / 1000), model, choices: [{ index: 0, message, finish_reason: reasons[reason] }], usage: { prompt_tokens: usage.input_tokens, completion_tokens: usage.output_tokens } };
+  return {
+    id,
+    object: 'chat.completion',
+    created: Math.floor(Date.now() / 1000),
+    model,
+    choices: [{ index: 0, message, finish_reason: reasons[reason] }],
+    usage: { prompt_tokens: usage.input_tokens, completion_tokens: usage.output_tokens },
+  };
 }
 
 /** One event of Claude as chunks of OpenAI chat, and what a service keeps of it. */
 function convert(state, event) {
-  const chunk = (delta, finish = null) => ({ id: state.id, object: 'chat.completion.chunk', created: state.created, model: state.model, choices: [{ index: 0, delta, finish_reason: finish }] });
+  const chunk = (delta, finish = null) => ({
+    id: state.id,
+    object: 'chat.completion.chunk',
+    created: state.created,
+    model: state.model,
+    choices: [{ index: 0, delta, finish_reason: finish }],
+  });
   switch (event.type) {
     case 'message_start':
-      Object.assign(state, { id: event.message.id, model: event.message.model, created: Math.floor(Date.now() / 1000), input: event.message.usage.input_tokens });
+      Object.assign(state, {
+        id: event.message.id,
+        model: event.message.model,
+        created: Math.floor(Date.now() / 1000),
+        input: event.message.usage.input_tokens,
+      });
       return [chunk({ role: 'assistant', content: '' })];
     case 'content_block_delta':
       if (event.delta.type !== 'text_delta') return [];
@@ -45,7 +79,8 @@ function convert(state, event) {
     case 'message_delta':
       state.output = event.usage.output_tokens;
       return [chunk({}, reasons[event.delta.stop_reason])];
-    default: return [];
+    default:
+      return [];
   }
 }
 function keep(state, event) {
@@ -70,7 +105,8 @@ function loop(response, res, format) {
         continue;
       }
       const event = JSON.parse(data);
-      if (format === 'claude') for (const chunk of convert(state, event)) res.write(`data: ${JSON.stringify(chunk)}\n\n`);
+      if (format === 'claude')
+        for (const chunk of convert(state, event)) res.write(`data: ${JSON.stringify(chunk)}\n\n`);
       else {
         keep(state, event);
         res.write(`data: ${JSON.stringify(event)}\n\n`);

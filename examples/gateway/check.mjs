@@ -13,7 +13,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const streamsDir = join(process.env.SLUICE_SHARED ?? join(root, '..', 'shared'), 'data', 'streams');
 
 async function post(url, body) {
-  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal: AbortSignal.timeout(30_000) });
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(30_000),
+  });
   const text = await response.text();
   if (response.status !== 200) throw new Error(`status ${response.status}: ${text.slice(0, 200)}`);
   return text;
@@ -38,7 +43,11 @@ const callsOf = ({ calls }) => JSON.stringify(calls.map((call) => [call.name, JS
 function differs(got, expected) {
   if (got.error !== null && expected.finish !== null) return `error: ${got.error}`;
   if (got.error === null && expected.finish === null) return 'a stream that was cut came out whole';
-  return difference('text', got.text, expected.text) ?? difference('reasoning', got.reasoning, expected.reasoning) ?? difference('calls', callsOf(got), callsOf(expected));
+  return (
+    difference('text', got.text, expected.text) ??
+    difference('reasoning', got.reasoning, expected.reasoning) ??
+    difference('calls', callsOf(got), callsOf(expected))
+  );
 }
 async function attempt(failures, where, work) {
   try {
@@ -57,14 +66,21 @@ async function generated(format, failures) {
     const row = {};
     for (const dialect of dialects) {
       const prompt = `Say 40 words about ${format} in ${dialect}`;
-      const expected = { text: answer({ turns: [{ text: prompt, results: [], images: 0 }] }).text.join(''), reasoning: '', calls: [], finish: 'stop' };
+      const expected = {
+        text: answer({ turns: [{ text: prompt, results: [], images: 0 }] }).text.join(''),
+        reasoning: '',
+        calls: [],
+        finish: 'stop',
+      };
       const results = [];
       for (const stream of [true, false]) {
         const [path, body] = requestOf(dialect, { prompt, stream });
-        results.push(await attempt(failures, `${format} to ${dialect}, ${stream ? 'streamed' : 'whole'}`, async () => {
-          const text = await post(url + path, body);
-          return differs((stream ? readStream : readBody)(dialect, text), expected);
-        }));
+        results.push(
+          await attempt(failures, `${format} to ${dialect}, ${stream ? 'streamed' : 'whole'}`, async () => {
+            const text = await post(url + path, body);
+            return differs((stream ? readStream : readBody)(dialect, text), expected);
+          }),
+        );
       }
       row[dialect] = results.every(Boolean) ? 'ok' : results.some(Boolean) ? 'PART' : 'FAIL';
     }
@@ -82,7 +98,12 @@ async function recorded(provider, format, failures) {
       for (const name of names) {
         const expected = readStream(format, readFileSync(join(streamsDir, format, `${name}.sse`), 'utf8'));
         const [path, body] = requestOf(dialect, { model: name, prompt: 'hello', stream: true });
-        if (await attempt(failures, `${format}/${name} to ${dialect}`, async () => differs(readStream(dialect, await post(url + path, body)), expected))) good += 1;
+        if (
+          await attempt(failures, `${format}/${name} to ${dialect}`, async () =>
+            differs(readStream(dialect, await post(url + path, body)), expected),
+          )
+        )
+          good += 1;
       }
       row[dialect] = good === names.length ? `ok ${good}` : `${good} of ${names.length}`;
     }
@@ -94,7 +115,13 @@ function print(rows) {
   const columns = ['upstream', ...dialects];
   const table = [columns, ...rows.map(([name, row]) => [name, ...dialects.map((dialect) => row[dialect])])];
   const widths = columns.map((_, at) => Math.max(...table.map((line) => line[at].length)));
-  for (const line of table) console.log(line.map((cell, at) => cell.padEnd(widths[at])).join('  ').trimEnd());
+  for (const line of table)
+    console.log(
+      line
+        .map((cell, at) => cell.padEnd(widths[at]))
+        .join('  ')
+        .trimEnd(),
+    );
 }
 
 /** Whether all is as it should be. */
@@ -112,7 +139,9 @@ export async function check() {
     await provider.close();
   }
   print(rows);
-  console.log(`${upstreamFormats.length * dialects.length * 2} answers and ${count} recorded streams in ${dialects.length} dialects: ${failures.length === 0 ? 'all as they should be' : `${failures.length} WRONG`}`);
+  console.log(
+    `${upstreamFormats.length * dialects.length * 2} answers and ${count} recorded streams in ${dialects.length} dialects: ${failures.length === 0 ? 'all as they should be' : `${failures.length} WRONG`}`,
+  );
   for (const failure of failures) console.log(`  ${failure}`);
   return failures.length === 0;
 }

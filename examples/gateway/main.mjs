@@ -33,16 +33,30 @@ async function main() {
   const format = env.UPSTREAM_FORMAT || 'openai-chat';
   const idleTimeoutMs = whole('UPSTREAM_IDLE_MS', 60_000);
   let provider = null;
-  if (!env.UPSTREAM_URL) provider = await startProvider({ tokensPerSecond: whole('TOKENS_PER_SECOND', 100), replayDir: env.REPLAY_DIR || undefined });
-  const upstreams = [upstream({ url: env.UPSTREAM_URL || provider.url, format, key: env.UPSTREAM_KEY, model: env.UPSTREAM_MODEL, idleTimeoutMs })];
-  if (env.UPSTREAM_FALLBACK_URL) {
-    upstreams.push(upstream({
-      url: env.UPSTREAM_FALLBACK_URL,
-      format: env.UPSTREAM_FALLBACK_FORMAT || format,
-      key: env.UPSTREAM_FALLBACK_KEY ?? env.UPSTREAM_KEY,
+  if (!env.UPSTREAM_URL)
+    provider = await startProvider({
+      tokensPerSecond: whole('TOKENS_PER_SECOND', 100),
+      replayDir: env.REPLAY_DIR || undefined,
+    });
+  const upstreams = [
+    upstream({
+      url: env.UPSTREAM_URL || provider.url,
+      format,
+      key: env.UPSTREAM_KEY,
       model: env.UPSTREAM_MODEL,
       idleTimeoutMs,
-    }));
+    }),
+  ];
+  if (env.UPSTREAM_FALLBACK_URL) {
+    upstreams.push(
+      upstream({
+        url: env.UPSTREAM_FALLBACK_URL,
+        format: env.UPSTREAM_FALLBACK_FORMAT || format,
+        key: env.UPSTREAM_FALLBACK_KEY ?? env.UPSTREAM_KEY,
+        model: env.UPSTREAM_MODEL,
+        idleTimeoutMs,
+      }),
+    );
   }
   const gateway = createGateway({
     upstreams,

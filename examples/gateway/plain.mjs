@@ -3,13 +3,23 @@
 
 /** The events of an event stream as `{ event, data }`. */
 export function events(text) {
-  return text.split(/\r\n\r\n|\n\n/).map((block) => {
-    const lines = block.split(/\r\n|\n/);
-    const of = (name) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).replace(/^ /, '')).join('\n');
-    return { event: of('event'), data: of('data') };
-  }).filter(({ data }) => data !== '');
+  return text
+    .split(/\r\n\r\n|\n\n/)
+    .map((block) => {
+      const lines = block.split(/\r\n|\n/);
+      const of = (name) =>
+        lines
+          .filter((line) => line.startsWith(`${name}:`))
+          .map((line) => line.slice(name.length + 1).replace(/^ /, ''))
+          .join('\n');
+      return { event: of('event'), data: of('data') };
+    })
+    .filter(({ data }) => data !== '');
 }
-const objects = (text) => events(text).filter(({ data }) => data !== '[DONE]').map(({ data }) => JSON.parse(data));
+const objects = (text) =>
+  events(text)
+    .filter(({ data }) => data !== '[DONE]')
+    .map(({ data }) => JSON.parse(data));
 const message = () => ({ text: '', reasoning: '', calls: [], finish: null, error: null });
 
 /** A call comes whole, or its name first and then pieces of top-level strings (`partialArgs`). */
@@ -46,9 +56,12 @@ const streams = {
     const out = message();
     for (const event of objects(text)) {
       if (event.type === 'response.output_text.delta') out.text += event.delta;
-      if (event.type === 'response.reasoning_summary_text.delta' || event.type === 'response.reasoning_text.delta') out.reasoning += event.delta;
-      if (event.type === 'response.output_item.done' && event.item.type === 'function_call') out.calls.push({ name: event.item.name, arguments: event.item.arguments });
-      if (event.type === 'response.completed' || event.type === 'response.incomplete') out.finish = event.response.incomplete_details?.reason ?? 'completed';
+      if (event.type === 'response.reasoning_summary_text.delta' || event.type === 'response.reasoning_text.delta')
+        out.reasoning += event.delta;
+      if (event.type === 'response.output_item.done' && event.item.type === 'function_call')
+        out.calls.push({ name: event.item.name, arguments: event.item.arguments });
+      if (event.type === 'response.completed' || event.type === 'response.incomplete')
+        out.finish = event.response.incomplete_details?.reason ?? 'completed';
       if (event.type === 'error') out.error = event.message ?? event.error?.message;
       if (event.type === 'response.failed') out.error = event.response.error?.message ?? 'failed';
     }
@@ -88,14 +101,29 @@ const streams = {
 
 const bodies = {
   'openai-chat'({ choices: [{ message: said, finish_reason: finish }] }) {
-    const calls = (said.tool_calls ?? []).map((call) => ({ name: call.function.name, arguments: call.function.arguments }));
-    return { text: said.content ?? '', reasoning: said.reasoning_content ?? said.reasoning ?? '', calls, finish, error: null };
+    const calls = (said.tool_calls ?? []).map((call) => ({
+      name: call.function.name,
+      arguments: call.function.arguments,
+    }));
+    return {
+      text: said.content ?? '',
+      reasoning: said.reasoning_content ?? said.reasoning ?? '',
+      calls,
+      finish,
+      error: null,
+    };
   },
   'openai-responses'({ output, incomplete_details: incomplete }) {
     const of = (type) => output.filter((item) => item.type === type);
     return {
-      text: of('message').flatMap((item) => item.content).map((part) => part.text ?? '').join(''),
-      reasoning: of('reasoning').flatMap((item) => [...(item.summary ?? []), ...(item.content ?? [])]).map((part) => part.text).join(''),
+      text: of('message')
+        .flatMap((item) => item.content)
+        .map((part) => part.text ?? '')
+        .join(''),
+      reasoning: of('reasoning')
+        .flatMap((item) => [...(item.summary ?? []), ...(item.content ?? [])])
+        .map((part) => part.text)
+        .join(''),
       calls: of('function_call').map((item) => ({ name: item.name, arguments: item.arguments })),
       finish: incomplete?.reason ?? 'completed',
       error: null,
@@ -104,8 +132,12 @@ const bodies = {
   claude({ content, stop_reason: finish }) {
     const of = (type) => content.filter((block) => block.type === type);
     return {
-      text: of('text').map((block) => block.text).join(''),
-      reasoning: of('thinking').map((block) => block.thinking).join(''),
+      text: of('text')
+        .map((block) => block.text)
+        .join(''),
+      reasoning: of('thinking')
+        .map((block) => block.thinking)
+        .join(''),
       calls: of('tool_use').map((block) => ({ name: block.name, arguments: JSON.stringify(block.input) })),
       finish,
       error: null,
@@ -120,9 +152,15 @@ export const readStream = (dialect, text) => streams[dialect](text);
 export const readBody = (dialect, text) => bodies[dialect](JSON.parse(text));
 
 const prompts = {
-  'openai-chat': (model, prompt, stream) => ['/v1/chat/completions', { model, stream, messages: [{ role: 'user', content: prompt }] }],
+  'openai-chat': (model, prompt, stream) => [
+    '/v1/chat/completions',
+    { model, stream, messages: [{ role: 'user', content: prompt }] },
+  ],
   'openai-responses': (model, prompt, stream) => ['/v1/responses', { model, stream, input: prompt }],
-  claude: (model, prompt, stream) => ['/v1/messages', { model, stream, max_tokens: 4096, messages: [{ role: 'user', content: prompt }] }],
+  claude: (model, prompt, stream) => [
+    '/v1/messages',
+    { model, stream, max_tokens: 4096, messages: [{ role: 'user', content: prompt }] },
+  ],
   gemini: (model, prompt, stream) => [
     `/v1beta/models/${encodeURIComponent(model)}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
     { contents: [{ role: 'user', parts: [{ text: prompt }] }] },

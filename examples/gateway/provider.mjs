@@ -31,7 +31,13 @@ const routes = [
 function find(url) {
   for (const [format, dialect, path] of routes) {
     const match = path.exec(url.pathname);
-    if (match) return { format, dialect, model: match[1] && decodeURIComponent(match[1]), stream: /stream/i.test(match[2] ?? '') };
+    if (match)
+      return {
+        format,
+        dialect,
+        model: match[1] && decodeURIComponent(match[1]),
+        stream: /stream/i.test(match[2] ?? ''),
+      };
   }
   return null;
 }
@@ -44,7 +50,8 @@ async function bodyOf(req) {
     throw new Invalid('', `We could not parse the JSON body of your request: ${error.message}`);
   }
 }
-const keyOf = ({ headers }) => headers['x-api-key'] ?? headers['x-goog-api-key'] ?? headers.authorization?.replace(/^Bearer /, '');
+const keyOf = ({ headers }) =>
+  headers['x-api-key'] ?? headers['x-goog-api-key'] ?? headers.authorization?.replace(/^Bearer /, '');
 
 function json(res, status, body, headers = {}) {
   const text = JSON.stringify(body);
@@ -84,7 +91,8 @@ export async function startProvider({ port = 0, tokensPerSecond = 0, faults = tr
     const url = new URL(req.url, 'http://localhost');
     if (req.method === 'GET' && url.pathname === '/stats') return json(res, 200, stats);
     const route = find(url);
-    if (req.method !== 'POST' || route === null) return json(res, 404, { error: { message: `no such route: ${req.method} ${url.pathname}` } });
+    if (req.method !== 'POST' || route === null)
+      return json(res, 404, { error: { message: `no such route: ${req.method} ${url.pathname}` } });
     const { dialect, format } = route;
     stats.requests += 1;
     let request;
@@ -97,7 +105,13 @@ export async function startProvider({ port = 0, tokensPerSecond = 0, faults = tr
       return json(res, error.status, dialect.errorBody(error.status, error.message, error.at || null));
     }
     const { status, pace = tokensPerSecond, first, fault } = faults ? asked(request.model) : {};
-    if (status) return json(res, status, dialect.errorBody(status, `offline provider answers ${status}`), status === 429 ? { 'retry-after': '1' } : {});
+    if (status)
+      return json(
+        res,
+        status,
+        dialect.errorBody(status, `offline provider answers ${status}`),
+        status === 429 ? { 'retry-after': '1' } : {},
+      );
     if (fault === 'hangup') return res.destroy();
     if (fault === 'silent') {
       stats.open += 1;
@@ -120,7 +134,12 @@ export async function startProvider({ port = 0, tokensPerSecond = 0, faults = tr
       else stats.cancelled += 1;
     });
     const frames = recorded ? eventsOf(recorded) : [...dialect.frames(request, said)];
-    return play(res, frames, { fault, first, errorFrame: dialect.errorFrame('offline provider is overloaded') }, sender(res, pace));
+    return play(
+      res,
+      frames,
+      { fault, first, errorFrame: dialect.errorFrame('offline provider is overloaded') },
+      sender(res, pace),
+    );
   }
 
   const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {

@@ -4,7 +4,17 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { convertRequest, convertResponse, parseResponse, pipeStream, readBody, readDocument, renderMessage, respondWithError, StreamAssembler } from 'sluice';
+import {
+  convertRequest,
+  convertResponse,
+  parseResponse,
+  pipeStream,
+  readBody,
+  readDocument,
+  renderMessage,
+  respondWithError,
+  StreamAssembler,
+} from 'sluice';
 import { errorBody, Failure, statusFor, upstreamMessage } from './errors.mjs';
 
 const stopping = 'the gateway is shutting down';
@@ -51,14 +61,20 @@ function saying(document, stream) {
 }
 
 /** What asks an upstream of the client's own dialect for features that are not for all. */
-const betaOf = ({ headers }) => (headers['anthropic-beta'] === undefined ? {} : { 'anthropic-beta': headers['anthropic-beta'] });
+const betaOf = ({ headers }) =>
+  headers['anthropic-beta'] === undefined ? {} : { 'anthropic-beta': headers['anthropic-beta'] };
 
 /** The key that the client sent, in whichever header its dialect has for it. */
-const keyOf = ({ headers }) => headers['x-api-key'] ?? headers['x-goog-api-key'] ?? headers.authorization?.replace(/^Bearer /i, '');
+const keyOf = ({ headers }) =>
+  headers['x-api-key'] ?? headers['x-goog-api-key'] ?? headers.authorization?.replace(/^Bearer /i, '');
 
 function sendJson(res, status, body, headers = {}) {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  res.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': bytes.length, ...headers });
+  res.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': bytes.length,
+    ...headers,
+  });
   res.end(bytes);
 }
 
@@ -66,7 +82,8 @@ function sendJson(res, status, body, headers = {}) {
 function failureOf(error) {
   if (error instanceof Failure) return error;
   const options = { retryable: true, cause: error };
-  if (error.code === 'ETIMEDOUT' || error.code === 'ERR_TIMEOUT') return new Failure(504, `upstream did not answer: ${error.message}`, options);
+  if (error.code === 'ETIMEDOUT' || error.code === 'ERR_TIMEOUT')
+    return new Failure(504, `upstream did not answer: ${error.message}`, options);
   if (error.code === 'ERR_STREAM_UPSTREAM') {
     const said = upstreamMessage(JSON.stringify(error.provider ?? null), error.message);
     const kind = JSON.stringify(error.provider ?? '');
@@ -94,7 +111,6 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
     try {
       response = await upstream.send(body, request);
     } catch (error) {
-      if (error.code === 'ERR_UNSUPPORTED') throw error;
       throw failureOf(error);
     }
     const { statusCode: status, headers } = response;
@@ -159,7 +175,8 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
     const document = await readDocument(req, { maxBytes: maxBodyBytes, timeoutMs: 60_000, signal });
     try {
       const asked = route.model ?? document.get('/model');
-      if (typeof asked !== 'string' || asked === '') throw new Failure(400, 'you must provide a model', { param: 'model' });
+      if (typeof asked !== 'string' || asked === '')
+        throw new Failure(400, 'you must provide a model', { param: 'model' });
       const stream = route.client === 'gemini' ? route.stream : document.get('/stream') === true;
       for (const [index, upstream] of upstreams.entries()) {
         const model = upstream.model ?? asked;
@@ -167,7 +184,13 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
           const source = route.client === 'gemini' && upstream.asks !== 'gemini' ? saying(document, stream) : document;
           const body = convertRequest(source, { from: route.client, to: upstream.asks, model, lossy: true });
           const headers = upstream.asks === route.client ? betaOf(req) : {};
-          run.response = await ask(upstream, body, { model, stream: stream || upstream.streamsOnly, key: keyOf(req), headers, signal });
+          run.response = await ask(upstream, body, {
+            model,
+            stream: stream || upstream.streamsOnly,
+            key: keyOf(req),
+            headers,
+            signal,
+          });
           const message = await (stream ? streamAnswer : wholeAnswer)(upstream, run.response, res, route);
           return { model, stream, upstream: upstream.url, usage: message?.usage, error: message?.error?.message };
         } catch (error) {
@@ -196,7 +219,10 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
     const fault = error.status === undefined && error.pointer === undefined && error.code !== 'ERR_BODY_JSON';
     const status = error.status ?? (fault ? 500 : 400);
     if (fault) log({ client, error: error.stack ?? String(error) });
-    const body = errorBody(client, status, fault ? 'internal error' : error.message, { param: error.pointer, code: fault ? null : error.code });
+    const body = errorBody(client, status, fault ? 'internal error' : error.message, {
+      param: error.pointer,
+      code: fault ? null : error.code,
+    });
     if (error.status === undefined) return void sendJson(res, status, body);
     await respondWithError(req, res, error, { body, headers: { 'content-type': 'application/json; charset=utf-8' } });
   }
@@ -230,7 +256,11 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
 
   const server = createServer((req, res) => {
     if (req.method === 'GET' && req.url === '/healthz') {
-      const health = { status: closing ? 'closing' : 'ok', running: running.size, upstreams: upstreams.map(({ format }) => format) };
+      const health = {
+        status: closing ? 'closing' : 'ok',
+        running: running.size,
+        upstreams: upstreams.map(({ format }) => format),
+      };
       sendJson(res, closing ? 503 : 200, JSON.stringify(health));
     } else {
       answer(req, res);

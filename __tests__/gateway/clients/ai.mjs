@@ -12,11 +12,14 @@ const apiKey = 'secret';
 const models = {
   'openai chat': (name) => createOpenAI({ baseURL: `${url}/v1`, apiKey }).chat(name),
   'openai responses': (name) => createOpenAI({ baseURL: `${url}/v1`, apiKey }).responses(name),
-  compatible: (name) => createOpenAICompatible({ name: 'sluice', baseURL: `${url}/v1`, apiKey, includeUsage: true })(name),
+  compatible: (name) =>
+    createOpenAICompatible({ name: 'sluice', baseURL: `${url}/v1`, apiKey, includeUsage: true })(name),
   anthropic: (name) => createAnthropic({ baseURL: `${url}/v1`, apiKey })(name),
   google: (name) => createGoogleGenerativeAI({ baseURL: `${url}/v1beta`, apiKey })(name),
 };
-const tools = Object.fromEntries(known.map(({ name, description, parameters }) => [name, tool({ description, inputSchema: jsonSchema(parameters) })]));
+const tools = Object.fromEntries(
+  known.map(({ name, description, parameters }) => [name, tool({ description, inputSchema: jsonSchema(parameters) })]),
+);
 // Without `store` this client refers to items that the service keeps; a gateway has none.
 const common = { maxRetries: 0, onError() {}, providerOptions: { openai: { store: false } } };
 const callsOf = (calls) => calls.map(({ toolName, input }) => ({ name: toolName, arguments: input }));
@@ -45,8 +48,19 @@ for (const [name, of] of Object.entries(models)) {
     assert.equal(await result.text, expected.tool.text);
   });
   test(`${name} tools that run`, async () => {
-    const running = Object.fromEntries(known.map(({ name: tool1, description, parameters }) => [tool1, tool({ description, inputSchema: jsonSchema(parameters), execute: async () => prompts.result })]));
-    const result = await generateText({ ...common, model: of('offline'), prompt: prompts.tool, tools: running, stopWhen: stepCountIs(2) });
+    const running = Object.fromEntries(
+      known.map(({ name: tool1, description, parameters }) => [
+        tool1,
+        tool({ description, inputSchema: jsonSchema(parameters), execute: async () => prompts.result }),
+      ]),
+    );
+    const result = await generateText({
+      ...common,
+      model: of('offline'),
+      prompt: prompts.tool,
+      tools: running,
+      stopWhen: stepCountIs(2),
+    });
     assert.equal(result.steps.length, 2);
     assert.match(result.text, /^The tools said: [^]*It is “sunny” in Zürich[^]*; /);
   });
@@ -55,7 +69,14 @@ for (const [name, of] of Object.entries(models)) {
     assert.equal(limited.statusCode, 429);
     assert.equal(limited.message, 'offline provider answers 429');
     let failed = null;
-    const result = streamText({ ...common, model: of('offline-error'), prompt: 'hi', onError: ({ error }) => { failed = error; } });
+    const result = streamText({
+      ...common,
+      model: of('offline-error'),
+      prompt: 'hi',
+      onError: ({ error }) => {
+        failed = error;
+      },
+    });
     await result.consumeStream();
     assert.match(JSON.stringify(failed?.message ?? failed), /overloaded/);
   });

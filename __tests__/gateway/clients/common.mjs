@@ -9,12 +9,20 @@ export const tools = [
   {
     name: 'get_weather',
     description: 'The weather of a city',
-    parameters: { type: 'object', properties: { city: { type: 'string', description: 'its name' }, days: { type: 'integer' } }, required: ['city', 'days'] },
+    parameters: {
+      type: 'object',
+      properties: { city: { type: 'string', description: 'its name' }, days: { type: 'integer' } },
+      required: ['city', 'days'],
+    },
   },
   {
     name: 'find_city',
     description: 'Finds a city',
-    parameters: { type: 'object', properties: { query: { type: 'string' }, exact: { type: 'boolean' } }, required: ['query', 'exact'] },
+    parameters: {
+      type: 'object',
+      properties: { query: { type: 'string' }, exact: { type: 'boolean' } },
+      required: ['query', 'exact'],
+    },
   },
 ];
 const user = (text) => ({ role: 'user', text, images: 0, calls: [], results: [] });
@@ -52,7 +60,10 @@ export const test = (name, run) => cases.push({ name, run });
 export function sameCalls(got, wanted) {
   for (const { id } of got) assert.ok(typeof id === 'string' && id !== '', 'a call has no id');
   assert.equal(new Set(got.map((call) => call.id)).size, got.length, 'ids of calls are not distinct');
-  const parsed = got.map((call) => ({ name: call.name, arguments: typeof call.arguments === 'string' ? JSON.parse(call.arguments) : call.arguments }));
+  const parsed = got.map((call) => ({
+    name: call.name,
+    arguments: typeof call.arguments === 'string' ? JSON.parse(call.arguments) : call.arguments,
+  }));
   assert.deepEqual(parsed, wanted);
 }
 export async function rejected(promise) {

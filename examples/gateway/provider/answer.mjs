@@ -3,8 +3,28 @@
 //
 // The prompt steers it: "30 words" sets the length, "call get_weather" calls that tool when the request offers it.
 
-const words = ['river', 'naïve', '"quoted"', 'back\\slash', '日本語', '🦊🌲', 'tab\tstop', 'line\nbreak', '</b>', 'data: x',
-  'Ünïcode', '{"a":[1]}', 'plain', 'two  blanks', 'ﬁn', '\u2028', '𝒳', "it's", '100%', 'e\u0301'];
+const words = [
+  'river',
+  'naïve',
+  '"quoted"',
+  'back\\slash',
+  '日本語',
+  '🦊🌲',
+  'tab\tstop',
+  'line\nbreak',
+  '</b>',
+  'data: x',
+  'Ünïcode',
+  '{"a":[1]}',
+  'plain',
+  'two  blanks',
+  'ﬁn',
+  '\u2028',
+  '𝒳',
+  "it's",
+  '100%',
+  'e\u0301',
+];
 
 /** FNV-1a, 32 bits. */
 export function hash(text) {
@@ -23,18 +43,30 @@ export function argumentsFor(schema, prompt, name = 'input', depth = 0) {
       const members = Object.entries(schema.properties ?? {});
       return Object.fromEntries(members.map(([key, value]) => [key, argumentsFor(value, prompt, key, depth + 1)]));
     }
-    case 'array': return depth > 8 ? [] : [argumentsFor(schema.items, prompt, name, depth + 1)];
-    case 'integer': return hash(prompt + name) % 1000;
-    case 'number': return (hash(prompt + name) % 1000) / 8;
-    case 'boolean': return hash(prompt + name) % 2 === 1;
-    default: return `${name} of ${prompt}`;
+    case 'array':
+      return depth > 8 ? [] : [argumentsFor(schema.items, prompt, name, depth + 1)];
+    case 'integer':
+      return hash(prompt + name) % 1000;
+    case 'number':
+      return (hash(prompt + name) % 1000) / 8;
+    case 'boolean':
+      return hash(prompt + name) % 2 === 1;
+    default:
+      return `${name} of ${prompt}`;
   }
 }
 
 function callsFor({ tools = [], choice = 'auto' }, last) {
   if (tools.length === 0 || choice === 'none' || last.results.length > 0) return [];
-  const named = [...last.text.matchAll(/\bcall (\w+)/g)].map(([, name]) => tools.find((tool) => tool.name === name)).filter(Boolean);
-  if (typeof choice === 'object') return named.filter((tool) => tool.name === choice.name).slice(0, 1).concat(tools.filter((tool) => tool.name === choice.name)).slice(0, 1);
+  const named = [...last.text.matchAll(/\bcall (\w+)/g)]
+    .map(([, name]) => tools.find((tool) => tool.name === name))
+    .filter(Boolean);
+  if (typeof choice === 'object')
+    return named
+      .filter((tool) => tool.name === choice.name)
+      .slice(0, 1)
+      .concat(tools.filter((tool) => tool.name === choice.name))
+      .slice(0, 1);
   return named.length === 0 && choice === 'required' ? [tools[0]] : named;
 }
 

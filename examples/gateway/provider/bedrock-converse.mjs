@@ -1,7 +1,23 @@
 // Amazon Bedrock converse, as the service reads and writes it.
 import { fragments } from './answer.mjs';
 import { event, exception } from './eventstream.mjs';
-import { any, array, boolean, conversation, each, fields, filled, integer, Invalid, number, object, oneOf, schema, string, turn } from './shape.mjs';
+import {
+  any,
+  array,
+  boolean,
+  conversation,
+  each,
+  fields,
+  filled,
+  integer,
+  Invalid,
+  number,
+  object,
+  oneOf,
+  schema,
+  string,
+  turn,
+} from './shape.mjs';
 
 export const streamType = 'application/vnd.amazon.eventstream';
 
@@ -12,7 +28,9 @@ function block(value, at, message) {
   const names = Object.keys(object(value, at));
   if (names.length !== 1) throw new Invalid(at, `must have one member, got ${names.join(', ') || 'none'}`);
   switch (names[0]) {
-    case 'text': message.text += filled(value.text, `${at}.text`); break;
+    case 'text':
+      message.text += filled(value.text, `${at}.text`);
+      break;
     case 'image':
     case 'document':
       filled(value[names[0]].format, `${at}.${names[0]}.format`);
@@ -25,10 +43,16 @@ function block(value, at, message) {
       break;
     case 'toolResult':
       fields(value.toolResult, `${at}.toolResult`, { toolUseId: filled, content: array, status: string });
-      message.results.push({ id: filled(value.toolResult.toolUseId, `${at}.toolResult.toolUseId`), text: text(value.toolResult.content, `${at}.toolResult.content`) });
+      message.results.push({
+        id: filled(value.toolResult.toolUseId, `${at}.toolResult.toolUseId`),
+        text: text(value.toolResult.content, `${at}.toolResult.content`),
+      });
       break;
-    case 'reasoningContent': object(value.reasoningContent, `${at}.reasoningContent`); break;
-    default: throw new Invalid(at, `unknown member ${names[0]}`);
+    case 'reasoningContent':
+      object(value.reasoningContent, `${at}.reasoningContent`);
+      break;
+    default:
+      throw new Invalid(at, `unknown member ${names[0]}`);
   }
 }
 function message(value, at) {
@@ -39,21 +63,40 @@ function message(value, at) {
   return result;
 }
 function tool(value, at) {
-  const spec = fields(fields(value, at, { toolSpec: object }).toolSpec, `${at}.toolSpec`, { name: filled, description: filled, inputSchema: object });
-  return { name: filled(spec.name, `${at}.toolSpec.name`), schema: schema(spec.inputSchema.json, `${at}.toolSpec.inputSchema.json`) };
+  const spec = fields(fields(value, at, { toolSpec: object }).toolSpec, `${at}.toolSpec`, {
+    name: filled,
+    description: filled,
+    inputSchema: object,
+  });
+  return {
+    name: filled(spec.name, `${at}.toolSpec.name`),
+    schema: schema(spec.inputSchema.json, `${at}.toolSpec.inputSchema.json`),
+  };
 }
 function choice(value) {
   const known = fields(value, 'toolConfig.toolChoice', { auto: object, any: object, tool: object });
-  return known.any ? 'required' : known.tool ? { name: filled(known.tool.name, 'toolConfig.toolChoice.tool.name') } : 'auto';
+  return known.any
+    ? 'required'
+    : known.tool
+      ? { name: filled(known.tool.name, 'toolConfig.toolChoice.tool.name') }
+      : 'auto';
 }
 
 export function read(body, { model, stream }) {
   fields(body, '', {
-    messages: array, system: array, toolConfig: (value, at) => fields(value, at, { tools: array, toolChoice: object }),
-    inferenceConfig: (value, at) => fields(value, at, {
-      maxTokens: (one, here) => integer(one, here, 1), temperature: (one, here) => number(one, here, 0, 1), topP: (one, here) => number(one, here, 0, 1), stopSequences: each(filled),
-    }),
-    additionalModelRequestFields: object, requestMetadata: object, performanceConfig: object,
+    messages: array,
+    system: array,
+    toolConfig: (value, at) => fields(value, at, { tools: array, toolChoice: object }),
+    inferenceConfig: (value, at) =>
+      fields(value, at, {
+        maxTokens: (one, here) => integer(one, here, 1),
+        temperature: (one, here) => number(one, here, 0, 1),
+        topP: (one, here) => number(one, here, 0, 1),
+        stopSequences: each(filled),
+      }),
+    additionalModelRequestFields: object,
+    requestMetadata: object,
+    performanceConfig: object,
   });
   const turns = conversation(each(message)(body.messages, 'messages'), { alternate: true });
   if (turns[0].role !== 'user') throw new Invalid('messages.0.role', 'A conversation must start with a user message.');
@@ -71,15 +114,30 @@ export function read(body, { model, stream }) {
 
 const reasons = { stop: 'end_turn', length: 'max_tokens', tool_calls: 'tool_use' };
 const usageOf = ({ usage }) => ({
-  inputTokens: usage.input - usage.cached, outputTokens: usage.output, totalTokens: usage.input + usage.output, cacheReadInputTokens: usage.cached, cacheWriteInputTokens: 0,
+  inputTokens: usage.input - usage.cached,
+  outputTokens: usage.output,
+  totalTokens: usage.input + usage.output,
+  cacheReadInputTokens: usage.cached,
+  cacheWriteInputTokens: 0,
 });
 const signatureOf = (answer) => Buffer.from(`signed ${answer.id}`).toString('base64');
 const idOf = (call) => `tooluse_${call.id}`;
 
 export function whole(request, answer) {
-  const content = [{ text: answer.text.join('') }, ...answer.calls.map((call) => ({ toolUse: { toolUseId: idOf(call), name: call.name, input: call.arguments } }))];
-  if (answer.reasoning.length > 0) content.unshift({ reasoningContent: { reasoningText: { text: answer.reasoning.join(''), signature: signatureOf(answer) } } });
-  return { output: { message: { role: 'assistant', content } }, stopReason: reasons[answer.finish], usage: usageOf(answer), metrics: { latencyMs: 5 } };
+  const content = [
+    { text: answer.text.join('') },
+    ...answer.calls.map((call) => ({ toolUse: { toolUseId: idOf(call), name: call.name, input: call.arguments } })),
+  ];
+  if (answer.reasoning.length > 0)
+    content.unshift({
+      reasoningContent: { reasoningText: { text: answer.reasoning.join(''), signature: signatureOf(answer) } },
+    });
+  return {
+    output: { message: { role: 'assistant', content } },
+    stopReason: reasons[answer.finish],
+    usage: usageOf(answer),
+    metrics: { latencyMs: 5 },
+  };
 }
 export function* frames(request, answer) {
   yield event('messageStart', { role: 'assistant' });
@@ -95,7 +153,10 @@ export function* frames(request, answer) {
   yield event('contentBlockStop', { contentBlockIndex: index });
   for (const call of answer.calls) {
     index += 1;
-    yield event('contentBlockStart', { contentBlockIndex: index, start: { toolUse: { toolUseId: idOf(call), name: call.name } } });
+    yield event('contentBlockStart', {
+      contentBlockIndex: index,
+      start: { toolUse: { toolUseId: idOf(call), name: call.name } },
+    });
     for (const input of fragments(call)) yield delta({ toolUse: { input } });
     yield event('contentBlockStop', { contentBlockIndex: index });
   }

@@ -30,6 +30,7 @@ export function frame(headers, payload) {
   message.writeUInt32BE(crc32(message.subarray(0, message.length - 4)), message.length - 4);
   return message;
 }
-export const event = (type, payload) => frame({ ':event-type': type, ':content-type': 'application/json', ':message-type': 'event' }, payload);
+export const event = (type, payload) =>
+  frame({ ':event-type': type, ':content-type': 'application/json', ':message-type': 'event' }, payload);
 export const exception = (type, message) =>
   frame({ ':exception-type': type, ':content-type': 'application/json', ':message-type': 'exception' }, { message });

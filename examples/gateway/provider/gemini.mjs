@@ -1,10 +1,33 @@
 // Google generateContent, as the service reads and writes it.
-import { any, array, conversation, each, fields, filled, integer, Invalid, number, object, oneOf, schema, string, turn } from './shape.mjs';
+import {
+  any,
+  array,
+  conversation,
+  each,
+  fields,
+  filled,
+  integer,
+  Invalid,
+  number,
+  object,
+  oneOf,
+  schema,
+  string,
+  turn,
+} from './shape.mjs';
 
 export const streamType = 'text/event-stream';
 
 function part(value, at, message) {
-  fields(value, at, { text: string, thought: any, thoughtSignature: string, inlineData: object, fileData: object, functionCall: object, functionResponse: object });
+  fields(value, at, {
+    text: string,
+    thought: any,
+    thoughtSignature: string,
+    inlineData: object,
+    fileData: object,
+    functionCall: object,
+    functionResponse: object,
+  });
   if (value.text !== undefined) message.text += value.thought ? '' : value.text;
   else if (value.inlineData) {
     filled(value.inlineData.mimeType, `${at}.inlineData.mimeType`);
@@ -23,18 +46,28 @@ function part(value, at, message) {
     const said = response.output ?? response.result ?? response.content ?? response;
     message.results.push({ id: name, text: typeof said === 'string' ? said : JSON.stringify(said) });
   } else if (!value.thoughtSignature) {
-    throw new Invalid(at, 'required oneof field \'data\' must have one initialized field');
+    throw new Invalid(at, "required oneof field 'data' must have one initialized field");
   }
 }
 function content(value, at) {
   fields(value, at, { role: any, parts: array });
-  const result = turn(oneOf(value.role ?? 'user', `${at}.role`, ['user', 'model', 'function']) === 'model' ? 'assistant' : 'user');
+  const result = turn(
+    oneOf(value.role ?? 'user', `${at}.role`, ['user', 'model', 'function']) === 'model' ? 'assistant' : 'user',
+  );
   if (array(value.parts, `${at}.parts`).length === 0) throw new Invalid(`${at}.parts`, 'must not be empty');
   value.parts.forEach((one, index) => part(one, `${at}.parts.${index}`, result));
   return result;
 }
 function declaration(value, at) {
-  fields(value, at, { name: filled, description: string, parameters: schema, parametersJsonSchema: schema, response: any, responseJsonSchema: any, behavior: any });
+  fields(value, at, {
+    name: filled,
+    description: string,
+    parameters: schema,
+    parametersJsonSchema: schema,
+    response: any,
+    responseJsonSchema: any,
+    behavior: any,
+  });
   return { name: filled(value.name, `${at}.name`), schema: value.parameters ?? value.parametersJsonSchema };
 }
 function choice(config) {
@@ -44,16 +77,37 @@ function choice(config) {
   if (mode !== 'ANY') return mode === 'NONE' ? 'none' : 'auto';
   return calling.allowedFunctionNames?.length === 1 ? { name: calling.allowedFunctionNames[0] } : 'required';
 }
-const generationConfig = (value, at) => fields(value, at, {
-  temperature: (one, here) => number(one, here, 0, 2), topP: (one, here) => number(one, here, 0, 1), topK: number, maxOutputTokens: (one, here) => integer(one, here, 1),
-  stopSequences: each(filled), candidateCount: integer, seed: integer, responseMimeType: string, responseSchema: object, responseJsonSchema: object,
-  presencePenalty: number, frequencyPenalty: number, responseLogprobs: any, logprobs: any, responseModalities: array,
-  thinkingConfig: (one, here) => fields(one, here, { includeThoughts: any, thinkingBudget: integer, thinkingLevel: string }),
-});
+const generationConfig = (value, at) =>
+  fields(value, at, {
+    temperature: (one, here) => number(one, here, 0, 2),
+    topP: (one, here) => number(one, here, 0, 1),
+    topK: number,
+    maxOutputTokens: (one, here) => integer(one, here, 1),
+    stopSequences: each(filled),
+    candidateCount: integer,
+    seed: integer,
+    responseMimeType: string,
+    responseSchema: object,
+    responseJsonSchema: object,
+    presencePenalty: number,
+    frequencyPenalty: number,
+    responseLogprobs: any,
+    logprobs: any,
+    responseModalities: array,
+    thinkingConfig: (one, here) =>
+      fields(one, here, { includeThoughts: any, thinkingBudget: integer, thinkingLevel: string }),
+  });
 
 export function read(body, { model, stream }) {
   fields(body, '', {
-    contents: array, systemInstruction: object, generationConfig, tools: array, toolConfig: object, safetySettings: array, cachedContent: string, labels: object,
+    contents: array,
+    systemInstruction: object,
+    generationConfig,
+    tools: array,
+    toolConfig: object,
+    safetySettings: array,
+    cachedContent: string,
+    labels: object,
   });
   const config = body.generationConfig ?? {};
   const thinking = config.thinkingConfig;
@@ -64,7 +118,9 @@ export function read(body, { model, stream }) {
   return {
     model,
     stream,
-    system: (body.systemInstruction?.parts ?? []).map((one, index) => string(one.text, `systemInstruction.parts.${index}.text`)).join(''),
+    system: (body.systemInstruction?.parts ?? [])
+      .map((one, index) => string(one.text, `systemInstruction.parts.${index}.text`))
+      .join(''),
     turns: conversation(each(content)(body.contents, 'contents')),
     tools,
     choice: choice(body.toolConfig),
@@ -74,12 +130,17 @@ export function read(body, { model, stream }) {
 }
 
 const usageOf = ({ usage }) => ({
-  promptTokenCount: usage.input, candidatesTokenCount: usage.output - usage.reasoning, totalTokenCount: usage.input + usage.output,
-  cachedContentTokenCount: usage.cached, thoughtsTokenCount: usage.reasoning,
+  promptTokenCount: usage.input,
+  candidatesTokenCount: usage.output - usage.reasoning,
+  totalTokenCount: usage.input + usage.output,
+  cachedContentTokenCount: usage.cached,
+  thoughtsTokenCount: usage.reasoning,
 });
 const chunk = (request, answer, parts, finish) => ({
   candidates: [{ content: { parts, role: 'model' }, ...(finish ? { finishReason: finish } : {}), index: 0 }],
-  usageMetadata: usageOf(answer), modelVersion: request.model, responseId: answer.id,
+  usageMetadata: usageOf(answer),
+  modelVersion: request.model,
+  responseId: answer.id,
 });
 const finishOf = (answer) => (answer.finish === 'length' ? 'MAX_TOKENS' : 'STOP');
 const callPart = (call) => ({ functionCall: { name: call.name, args: call.arguments } });
@@ -97,6 +158,15 @@ export function* frames(request, answer) {
   yield event([{ text: '' }], finishOf(answer));
 }
 
-const names = { 400: 'INVALID_ARGUMENT', 401: 'UNAUTHENTICATED', 403: 'PERMISSION_DENIED', 404: 'NOT_FOUND', 429: 'RESOURCE_EXHAUSTED', 503: 'UNAVAILABLE' };
-export const errorBody = (status, message) => ({ error: { code: status, message, status: names[status] ?? 'INTERNAL' } });
+const names = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
+  503: 'UNAVAILABLE',
+};
+export const errorBody = (status, message) => ({
+  error: { code: status, message, status: names[status] ?? 'INTERNAL' },
+});
 export const errorFrame = (message) => `data: ${JSON.stringify(errorBody(503, message))}\r\n\r\n`;

@@ -6,17 +6,40 @@ import { any, array, conversation, each, fields, filled, object, schema, string,
 export const streamType = 'application/vnd.amazon.eventstream';
 
 function tool(value, at) {
-  const spec = fields(fields(value, at, { toolSpecification: object }).toolSpecification, `${at}.toolSpecification`, { name: filled, description: string, inputSchema: object });
+  const spec = fields(fields(value, at, { toolSpecification: object }).toolSpecification, `${at}.toolSpecification`, {
+    name: filled,
+    description: string,
+    inputSchema: object,
+  });
   return { name: spec.name, schema: schema(spec.inputSchema.json, `${at}.toolSpecification.inputSchema.json`) };
 }
 function result(value, at) {
   fields(value, at, { toolUseId: filled, content: array, status: string });
-  return { id: value.toolUseId, text: value.content.map((part, index) => part.text ?? JSON.stringify(object(part.json, `${at}.content.${index}`))).join('') };
+  return {
+    id: value.toolUseId,
+    text: value.content
+      .map((part, index) => part.text ?? JSON.stringify(object(part.json, `${at}.content.${index}`)))
+      .join(''),
+  };
 }
 function said(value, at) {
-  fields(value, at, { content: string, modelId: string, origin: string, images: array, userInputMessageContext: object });
-  const context = fields(value.userInputMessageContext ?? {}, `${at}.userInputMessageContext`, { tools: array, toolResults: array });
-  const message = { ...turn('user'), text: value.content, images: value.images?.length ?? 0, tools: each(tool)(context.tools ?? [], `${at}.tools`) };
+  fields(value, at, {
+    content: string,
+    modelId: string,
+    origin: string,
+    images: array,
+    userInputMessageContext: object,
+  });
+  const context = fields(value.userInputMessageContext ?? {}, `${at}.userInputMessageContext`, {
+    tools: array,
+    toolResults: array,
+  });
+  const message = {
+    ...turn('user'),
+    text: value.content,
+    images: value.images?.length ?? 0,
+    tools: each(tool)(context.tools ?? [], `${at}.tools`),
+  };
   return { ...message, results: each(result)(context.toolResults ?? [], `${at}.toolResults`) };
 }
 function answered(value, at) {
@@ -30,13 +53,26 @@ function answered(value, at) {
 function past(value, at) {
   fields(value, at, { userInputMessage: object, assistantResponseMessage: object });
   if (value.userInputMessage) return said(value.userInputMessage, `${at}.userInputMessage`);
-  return answered(object(value.assistantResponseMessage, `${at}.assistantResponseMessage`), `${at}.assistantResponseMessage`);
+  return answered(
+    object(value.assistantResponseMessage, `${at}.assistantResponseMessage`),
+    `${at}.assistantResponseMessage`,
+  );
 }
 
 export function read(body) {
-  const state = fields(fields(body, '', { conversationState: object, profileArn: string }).conversationState, 'conversationState', {
-    chatTriggerType: string, conversationId: filled, agentTaskType: string, agentContinuationId: string, currentMessage: object, history: array, customizationArn: any,
-  });
+  const state = fields(
+    fields(body, '', { conversationState: object, profileArn: string }).conversationState,
+    'conversationState',
+    {
+      chatTriggerType: string,
+      conversationId: filled,
+      agentTaskType: string,
+      agentContinuationId: string,
+      currentMessage: object,
+      history: array,
+      customizationArn: any,
+    },
+  );
   const at = 'conversationState.currentMessage.userInputMessage';
   const current = said(object(state.currentMessage.userInputMessage, at), at);
   const turns = [...each(past)(state.history ?? [], 'conversationState.history'), current];
@@ -44,9 +80,19 @@ export function read(body) {
   // What the service has no field for stands in tags at the head of the first message.
   let system = '';
   let thinking = false;
-  turns[0].text = turns[0].text.replace(/^<system_prompt>\n([^]*?)\n<\/system_prompt>\n\n/, (all, found) => ((system = found), ''));
+  turns[0].text = turns[0].text.replace(
+    /^<system_prompt>\n([^]*?)\n<\/system_prompt>\n\n/,
+    (all, found) => ((system = found), ''),
+  );
   turns[0].text = turns[0].text.replace(/^<thinking_mode>enabled<\/thinking_mode>\n\n/, () => ((thinking = true), ''));
-  return { model: filled(state.currentMessage.userInputMessage.modelId, `${at}.modelId`), stream: true, system, turns, tools: current.tools, reasoning: thinking };
+  return {
+    model: filled(state.currentMessage.userInputMessage.modelId, `${at}.modelId`),
+    stream: true,
+    system,
+    turns,
+    tools: current.tools,
+    reasoning: thinking,
+  };
 }
 
 export function* frames(request, answer) {

@@ -18,7 +18,12 @@ const plain = ['hangup', 'silent', 'error', 'truncate', 'truncateinside', 'cut',
 export function asked(model) {
   const words = String(model).split('-');
   const after = (word) => (words.includes(word) ? Number(words[words.indexOf(word) + 1]) || undefined : undefined);
-  return { status: after('status'), pace: after('pace'), first: words.includes('first'), fault: plain.find((word) => words.includes(word)) };
+  return {
+    status: after('status'),
+    pace: after('pace'),
+    first: words.includes('first'),
+    fault: plain.find((word) => words.includes(word)),
+  };
 }
 
 /** Sends `frames` with their fault. `send` resolves when there is room; `res` is the response. */

@@ -4,9 +4,21 @@ import { any, array, boolean, each, fields, filled, Invalid, object, oneOf, sche
 export const streamType = 'application/x-ndjson';
 
 function message(value, at) {
-  fields(value, at, { role: any, content: string, thinking: string, images: each(filled), tool_calls: array, tool_name: string, tool_call_id: string });
+  fields(value, at, {
+    role: any,
+    content: string,
+    thinking: string,
+    images: each(filled),
+    tool_calls: array,
+    tool_name: string,
+    tool_call_id: string,
+  });
   const role = oneOf(value.role, `${at}.role`, ['system', 'user', 'assistant', 'tool']);
-  const result = { ...turn(role === 'tool' ? 'user' : role), text: value.content ?? '', images: value.images?.length ?? 0 };
+  const result = {
+    ...turn(role === 'tool' ? 'user' : role),
+    text: value.content ?? '',
+    images: value.images?.length ?? 0,
+  };
   if (role === 'tool') {
     result.results.push({ id: value.tool_call_id ?? value.tool_name ?? '', text: result.text });
     result.text = '';
@@ -14,7 +26,8 @@ function message(value, at) {
   (value.tool_calls ?? []).forEach((call, index) => {
     const here = `${at}.tool_calls.${index}.function`;
     object(object(call, here).function, here);
-    if (typeof call.function.arguments === 'string') throw new Invalid(`${here}.arguments`, 'json: cannot unmarshal string into map[string]any');
+    if (typeof call.function.arguments === 'string')
+      throw new Invalid(`${here}.arguments`, 'json: cannot unmarshal string into map[string]any');
     object(call.function.arguments, `${here}.arguments`);
     result.calls.push({ id: call.id ?? call.function.name, name: filled(call.function.name, `${here}.name`) });
   });
@@ -37,19 +50,41 @@ function results(turns) {
 
 export function read(body) {
   fields(body, '', {
-    model: filled, messages: array, stream: boolean, tools: array, think: any, format: any, keep_alive: any, truncate: boolean, shift: boolean,
-    options: (value, at) => fields(value, at, {
-      num_predict: any, temperature: any, top_p: any, top_k: any, min_p: any, seed: any, stop: array, num_ctx: any, repeat_penalty: any,
-      presence_penalty: any, frequency_penalty: any,
-    }),
+    model: filled,
+    messages: array,
+    stream: boolean,
+    tools: array,
+    think: any,
+    format: any,
+    keep_alive: any,
+    truncate: boolean,
+    shift: boolean,
+    options: (value, at) =>
+      fields(value, at, {
+        num_predict: any,
+        temperature: any,
+        top_p: any,
+        top_k: any,
+        min_p: any,
+        seed: any,
+        stop: array,
+        num_ctx: any,
+        repeat_penalty: any,
+        presence_penalty: any,
+        frequency_penalty: any,
+      }),
   });
   filled(body.model, 'model');
   const messages = each(message)(body.messages, 'messages');
-  if (messages.every((one) => one.role === 'system')) throw new Invalid('messages', 'a message of the user is required');
+  if (messages.every((one) => one.role === 'system'))
+    throw new Invalid('messages', 'a message of the user is required');
   return {
     model: body.model,
     stream: body.stream !== false,
-    system: messages.filter((one) => one.role === 'system').map((one) => one.text).join('\n'),
+    system: messages
+      .filter((one) => one.role === 'system')
+      .map((one) => one.text)
+      .join('\n'),
     turns: results(messages.filter((one) => one.role !== 'system')),
     tools: body.tools ? each(tool)(body.tools, 'tools') : [],
     maxTokens: body.options?.num_predict ?? undefined,
@@ -59,11 +94,20 @@ export function read(body) {
 
 const callOf = (call) => ({ function: { name: call.name, arguments: call.arguments } });
 const line = (request, message1, done = false, more = {}) => ({
-  model: request.model, created_at: '2026-02-01T00:00:00.000000Z', message: { role: 'assistant', content: '', ...message1 }, done, ...more,
+  model: request.model,
+  created_at: '2026-02-01T00:00:00.000000Z',
+  message: { role: 'assistant', content: '', ...message1 },
+  done,
+  ...more,
 });
 const end = (answer) => ({
-  done_reason: answer.finish === 'length' ? 'length' : 'stop', total_duration: 1000000, load_duration: 1000, prompt_eval_count: answer.usage.input,
-  prompt_eval_duration: 1000, eval_count: answer.usage.output, eval_duration: 1000,
+  done_reason: answer.finish === 'length' ? 'length' : 'stop',
+  total_duration: 1000000,
+  load_duration: 1000,
+  prompt_eval_count: answer.usage.input,
+  prompt_eval_duration: 1000,
+  eval_count: answer.usage.output,
+  eval_duration: 1000,
 });
 
 export function whole(request, answer) {

@@ -7,7 +7,9 @@ export function recordings(dir) {
   const byFormat = new Map();
   for (const entry of readdirSync(dir, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
-    const files = readdirSync(join(dir, entry.name)).filter((file) => file.endsWith('.sse')).sort();
+    const files = readdirSync(join(dir, entry.name))
+      .filter((file) => file.endsWith('.sse'))
+      .sort();
     if (files.length > 0) byFormat.set(entry.name, { files: files.map((file) => file.slice(0, -4)), next: 0 });
   }
   return {
@@ -23,4 +25,8 @@ export function recordings(dir) {
 }
 
 /** The events of a recording, each with its blank line; joined again they are the same bytes. */
-export const eventsOf = (bytes) => bytes.toString('latin1').split(/(?<=\n\n)/).map((event) => Buffer.from(event, 'latin1'));
+export const eventsOf = (bytes) =>
+  bytes
+    .toString('latin1')
+    .split(/(?<=\n\n)/)
+    .map((event) => Buffer.from(event, 'latin1'));

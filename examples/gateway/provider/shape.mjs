@@ -11,7 +11,8 @@ export class Invalid extends Error {
 
 const kind = (value) => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value);
 function expected(type, value, at) {
-  if (kind(value) !== type) throw new Invalid(at, value === undefined ? 'Field required' : `expected ${type}, got ${kind(value)}`);
+  if (kind(value) !== type)
+    throw new Invalid(at, value === undefined ? 'Field required' : `expected ${type}, got ${kind(value)}`);
   return value;
 }
 export const object = (value, at) => expected('object', value, at);
@@ -40,7 +41,8 @@ export function oneOf(value, at, known) {
 export function fields(value, at, checks) {
   object(value, at);
   for (const name of Object.keys(value)) {
-    if (!Object.hasOwn(checks, name)) throw new Invalid(at === '' ? name : `${at}.${name}`, 'Extra inputs are not permitted');
+    if (!Object.hasOwn(checks, name))
+      throw new Invalid(at === '' ? name : `${at}.${name}`, 'Extra inputs are not permitted');
     if (value[name] !== null && checks[name]) checks[name](value[name], at === '' ? name : `${at}.${name}`);
   }
   return value;
@@ -52,7 +54,8 @@ export const any = null;
 /** A JSON schema of a tool: an object, with its properties as objects. */
 export function schema(value, at) {
   object(value, at);
-  if (typeof value.type !== 'string' || value.type.toLowerCase() !== 'object') throw new Invalid(`${at}.type`, 'must be object');
+  if (typeof value.type !== 'string' || value.type.toLowerCase() !== 'object')
+    throw new Invalid(`${at}.type`, 'must be object');
   if (value.properties !== undefined) object(value.properties, `${at}.properties`);
   return value;
 }
@@ -74,14 +77,17 @@ export function conversation(turns, { alternate = false } = {}) {
   let open = [];
   turns.forEach((turn, index) => {
     const at = `messages.${index}`;
-    if (alternate && turns[index - 1]?.role === turn.role) throw new Invalid(at, 'roles must alternate between user and assistant');
+    if (alternate && turns[index - 1]?.role === turn.role)
+      throw new Invalid(at, 'roles must alternate between user and assistant');
     for (const { id } of turn.results) {
       const found = open.findIndex((call) => call.id === id);
-      if (found < 0) throw new Invalid(at, `the result for ${JSON.stringify(id)} answers no call of the message before it`);
+      if (found < 0)
+        throw new Invalid(at, `the result for ${JSON.stringify(id)} answers no call of the message before it`);
       open.splice(found, 1);
     }
     // Results of one assistant turn may come in several messages; whatever else follows needs all of them.
-    if (open.length > 0 && (turn.results.length === 0 || alternate)) throw new Invalid(at, `no result for the call ${JSON.stringify(open[0].id)}`);
+    if (open.length > 0 && (turn.results.length === 0 || alternate))
+      throw new Invalid(at, `no result for the call ${JSON.stringify(open[0].id)}`);
     if (turn.role === 'assistant') open = [...turn.calls];
   });
   if (open.length > 0) throw new Invalid('messages', `no result for the call ${JSON.stringify(open[0].id)}`);
