@@ -20,7 +20,7 @@ try {
 const args = ['build', '--platform', '--release'];
 if (hooks) {
   mkdirSync(new URL('../target/hooks', import.meta.url), { recursive: true });
-  args.push('--output-dir', 'target/hooks', '--no-js', '--features', 'test-hooks', '--target-dir', 'target/with-hooks');
+  args.push('--output-dir', 'target/hooks', '--no-js', '--features', 'test-hooks');
 } else {
   args.push('--js', 'binding.js', '--dts', 'binding.d.ts');
 }

@@ -24,6 +24,23 @@ const plain = [
     ]),
     { text: '42', usage: usage(100, 60, { cachedTokens: 80, cacheCreationTokens: 5, reasoningTokens: 50 }) },
   ),
+  make(
+    'usage that counts reasoning beside the completion',
+    sse([
+      text('42'),
+      stop,
+      chunk([], {
+        usage: {
+          prompt_tokens: 12,
+          completion_tokens: 1,
+          total_tokens: 303,
+          completion_tokens_details: { reasoning_tokens: 290 },
+        },
+      }),
+      done,
+    ]),
+    { text: '42', usage: usage(12, 291, { reasoningTokens: 290 }) },
+  ),
   make('usage in the chunk of the finish reason', sse([text('x'), delta({}, 'length', told(5, 400)), done]), {
     text: 'x',
     finishReason: 'length',
