@@ -7,6 +7,8 @@ use super::text::{Text, unescape};
 
 /// Text that one turn of the event loop parses, about.
 pub const SLICE_BYTES: usize = 256 * 1024;
+/// Shorter runs cost more to hand over than they save.
+const MIN_RUN_BYTES: usize = 4 * 1024;
 
 /// What the shell does with a piece. Numbers cross to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,23 +96,29 @@ impl Plan<'_> {
         None
     }
 
-    /// As many elements or members as make a slice, from `first` on; returns the number of the next one.
+    /// As many elements or members as make a slice, from `first` on; returns the number of the next one. A slice ends
+    /// where ASCII ends or begins, if that makes it long enough: V8 parses ASCII faster, and keeps it in half the memory.
     fn run(&mut self, group: &Group, first: usize) -> usize {
+        let text = self.document.text();
         let start = self.document.span(group, first).start;
-        let mut end = start;
-        let mut next = first;
+        let (mut end, mut next, mut run_is_ascii) = (start, first, true);
         while next < group.len() {
             let span_end = self.document.span(group, next).end;
             if span_end - start > self.slice_bytes {
                 break;
             }
+            let is_ascii = text.get(end..span_end).unwrap_or_default().is_ascii();
+            if is_ascii != run_is_ascii && end - start > MIN_RUN_BYTES {
+                break;
+            }
+            run_is_ascii = if next == first { is_ascii } else { run_is_ascii && is_ascii };
             end = span_end;
             next += 1;
         }
         if next > first {
-            let inside = self.document.text().get(start..end).unwrap_or_default();
-            let (open, close) = if group.object { (b"{", b"}") } else { (b"[", b"]") };
-            let text = Text::of([open, inside, close].concat());
+            let inside = text.get(start..end).unwrap_or_default();
+            let (open, close) = if group.object { (b'{', b'}') } else { (b'[', b']') };
+            let text = Text::wrapped(open, inside, close);
             self.pieces.push(Piece { op: Op::Run, key: None, text: Some(text) });
         }
         next

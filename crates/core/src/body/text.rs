@@ -13,6 +13,21 @@ impl Text {
     pub fn of(bytes: Vec<u8>) -> Self {
         if bytes.is_ascii() { Text::Latin1(bytes) } else { Text::Utf16(to_utf16(&bytes)) }
     }
+    /// Of ASCII, UTF-8 that is known to be valid, and ASCII, one behind the other.
+    pub(super) fn wrapped(open: u8, inside: &[u8], close: u8) -> Self {
+        if inside.is_ascii() {
+            let mut bytes = Vec::with_capacity(inside.len() + 2);
+            bytes.push(open);
+            bytes.extend_from_slice(inside);
+            bytes.push(close);
+            return Text::Latin1(bytes);
+        }
+        let mut units = Vec::with_capacity(inside.len() + 2);
+        units.push(open.into());
+        push_utf16(inside, &mut units);
+        units.push(close.into());
+        Text::Utf16(units)
+    }
     /// Bytes of memory.
     pub fn size(&self) -> usize {
         match self {
@@ -40,6 +55,11 @@ pub(super) fn is_space(byte: u8) -> bool {
 /// UTF-16 of UTF-8 bytes that are known to be valid. Surrogates in three bytes each (WTF-8) come out as they are.
 pub fn to_utf16(bytes: &[u8]) -> Vec<u16> {
     let mut out = Vec::with_capacity(bytes.len());
+    push_utf16(bytes, &mut out);
+    out
+}
+
+fn push_utf16(bytes: &[u8], out: &mut Vec<u16>) {
     let mut rest = bytes;
     while !rest.is_empty() {
         while let Some((block, tail)) = rest.split_first_chunk::<16>() {
@@ -76,11 +96,10 @@ pub fn to_utf16(bytes: &[u8]) -> Vec<u16> {
                     out.push(0xDC00 | (code & 0x3FF) as u16);
                     tail
                 }
-                _ => return out,
+                _ => return,
             };
         }
     }
-    out
 }
 
 fn hex4(bytes: &[u8]) -> Option<u32> {
