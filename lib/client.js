@@ -4,6 +4,8 @@ const { OutgoingMessage } = require('node:http');
 const { Socket } = require('node:net');
 const SLOTS = 8;
 const LARGEST_SLOT_BYTES = 256 * 1024;
+/** Up to here a copy out of Node's own pool costs less than to wait for the write's callback. */
+const LARGEST_COPY_BYTES = 2048;
 const CONTENT_TYPES = {
   sse: 'text/event-stream',
   ndjson: 'application/x-ndjson',
@@ -95,9 +97,10 @@ class Client {
     if (!this.#open) return;
     this.#begin(framing);
     this.bytesSent += bytes.length;
-    if (stable) return this.#put(bytes, this.#flushed);
-    const slot = this.#reuses ? this.#freeSlot(bytes.length) : undefined;
-    if (slot === undefined) return this.#put(Buffer.from(bytes), this.#flushed);
+    // a failed write is an 'error' too, and a callback per write is not free
+    if (stable) return this.#put(bytes);
+    const slot = this.#reuses && bytes.length > LARGEST_COPY_BYTES ? this.#freeSlot(bytes.length) : undefined;
+    if (slot === undefined) return this.#put(Buffer.from(bytes));
     slot.busy = true;
     slot.buffer.set(bytes);
     this.#put(slot.buffer.subarray(0, bytes.length), slot.flushed);

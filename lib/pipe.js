@@ -53,13 +53,19 @@ class Pipe {
   /** onError was asked about what the provider reported. */
   #asked = false;
   #over = false;
+  /** The loop waits for nothing but the next piece. */
+  #flowing = false;
+  /** Left to the loop: what the upstream failed with, what a push threw, a piece that onError is to be asked about. */
+  #unread;
+  #caught;
+  #withheld;
 
   constructor(upstream, stream, options) {
     const { from, to, framing, model, id, newId, now, maxEventBytes, maxTextBytes } = options;
     this.#options = options;
     this.#assembler = new StreamAssembler({ from, to, framing, model, id, newId, now, maxEventBytes, maxTextBytes, reuse: true });
     if (options.onEvent !== undefined) this.#hooks = new EventHooks(options, (promise) => this.#until(promise));
-    this.#source = open(upstream, this.#notify);
+    this.#source = open(upstream, this.#arrived);
     this.#client = new Client(stream, options.headers, this.#notify);
   }
 
@@ -95,20 +101,28 @@ class Pipe {
         await this.#changed();
         continue;
       }
-      let item;
-      try {
-        item = this.#source.read();
-      } catch (error) {
-        // what the provider has said about the end is not undone by how it hung up
-        if (!this.#assembler.complete && !state.reported(this.#assembler)) return this.#failed(error, failureOf(error));
-        item = END;
+      let taken = this.#withheld;
+      this.#withheld = undefined;
+      if (taken === undefined) {
+        let item;
+        try {
+          if (this.#unread !== undefined) throw this.#unread.error;
+          item = this.#source.read();
+        } catch (error) {
+          // what the provider has said about the end is not undone by how it hung up
+          if (!this.#assembler.complete && !state.reported(this.#assembler)) return this.#failed(error, failureOf(error));
+          item = END;
+        }
+        if (item === END) return this.#finish();
+        if (item === PENDING) {
+          this.#flowing = true;
+          await this.#changed();
+          this.#flowing = false;
+          continue;
+        }
+        taken = { item, bytes: this.#hooks === undefined ? this.#push(item) : await this.#hooked(await this.#hooks.upstream(item)) };
       }
-      if (item === END) return this.#finish();
-      if (item === PENDING) {
-        await this.#changed();
-        continue;
-      }
-      const bytes = this.#hooks === undefined ? this.#push(item) : await this.#hooked(await this.#hooks.upstream(item));
+      const { item, bytes } = taken;
       if (this.#reports() && (await this.#handled())) return this.#assembler.message();
       this.#send(bytes, bytes === item && this.#source.owned);
       if (this.#hooks?.error !== undefined) throw this.#hooks.error;
@@ -243,6 +257,7 @@ class Pipe {
   #check() {
     const { signal: abort } = this.#options;
     if (abort?.aborted) throw aborted(abort, 'pipeStream');
+    if (this.#caught !== undefined) throw this.#caught.error;
     if (this.#client.error !== undefined) throw this.#client.error;
   }
 
@@ -268,6 +283,39 @@ class Pipe {
     const wake = this.#wake;
     this.#wake = null;
     wake?.();
+  };
+
+  /**
+   * More may be there. While the loop only waits for it, it is passed on here and now: most of a stream is such pieces,
+   * and waking the loop costs more than the rest of what is done for one.
+   */
+  #arrived = () => {
+    const { signal: abort } = this.#options;
+    if (!this.#flowing || this.#wake === null || this.#hooks !== undefined || this.#draining || abort?.aborted) return this.#notify();
+    const client = this.#client;
+    while (client.ready && !client.gone && client.error === undefined) {
+      let item;
+      try {
+        item = this.#source.read();
+      } catch (error) {
+        this.#unread = { error };
+        break;
+      }
+      if (item === PENDING) return undefined;
+      if (item === END) break;
+      try {
+        const bytes = this.#push(item);
+        if (this.#reports()) {
+          this.#withheld = { item, bytes };
+          break;
+        }
+        this.#send(bytes, bytes === item && this.#source.owned);
+      } catch (error) {
+        this.#caught = { error };
+        break;
+      }
+    }
+    return this.#notify();
   };
 
   #changed() {
