@@ -135,6 +135,15 @@ describe('convertResponse', () => {
 });
 
 describe('parseResponse', () => {
+  test.each(['{}', '[]', '{"a":1}'])('a body that is no response is refused: %s', (body) => {
+    for (const from of ['openai-chat', 'openai-responses', 'claude', 'gemini', 'ollama', 'bedrock-converse']) {
+      const error = thrownBy(() => parseResponse(Buffer.from(body), { from }));
+      expect(error).toMatchObject({ code: 'ERR_STREAM_FRAME', offset: 0 });
+      expect(error.message).toContain(from);
+      expect(thrownBy(() => convertResponse(Buffer.from(body), { from, to: from === 'claude' ? 'gemini' : 'claude' })).code).toBe('ERR_STREAM_FRAME');
+    }
+  });
+
   test.each(FORMATS)('%s', (format) => {
     const read = parseResponse(bytes(bodies[format]), { from: format });
     const signature = format === 'claude' ? { signature: 'c2ln' } : {};

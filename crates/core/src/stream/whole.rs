@@ -90,6 +90,7 @@ impl Reported {
 
 fn read(body: &[u8], format: Format, ids: &mut dyn Ids) -> Result<(Assembly, Option<Reported>), Error> {
     let (mut message, mut reported, mut refused) = (Assembly::new(0), None, None);
+    let mut says_anything = false;
     message.events = 1;
     parse_whole(format, body, &mut |delta| {
         let drawn;
@@ -102,6 +103,7 @@ fn read(body: &[u8], format: Format, ids: &mut dyn Ids) -> Result<(Assembly, Opt
             }
             other => other,
         };
+        says_anything |= !matches!(delta, Delta::Start { .. } | Delta::End);
         if let Delta::Error(failure) = &delta {
             let (message, kind) = (failure.message.bytes().to_vec(), failure.kind.bytes().to_vec());
             reported = Some(Reported { message, kind, status: failure.status });
@@ -112,6 +114,7 @@ fn read(body: &[u8], format: Format, ids: &mut dyn Ids) -> Result<(Assembly, Opt
     })?;
     match refused {
         Some(error) => Err(error),
+        None if !says_anything => Err(wrong(0, &format!("it is no {} response", format.name()))),
         None => Ok((message, reported)),
     }
 }
