@@ -17,6 +17,7 @@ pub mod read;
 pub mod render;
 mod repeat;
 pub mod request;
+mod to_json;
 pub mod whole;
 pub mod write;
 

@@ -23,35 +23,13 @@ pub struct Aws {
     /// Its length; 0 before the prelude has been read.
     frame_bytes: usize,
     scratch: Vec<u8>,
-    failed: Option<Error>,
 }
 
 impl Aws {
     /// For frames of up to so many bytes.
     pub fn new(max_event_bytes: usize) -> Self {
         let (frame, scratch) = (Vec::new(), Vec::new());
-        Self { max_event_bytes, position: 0, frame_start: 0, frame, frame_bytes: 0, scratch, failed: None }
-    }
-
-    /// Takes a read and gives each whole frame to `sink`.
-    pub fn push(
-        &mut self,
-        chunk: &[u8],
-        sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        let result = self.read(chunk, sink);
-        if let Err(error) = &result {
-            self.failed = Some(error.clone());
-        }
-        result
-    }
-
-    /// The stream ended: frames say their length, so one that is cut is never whole.
-    pub fn finish(&mut self) -> Result<(), Error> {
-        self.failed.clone().map_or(Ok(()), Err)
+        Self { max_event_bytes, position: 0, frame_start: 0, frame, frame_bytes: 0, scratch }
     }
 
     /// Whether the bytes so far end between frames.
@@ -64,7 +42,8 @@ impl Aws {
         self.position
     }
 
-    fn read(
+    /// Takes a read and gives each whole frame to `sink`.
+    pub fn push(
         &mut self,
         chunk: &[u8],
         sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>,

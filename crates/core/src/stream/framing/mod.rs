@@ -13,9 +13,16 @@ use super::Event;
 use crate::error::{Error, Kind};
 use crate::json::Cursor;
 
+/// Cuts one stream.
+#[derive(Debug)]
+pub struct Framing {
+    cut: Cut,
+    failed: Option<Error>,
+}
+
 /// How a stream says where an event ends.
 #[derive(Debug)]
-pub enum Framing {
+enum Cut {
     /// Server-sent events, as the HTML standard has them.
     Sse(Sse),
     /// A line per event.
@@ -24,18 +31,29 @@ pub enum Framing {
     Aws(Aws),
 }
 
+/// Does the same with whichever cut it is.
+macro_rules! each {
+    ($self:expr, $cut:ident => $do:expr) => {
+        match $self {
+            Cut::Sse($cut) => $do,
+            Cut::Ndjson($cut) => $do,
+            Cut::Aws($cut) => $do,
+        }
+    };
+}
+
 impl Framing {
     /// Server-sent events. `lenient` also takes what providers get wrong: see [`Sse`].
     pub fn sse(lenient: bool, max_event_bytes: usize) -> Self {
-        Self::Sse(Sse::new(lenient, max_event_bytes))
+        Self { cut: Cut::Sse(Sse::new(lenient, max_event_bytes)), failed: None }
     }
     /// Newline-delimited JSON.
     pub fn ndjson(max_event_bytes: usize) -> Self {
-        Self::Ndjson(Ndjson::new(max_event_bytes))
+        Self { cut: Cut::Ndjson(Ndjson::new(max_event_bytes)), failed: None }
     }
     /// The AWS event stream.
     pub fn aws(max_event_bytes: usize) -> Self {
-        Self::Aws(Aws::new(max_event_bytes))
+        Self { cut: Cut::Aws(Aws::new(max_event_bytes)), failed: None }
     }
 
     /// Takes a read and gives each event that is whole to `sink`. After an error, the sink's own included, each
@@ -45,39 +63,40 @@ impl Framing {
         chunk: &[u8],
         sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        match self {
-            Self::Sse(sse) => sse.push(chunk, sink),
-            Self::Ndjson(ndjson) => ndjson.push(chunk, sink),
-            Self::Aws(aws) => aws.push(chunk, sink),
-        }
+        self.still_good()?;
+        let result = each!(&mut self.cut, cut => cut.push(chunk, sink));
+        self.keep(result)
     }
 
     /// The stream ended. Lenient SSE and NDJSON give a last event that lacks only its end; a payload that is cut
-    /// is dropped and leaves `on_boundary` false.
+    /// is dropped and leaves `on_boundary` false. AWS frames say their length: one that is cut is never whole.
     pub fn finish(&mut self, sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>) -> Result<(), Error> {
-        match self {
-            Self::Sse(sse) => sse.finish(sink),
-            Self::Ndjson(ndjson) => ndjson.finish(sink),
-            Self::Aws(aws) => aws.finish(),
-        }
+        self.still_good()?;
+        let result = match &mut self.cut {
+            Cut::Sse(sse) => sse.finish(sink),
+            Cut::Ndjson(ndjson) => ndjson.finish(sink),
+            Cut::Aws(_) => Ok(()),
+        };
+        self.keep(result)
     }
 
     /// Whether the bytes so far end between events: nothing is held back.
     pub fn on_boundary(&self) -> bool {
-        match self {
-            Self::Sse(sse) => sse.on_boundary(),
-            Self::Ndjson(ndjson) => ndjson.on_boundary(),
-            Self::Aws(aws) => aws.on_boundary(),
-        }
+        each!(&self.cut, cut => cut.on_boundary())
     }
 
     /// How many bytes were taken so far.
     pub fn position(&self) -> u64 {
-        match self {
-            Self::Sse(sse) => sse.position(),
-            Self::Ndjson(ndjson) => ndjson.position(),
-            Self::Aws(aws) => aws.position(),
-        }
+        each!(&self.cut, cut => cut.position())
+    }
+
+    fn still_good(&self) -> Result<(), Error> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn keep(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        self.failed = result.as_ref().err().cloned();
+        result
     }
 }
 

@@ -13,45 +13,22 @@ pub struct Ndjson {
     /// The start of a line whose end has not come.
     line: Vec<u8>,
     scratch: Vec<u8>,
-    failed: Option<Error>,
 }
 
 impl Ndjson {
     /// For lines of up to so many bytes.
     pub fn new(max_event_bytes: usize) -> Self {
         let (line, scratch) = (Vec::new(), Vec::new());
-        Self { max_event_bytes, position: 0, line_start: 0, line, scratch, failed: None }
-    }
-
-    /// Takes a read and gives each whole line to `sink`.
-    pub fn push(
-        &mut self,
-        chunk: &[u8],
-        sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        let result = self.read(chunk, sink);
-        if let Err(error) = &result {
-            self.failed = Some(error.clone());
-        }
-        result
+        Self { max_event_bytes, position: 0, line_start: 0, line, scratch }
     }
 
     /// The stream ended: a last line without its end counts when it is whole.
     pub fn finish(&mut self, sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
         if payload(&self.line).is_some_and(|data| !is_whole(data)) {
             return Ok(());
         }
         let result = dispatch(&self.line, self.line_start, &mut self.scratch, sink);
         empty(&mut self.line);
-        if let Err(error) = &result {
-            self.failed = Some(error.clone());
-        }
         result
     }
 
@@ -65,7 +42,8 @@ impl Ndjson {
         self.position
     }
 
-    fn read(
+    /// Takes a read and gives each whole line to `sink`.
+    pub fn push(
         &mut self,
         chunk: &[u8],
         sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>,

@@ -39,7 +39,6 @@ pub struct Sse {
     /// Where bytes that are not UTF-8 are put right.
     name_scratch: Vec<u8>,
     data_scratch: Vec<u8>,
-    failed: Option<Error>,
 }
 
 /// What this read brought of the event, not copied yet: it comes in place of what `Sse` holds.
@@ -69,39 +68,12 @@ impl Sse {
             retry: None,
             name_scratch: Vec::new(),
             data_scratch: Vec::new(),
-            failed: None,
         }
-    }
-
-    /// Takes a read and gives each whole event to `sink`.
-    pub fn push(
-        &mut self,
-        chunk: &[u8],
-        sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        let result = self.read(chunk, sink);
-        if let Err(error) = &result {
-            self.failed = Some(error.clone());
-        }
-        result
     }
 
     /// The stream ended: strictly, what has no blank line behind it is dropped.
     pub fn finish(&mut self, sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        if !self.lenient {
-            return Ok(());
-        }
-        let result = self.last_event(sink);
-        if let Err(error) = &result {
-            self.failed = Some(error.clone());
-        }
-        result
+        if self.lenient { self.last_event(sink) } else { Ok(()) }
     }
 
     /// Whether the bytes so far end between events.
@@ -114,8 +86,9 @@ impl Sse {
         self.position
     }
 
+    /// Takes a read and gives each whole event to `sink`.
     #[inline]
-    fn read(
+    pub fn push(
         &mut self,
         chunk: &[u8],
         sink: &mut impl FnMut(&Event<'_>) -> Result<(), Error>,
