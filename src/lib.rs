@@ -6,6 +6,7 @@ mod body;
 mod cells;
 mod completion;
 mod decoder;
+mod document;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
