@@ -315,3 +315,19 @@ fn a_long_string_is_decoded_ahead() {
     assert_eq!(pieces[1].text, Some(Text::Utf16(expected)));
     assert_eq!(pieces[1].key, Some(Text::Latin1(b"a".to_vec())));
 }
+
+#[test]
+fn a_slice_ends_where_ascii_does_when_it_is_long_enough() {
+    let (ascii, chinese) = ("x".repeat(3000), "漢".repeat(1000));
+    let elements = [&ascii, &ascii, &chinese, &chinese, &ascii, &ascii, &chinese, &ascii];
+    let value = json!(elements.map(|text| json!(text)));
+    let pieces = body::slices(&document(&value.to_string()), 7000);
+    let runs: Vec<bool> = pieces
+        .iter()
+        .filter(|piece| piece.op == Op::Run)
+        .map(|piece| matches!(piece.text, Some(Text::Latin1(_))))
+        .collect();
+    // two of each; the last two are too short to be kept apart
+    assert_eq!(runs, [true, false, true, false]);
+    assert_eq!(assemble(&pieces), value);
+}
