@@ -1,5 +1,7 @@
 //! Text as bytes: finding what ends a run of plain characters, decoding escapes, and handing text to JavaScript.
 
+use crate::json::{hex4, unescape_with};
+
 /// Text in the form that V8 takes fastest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
@@ -102,11 +104,6 @@ fn push_utf16(bytes: &[u8], out: &mut Vec<u16>) {
     }
 }
 
-fn hex4(bytes: &[u8]) -> Option<u32> {
-    let digits = bytes.first_chunk::<4>()?;
-    digits.iter().try_fold(0, |value, &digit| Some(value << 4 | (digit as char).to_digit(16)?))
-}
-
 /// How many bytes the escape at the start of these takes, the backslash included; 0 when it is none.
 pub(super) fn escape_length(bytes: &[u8]) -> usize {
     match bytes.get(1) {
@@ -118,35 +115,9 @@ pub(super) fn escape_length(bytes: &[u8]) -> usize {
 
 /// The text of a literal's inside, whose escapes are well-formed. Lone surrogates are kept, in three bytes each
 /// (WTF-8), so that two keys which JavaScript tells apart stay apart here.
-pub(super) fn unescape(mut raw: &[u8]) -> Vec<u8> {
+pub(super) fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
-    while let Some(at) = memchr::memchr(b'\\', raw) {
-        let (plain, rest) = raw.split_at(at);
-        out.extend_from_slice(plain);
-        let Some((&escape, mut tail)) = rest.get(1..).and_then(|rest| rest.split_first()) else { return out };
-        match escape {
-            b'n' => out.push(b'\n'),
-            b't' => out.push(b'\t'),
-            b'r' => out.push(b'\r'),
-            b'b' => out.push(8),
-            b'f' => out.push(12),
-            b'u' => {
-                let mut code = hex4(tail).unwrap_or(0xFFFD);
-                tail = tail.get(4..).unwrap_or_default();
-                if (0xD800..0xDC00).contains(&code)
-                    && let Some(next) = tail.strip_prefix(b"\\u")
-                    && let Some(low @ 0xDC00..0xE000) = hex4(next)
-                {
-                    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-                    tail = next.get(4..).unwrap_or_default();
-                }
-                push_code(code, &mut out);
-            }
-            other => out.push(other),
-        }
-        raw = tail;
-    }
-    out.extend_from_slice(raw);
+    unescape_with(raw, &mut out, push_code);
     out
 }
 

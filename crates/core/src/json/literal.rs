@@ -41,13 +41,19 @@ impl<'a> Escaped<'a> {
     }
 }
 
-fn hex4(bytes: &[u8]) -> Option<u32> {
+/// The number of four hexadecimal digits.
+pub(crate) fn hex4(bytes: &[u8]) -> Option<u32> {
     let digits = bytes.first_chunk::<4>()?;
     digits.iter().try_fold(0, |value, &digit| Some(value << 4 | (digit as char).to_digit(16)?))
 }
 
 /// Appends the UTF-8 text of an escaped literal. Lone surrogates become U+FFFD.
-pub fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
+pub fn unescape(raw: &[u8], out: &mut Vec<u8>) {
+    unescape_with(raw, out, |_, out| out.extend_from_slice("\u{FFFD}".as_bytes()));
+}
+
+/// Appends the text of an escaped literal; `lone` says a surrogate that has no partner, which UTF-8 cannot hold.
+pub(crate) fn unescape_with(mut raw: &[u8], out: &mut Vec<u8>, lone: impl Fn(u32, &mut Vec<u8>)) {
     while let Some(at) = memchr(b'\\', raw) {
         let (plain, rest) = raw.split_at(at);
         out.extend_from_slice(plain);
@@ -68,8 +74,10 @@ pub fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
                     code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
                     tail = next.get(4..).unwrap_or_default();
                 }
-                let char = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-                out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                match char::from_u32(code) {
+                    Some(char) => out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+                    None => lone(code, out),
+                }
             }
             other => out.push(other),
         }

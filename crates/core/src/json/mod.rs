@@ -5,3 +5,4 @@ mod literal;
 
 pub use cursor::{Bad, Cursor};
 pub use literal::{Escaped, unescape, write_escaped, write_string};
+pub(crate) use literal::{hex4, unescape_with};
