@@ -5,7 +5,7 @@ const { Socket } = require('node:net');
 const SLOTS = 8;
 const LARGEST_SLOT_BYTES = 256 * 1024;
 /** Up to here a copy out of Node's own pool costs less than to wait for the write's callback. */
-const LARGEST_COPY_BYTES = 2048;
+const LARGEST_COPY_BYTES = 512;
 const CONTENT_TYPES = {
   sse: 'text/event-stream',
   ndjson: 'application/x-ndjson',
