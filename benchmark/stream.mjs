@@ -6,7 +6,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { heading, race, row } from './race.mjs';
 
 const require = createRequire(import.meta.url);
-const { StreamAssembler } = require('..');
+const { convertRequest, StreamAssembler } = require('..');
 const { createParser } = await import('eventsource-parser');
 heading('stream', { 'eventsource-parser': require('eventsource-parser/package.json').version });
 
@@ -203,6 +203,20 @@ for (const [size, [pass, converted]] of Object.entries(atLeast)) {
 }
 console.table(rows);
 console.table(details);
+
+// ---- a request, from its bytes to another dialect's: beside reading and writing it without converting anything
+
+{
+  const turn = (at) => ({ role: at % 2 ? 'assistant' : 'user', content: `Turn ${at}: ${'what was said, and "quoted". '.repeat(8)}` });
+  const messages = [{ role: 'system', content: 'Be brief.' }, ...Array.from({ length: 20 }, (_, at) => turn(at))];
+  const body = Buffer.from(JSON.stringify({ model: 'm', max_tokens: 100, temperature: 0.5, stream: true, messages }));
+  const hundred = (run) => () => { for (let at = 0; at < 100; at++) sink(run()); };
+  const best = await race({
+    'parse and stringify': hundred(() => Buffer.from(JSON.stringify(JSON.parse(body.toString())))),
+    convertRequest: hundred(() => convertRequest(body, { from: 'openai-chat', to: 'claude' })),
+  });
+  console.table([row(`100 requests of ${body.length} bytes: convertRequest against JSON.parse + JSON.stringify alone`, best, 'convertRequest', 'parse and stringify')]);
+}
 
 // ---- a long stream holds its memory flat
 
