@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const hooks = process.argv.includes('--hooks');
+// `--debug`: quick to build, slow to run; for the edit-and-test loop
+const profile = process.argv.includes('--debug') ? [] : ['--release'];
 
 // packed and published packages carry no sources: nothing to build there
 if (!existsSync(new URL('../Cargo.toml', import.meta.url))) process.exit(0);
@@ -17,7 +19,7 @@ try {
   process.exit(1);
 }
 
-const args = ['build', '--platform', '--release'];
+const args = ['build', '--platform', ...profile];
 if (hooks) {
   mkdirSync(new URL('../target/hooks', import.meta.url), { recursive: true });
   args.push('--output-dir', 'target/hooks', '--no-js', '--features', 'test-hooks');

@@ -68,6 +68,16 @@ table! {
     Internal: "ERR_INTERNAL", "Error", "Error", 0, "", "{what} failed inside native code: {detail}";
     /// A dialect cannot say what the request holds at `err.pointer`; `lossy: true` drops it.
     Unsupported: "ERR_UNSUPPORTED", "Error", "Error", 0, "", "{dialect} cannot say {what} (at {pointer})";
+    /// The value cannot be encoded: undefined, a function, a cycle, a BigInt in JSON, a lone surrogate in a key.
+    Value: "ERR_VALUE", "TypeError", "TypeError", 0, "", "{what} cannot be stored: {detail}";
+    /// Redis refused, failed or did not answer; `err.cause` is what the server or the socket said. Only in `degraded` events: a cache does not fail with Redis.
+    Redis: "ERR_REDIS", "Error", "Error", 0, "", "Redis: {detail}";
+    /// Another process has the store to itself.
+    StoreLocked: "ERR_STORE_LOCKED", "Error", "Error", 0, "", "the store at {path} is in use: {detail}";
+    /// The store was damaged; it has been set aside, never deleted, and `err.path` says where.
+    StoreCorrupt: "ERR_STORE_CORRUPT", "Error", "Error", 0, "", "the store was damaged and is kept as {path}: {detail}";
+    /// The store cannot be read or written: a full disk, a missing right, a folder that is gone.
+    StoreIo: "ERR_STORE_IO", "Error", "Error", 0, "", "the store at {path} cannot be used: {detail}";
     /// The body is larger than `err.limit`: by its `Content-Length`, on the wire, or when inflated.
     BodyTooLarge: "BODY_TOO_LARGE", "Error", "PayloadTooLargeError", 413, "entity.too.large", "request body is larger than {limit} bytes";
     /// The request was aborted, destroyed or consumed before its body was read.

@@ -2,6 +2,7 @@
 //! needs of those comes in as an argument, so that every decision can be tested on plain Rust.
 
 pub mod body;
+pub mod cache;
 pub mod error;
 pub mod json;
 pub mod stream;

@@ -1,4 +1,7 @@
 //! The world around the engines: worker threads and, as engines need them, sockets and disks. No Node.js here.
 
+pub mod disk;
 pub mod inflate;
+pub mod memory;
 pub mod pool;
+pub mod redis;

@@ -1,0 +1,33 @@
+//! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
+
+mod record;
+
+pub use record::{Record, Tag};
+
+/// Whole milliseconds since 1970, wall clock.
+pub type Millis = u64;
+/// The deadline of what does not expire.
+pub const NEVER: Millis = Millis::MAX;
+
+/// The state of a key's epoch cell when a read began; see docs/design/cache.md.
+pub type Epoch = i32;
+/// How many epoch cells a memory tier has.
+pub const CELLS: usize = 65_536;
+/// The hash of a key: the same in every process and version, since the disk tier's ring holds it. Fixed, so callers
+/// could be made to collide: a collision costs a miss, never a wrong value.
+pub fn key_hash(key: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(key)
+}
+/// The epoch cell of a key's hash.
+pub fn cell_of(hash: u64) -> usize {
+    (hash as usize) & (CELLS - 1)
+}
+/// Which tiers a call leaves out.
+pub mod skip {
+    /// Leave memory out.
+    pub const MEMORY: u32 = 1;
+    /// Leave Redis out.
+    pub const REDIS: u32 = 2;
+    /// Leave disk out.
+    pub const DISK: u32 = 4;
+}
