@@ -1,6 +1,10 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
+pub mod glob;
+pub mod overlay;
 mod record;
+pub mod ring;
+pub mod stored;
 
 pub use record::{Record, Tag};
 
