@@ -1,6 +1,11 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
+pub mod coherence;
+pub mod lifetime;
+pub mod load;
+pub mod read;
 mod record;
+pub mod write;
 
 pub use record::{Record, Tag};
 
