@@ -1,10 +1,15 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
+pub mod coherence;
 pub mod glob;
+pub mod lifetime;
+pub mod load;
 pub mod overlay;
+pub mod read;
 mod record;
 pub mod ring;
 pub mod stored;
+pub mod write;
 
 pub use record::{Record, Tag};
 

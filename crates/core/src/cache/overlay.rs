@@ -251,16 +251,21 @@ impl<T, O> Overlay<T, O> {
             }
         }
     }
-    /// Forgets everything; gives who waited and what was queued.
-    pub fn drain(&mut self) -> (Vec<T>, Vec<O>) {
+    /// The oldest change that is not settled; None when all are.
+    pub fn oldest(&self) -> Option<u64> {
+        self.slots.values().map(|slot| slot.version).min()
+    }
+    /// The number of the last change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+    /// Forgets all keys, not the operations; gives who waited, and whether a write that was no fill was among them.
+    pub fn forget(&mut self) -> (Vec<(T, Option<bool>)>, bool) {
         self.bytes = 0;
         self.behind.clear();
-        let tickets = self.slots.drain().flat_map(|(_, slot)| slot.tickets).map(|(ticket, _)| ticket).collect();
-        let ops = self.urgent.drain(..).filter_map(|queued| match queued {
-            Queued::Op(op) => Some(op),
-            Queued::Key(_) => None,
-        });
-        (tickets, ops.collect())
+        self.urgent.retain(|queued| matches!(queued, Queued::Op(_)));
+        let is_loss = self.slots.values().any(|slot| slot.or_delete || !is_conditional(&slot.effect));
+        (self.slots.drain().flat_map(|(_, slot)| slot.tickets).collect(), is_loss)
     }
 }
 fn is_conditional(effect: &Effect) -> bool {
