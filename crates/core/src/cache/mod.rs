@@ -5,6 +5,7 @@ pub mod glob;
 pub mod lifetime;
 pub mod load;
 pub mod overlay;
+pub mod pages;
 pub mod read;
 mod record;
 pub mod ring;

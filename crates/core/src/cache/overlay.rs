@@ -107,7 +107,9 @@ pub struct Overlay<T, O> {
 const SLOT_BYTES: usize = 128;
 fn cost(key: &[u8], effect: &Effect) -> usize {
     let value = match effect {
-        Effect::Put(put) => put.record.bytes.len() + put.record.tags.iter().map(|tag| tag.len() + 16).sum::<usize>(),
+        Effect::Put(put) => {
+            put.record.bytes.len() + put.record.tags.iter().map(|tag| tag.len() + 16).sum::<usize>()
+        }
         Effect::Delete => 0,
     };
     SLOT_BYTES + key.len() + value
@@ -160,8 +162,8 @@ impl<T, O> Overlay<T, O> {
     /// Accepts a delete.
     pub fn remove(&mut self, key: Bytes, ticket: Option<T>) -> Admission {
         let is_known = self.slots.contains_key(&key);
-        let has_room =
-            self.slots.len() < self.limits.keys && self.bytes + cost(&key, &Effect::Delete) <= self.limits.bytes;
+        let has_room = self.slots.len() < self.limits.keys
+            && self.bytes + cost(&key, &Effect::Delete) <= self.limits.bytes;
         if !is_known && !has_room {
             return Admission::Full;
         }

@@ -40,7 +40,8 @@ fn a_change_that_comes_while_a_key_is_written_stays() {
     overlay.put(key("a"), put_of("1"), Lane::Behind);
     let batch = overlay.take(10);
     overlay.remove(key("a"), Some(7));
-    let settled = batch.iter().filter_map(|next| if let Next::Key(taken) = next { Some(taken) } else { None });
+    let settled =
+        batch.iter().filter_map(|next| if let Next::Key(taken) = next { Some(taken) } else { None });
     overlay.settle(settled);
     assert_eq!(overlay.get(b"a"), Some(&Effect::Delete));
     let next = overlay.take(10);
@@ -72,8 +73,11 @@ fn a_fill_in_place_of_a_waiting_write_says_so() {
     overlay.put(key("a"), fill_of("2"), Lane::Behind);
     overlay.put(key("b"), fill_of("2"), Lane::Behind);
     overlay.put(key("b"), fill_of("3"), Lane::Behind);
-    let replaced: Vec<bool> =
-        overlay.take(10).iter().map(|next| matches!(next, Next::Key(Taken { or_delete: true, .. }))).collect();
+    let replaced: Vec<bool> = overlay
+        .take(10)
+        .iter()
+        .map(|next| matches!(next, Next::Key(Taken { or_delete: true, .. })))
+        .collect();
     assert_eq!(replaced, [true, false]);
 }
 

@@ -57,9 +57,11 @@ impl Change {
     fn merge(&mut self, row: &[u8]) -> Option<()> {
         let (0, row) = row.split_first().map(|(flag, row)| (*flag, row))? else { return None };
         let (hashes, mut rest) = take(row, 8)?;
-        self.hashes.extend(hashes.chunks_exact(8).map(|chunk| {
-            chunk.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-        }));
+        self.hashes.extend(
+            hashes
+                .chunks_exact(8)
+                .map(|chunk| chunk.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))),
+        );
         while let Some((kind, after)) = rest.split_first() {
             let (text, after) = take(after, 1)?;
             match kind {
@@ -122,8 +124,9 @@ impl Holder {
     }
     /// From a row; None when it is damaged.
     pub fn decode(row: &[u8]) -> Option<Self> {
-        let mut numbers =
-            row.chunks_exact(8).filter_map(|chunk| chunk.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)));
+        let mut numbers = row
+            .chunks_exact(8)
+            .filter_map(|chunk| chunk.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)));
         let mut next = || numbers.next();
         Some(Self { owner: next()?, token: next()?, deadline: next()?, process: (next()?, next()?) })
     }
@@ -153,7 +156,9 @@ mod tests {
     #[test]
     fn too_much_or_unreadable_is_everything() {
         let many = Change { hashes: vec![0; MAX_HASHES + 1], ..Change::default() };
-        for row in [many.encode(1), Change { everything: true, ..Change::default() }.encode(1), vec![1, 2], vec![]] {
+        for row in
+            [many.encode(1), Change { everything: true, ..Change::default() }.encode(1), vec![1, 2], vec![]]
+        {
             let mut sum = Change::default();
             sum.merge_row(&row);
             assert!(sum.everything);
