@@ -1,6 +1,12 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
+pub mod breaker;
+pub mod channel;
+pub mod glob;
+pub mod missed;
 mod record;
+pub mod server_time;
+pub mod wire;
 
 pub use record::{Record, Tag};
 
