@@ -2,11 +2,16 @@
 
 pub mod breaker;
 pub mod channel;
+pub mod coherence;
 pub mod glob;
+pub mod lifetime;
+pub mod load;
 pub mod missed;
+pub mod read;
 mod record;
 pub mod server_time;
 pub mod wire;
+pub mod write;
 
 pub use record::{Record, Tag};
 
