@@ -1,7 +1,13 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
+mod flight;
+mod identity;
+mod negative;
 mod record;
 
+pub use flight::{Flights, Lease};
+pub use identity::Identity;
+pub use negative::Negative;
 pub use record::{Record, Tag};
 
 /// Whole milliseconds since 1970, wall clock.
