@@ -1,6 +1,6 @@
-//! Negative memory: keys that no tier had, each until its deadline, and while its epoch has not moved.
+//! Negative memory: keys that no tier had, each until its deadline, and while its moment has not passed.
 
-use super::{Epoch, Identity, Millis};
+use super::{Identity, Millis, Moment};
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 
@@ -8,7 +8,7 @@ use std::hash::BuildHasherDefault;
 struct Absence {
     check: u64,
     until: Millis,
-    epoch: Epoch,
+    moment: Moment,
     turn: u64,
 }
 
@@ -27,14 +27,14 @@ impl Negative {
     pub fn new(max_keys: usize) -> Self {
         Self { absent: HashMap::default(), order: VecDeque::new(), max_keys, turn: 0 }
     }
-    /// Remembers a key's absence, seen in that epoch. When there is no room, the oldest is forgotten.
-    pub fn remember(&mut self, hash: u64, check: u64, until: Millis, epoch: Epoch) {
+    /// Remembers a key's absence, seen in that moment. When there is no room, the oldest is forgotten.
+    pub fn remember(&mut self, hash: u64, check: u64, until: Millis, moment: Moment) {
         if self.max_keys == 0 {
             return;
         }
         self.turn += 1;
         let turn = self.turn;
-        self.absent.insert(hash, Absence { check, until, epoch, turn });
+        self.absent.insert(hash, Absence { check, until, moment, turn });
         self.order.push_back((hash, turn));
         while self.absent.len() > self.max_keys || self.order.len() > 2 * self.max_keys {
             let Some((hash, turn)) = self.order.pop_front() else { break };
@@ -48,10 +48,10 @@ impl Negative {
             }
         }
     }
-    /// Whether the key is known to be absent. What is past its time, or of another epoch, is forgotten.
-    pub fn is_absent(&mut self, hash: u64, check: u64, now: Millis, epoch: Epoch) -> bool {
+    /// Whether the key is known to be absent. What is past its time, or of another moment, is forgotten.
+    pub fn is_absent(&mut self, hash: u64, check: u64, now: Millis, moment: Moment) -> bool {
         match self.absent.get(&hash) {
-            Some(absence) if now > absence.until || absence.epoch != epoch => {
+            Some(absence) if now > absence.until || absence.moment != moment => {
                 self.absent.remove(&hash);
                 false
             }
@@ -110,27 +110,27 @@ mod tests {
         #[test]
         fn remembers_the_latest_absences(steps in steps(), max_keys in 0usize..6) {
             let mut negative = Negative::new(max_keys);
-            let mut list: Vec<(u8, u64, Epoch)> = Vec::new();
-            let mut epochs = [0; 12];
+            let mut list: Vec<(u8, u64, Moment)> = Vec::new();
+            let mut moments = [0; 12];
             let mut now = 1000;
             for step in steps {
                 match step {
                     Step::Remember { key, ttl } => {
-                        negative.remember(u64::from(key), 7, now + ttl, epochs[usize::from(key)]);
+                        negative.remember(u64::from(key), 7, now + ttl, moments[usize::from(key)]);
                         list.retain(|(one, ..)| *one != key);
-                        list.push((key, now + ttl, epochs[usize::from(key)]));
+                        list.push((key, now + ttl, moments[usize::from(key)]));
                         let over = list.len().saturating_sub(max_keys);
                         list.drain(..over);
                     }
                     Step::Ask { key } => {
-                        let epoch = epochs[usize::from(key)];
-                        let dead = |(one, until, of): &(u8, u64, Epoch)| *one == key && (now > *until || *of != epoch);
+                        let moment = moments[usize::from(key)];
+                        let dead = |(one, until, of): &(u8, u64, Moment)| *one == key && (now > *until || *of != moment);
                         list.retain(|one| !dead(one));
                         let known = list.iter().any(|(one, ..)| *one == key);
-                        prop_assert_eq!(negative.is_absent(u64::from(key), 7, now, epoch), known);
-                        prop_assert!(!negative.is_absent(u64::from(key), 8, now, epoch));
+                        prop_assert_eq!(negative.is_absent(u64::from(key), 7, now, moment), known);
+                        prop_assert!(!negative.is_absent(u64::from(key), 8, now, moment));
                     }
-                    Step::Moved { key } => epochs[usize::from(key)] += 1,
+                    Step::Moved { key } => moments[usize::from(key)] += 1,
                     Step::Later(by) => now += by,
                 }
                 prop_assert_eq!(negative.len(), list.len());

@@ -47,7 +47,7 @@ const FIXED_BYTES: usize = 48;
 struct Header {
     deadline: Millis,
     stored: Millis,
-    era: i32,
+    trust: i32,
     meta: u32,
 }
 
@@ -58,7 +58,7 @@ pub struct Copy(ThinArc<Header, u8>);
 
 impl Copy {
     /// An entry with these; None when there is no memory for it, or the key is longer than an entry can say.
-    pub(super) fn new(key: &[u8], value: Value<'_>, stored: Millis, era: i32) -> Option<Self> {
+    pub(super) fn new(key: &[u8], value: Value<'_>, stored: Millis, trust: i32) -> Option<Self> {
         let Value { tag, deadline, stale_until, tags, bytes } = value;
         if key.len() > MAX_KEY_BYTES {
             return None;
@@ -74,7 +74,7 @@ impl Copy {
             meta |= HAS_TAGS;
             len += LENGTH_BYTES + tags_len;
         }
-        let header = HeaderWithLength::new(Header { deadline, stored, era, meta }, len);
+        let header = HeaderWithLength::new(Header { deadline, stored, trust, meta }, len);
         let mut entry: UniqueArc<HeaderSlice<_, [MaybeUninit<u8>]>> =
             UniqueArc::try_from_header_and_uninit_slice(header, len).ok()?;
         let mut rest = &mut entry.slice[..];
@@ -141,9 +141,9 @@ impl Copy {
     pub fn stored(&self) -> Millis {
         self.header().stored
     }
-    /// The era in which it was stored.
-    pub fn era(&self) -> i32 {
-        self.header().era
+    /// The trust in which it was stored: `Memory::trust`.
+    pub fn trust(&self) -> i32 {
+        self.header().trust
     }
     /// Whether it may be served as fresh.
     pub fn is_fresh(&self, now: Millis) -> bool {
@@ -169,14 +169,22 @@ impl Copy {
     pub fn is_tagged(&self) -> bool {
         self.header().meta & HAS_TAGS != 0
     }
-    /// The record, with a copy of the value: for the tiers below.
+    /// The value, which keeps the entry alive where that is cheaper than to copy it.
+    pub fn shared_bytes(&self) -> Bytes {
+        const SMALL_BYTES: usize = 1024;
+        match self.bytes().len() {
+            ..SMALL_BYTES => Bytes::copy_from_slice(self.bytes()),
+            _ => Bytes::from_owner(Shared(self.clone())),
+        }
+    }
+    /// The record.
     pub fn record(&self) -> Record {
         Record {
             tag: self.tag(),
             deadline: self.deadline(),
             stale_until: self.stale_until(),
             tags: self.tags().map(Box::from).collect(),
-            bytes: Bytes::copy_from_slice(self.bytes()),
+            bytes: self.shared_bytes(),
         }
     }
     /// Bytes of the allocation.
@@ -186,6 +194,13 @@ impl Copy {
     /// Whether both are one allocation.
     pub(super) fn is(&self, other: &Self) -> bool {
         std::ptr::eq(self.header(), other.header())
+    }
+}
+
+struct Shared(Copy);
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.bytes()
     }
 }
 
@@ -208,7 +223,7 @@ mod tests {
         #[test]
         fn says_what_was_put_in(
             key: Vec<u8>, bytes: Vec<u8>, tags: Vec<String>, tag in 0u8..4,
-            deadline: u64, stale in proptest::option::of(any::<u64>()), stored: u64, era: i32,
+            deadline: u64, stale in proptest::option::of(any::<u64>()), stored: u64, trust: i32,
         ) {
             let record = Record {
                 tag: Tag::from_u8(tag).unwrap(),
@@ -217,11 +232,11 @@ mod tests {
                 tags: tags.iter().map(|tag| tag.as_str().into()).collect(),
                 bytes: bytes.clone().into(),
             };
-            let entry = Copy::new(&key, (&record).into(), stored, era).unwrap();
+            let entry = Copy::new(&key, (&record).into(), stored, trust).unwrap();
             prop_assert_eq!(entry.record(), record);
             prop_assert_eq!(entry.key(), &key[..]);
             prop_assert_eq!(entry.bytes(), &bytes[..]);
-            prop_assert_eq!((entry.stored(), entry.era()), (stored, era));
+            prop_assert_eq!((entry.stored(), entry.trust()), (stored, trust));
             prop_assert_eq!(entry.is_tagged(), !tags.is_empty());
         }
     }

@@ -1,11 +1,11 @@
 //! Epoch cells and stripes: how a fill loses to a write. See docs/design/cache.md, "Coherence".
 
 use parking_lot::{Mutex, MutexGuard};
-use sluice_core::cache::{CELLS, Epoch, cell_of};
+use sluice_core::cache::{CELLS, Epoch, Moment, cell_of, moment};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// Room behind the epochs: the era first.
+/// Room behind the epochs: the era, the trust.
 const ROOM: usize = 16;
 const STRIPES: usize = 64;
 
@@ -40,10 +40,19 @@ impl Epochs {
     pub(super) fn era(&self) -> i32 {
         self.cells[CELLS].load(Ordering::Acquire)
     }
-    /// Moves every epoch, then the era. Whoever has seen the new era can no longer fill by an epoch from before it.
+    pub(super) fn trust(&self) -> i32 {
+        self.cells[CELLS + 1].load(Ordering::Acquire)
+    }
+    /// The epoch and the era as one.
+    pub(super) fn moment(&self, hash: u64) -> Moment {
+        moment(self.of(hash), self.era())
+    }
+    /// To be called while nobody is between his look at a moment and what he does by it.
     pub(super) fn bump_era(&self) {
-        for cell in &self.cells[..=CELLS] {
-            cell.fetch_add(1, Ordering::AcqRel);
-        }
+        self.cells[CELLS].fetch_add(1, Ordering::AcqRel);
+    }
+    /// Before `bump_era`.
+    pub(super) fn bump_trust(&self) {
+        self.cells[CELLS + 1].fetch_add(1, Ordering::AcqRel);
     }
 }

@@ -2,6 +2,7 @@
 
 mod entry;
 mod epochs;
+mod exclusive;
 mod flights;
 mod observers;
 mod registry;
@@ -11,6 +12,7 @@ mod tags;
 mod tests;
 
 pub use entry::{Copy, Value};
+pub use exclusive::Exclusive;
 pub use flights::Owner;
 pub use observers::{Observer, Reason};
 
@@ -20,7 +22,7 @@ use epochs::Epochs;
 use flights::Waiter;
 use observers::Observers;
 use parking_lot::{Mutex, RwLock};
-use sluice_core::cache::{Epoch, Flights, Millis, Negative, key_hash};
+use sluice_core::cache::{Epoch, Flights, Millis, Moment, Negative, key_hash};
 use sluice_core::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -95,18 +97,18 @@ impl Held {
         self.tags.follow(hash, &entry, &*self.store);
         Some(entry)
     }
-    /// Stores an entry, or only removes the one before when it is too heavy.
-    fn put(&self, hash: u64, entry: &Entry) -> Option<Departed> {
+    /// Stores an entry; or, when it is too heavy, only removes the one before: false.
+    fn put(&self, hash: u64, entry: &Entry, departed: &mut Departed) -> bool {
         if self.store.weigh(entry) > self.store.heaviest() {
             self.remove(hash);
-            return None;
+            return false;
         }
-        let departed = self.store.insert(hash, entry.clone());
+        self.store.insert(hash, entry.clone(), departed);
         for (hash, gone) in departed.replaced.iter().chain(departed.evicted.iter()) {
             self.tags.follow(*hash, gone, &*self.store);
         }
         self.tags.follow(hash, entry, &*self.store);
-        Some(departed)
+        true
     }
 }
 /// Frees what may be a million entries elsewhere than on a thread that serves requests.
@@ -151,7 +153,7 @@ impl Memory {
             evictions: AtomicU64::new(0),
         }
     }
-    /// `CELLS` epochs, then the era, then room.
+    /// `CELLS` epochs, then the era, then the trust, then room.
     pub fn cells(&self) -> &Arc<[AtomicI32]> {
         self.epochs.cells()
     }
@@ -168,9 +170,26 @@ impl Memory {
     pub fn era(&self) -> i32 {
         self.epochs.era()
     }
-    /// Begins a new era: near entries are asked again, fills that have begun are not stored.
+    /// Begins a new era: near entries are asked again, reads on their way are not stored, absences forgotten. For
+    /// deletes that name no single keys. Bumped before the copies concerned are looked for.
     pub fn bump_era(&self) {
+        // who fills looks at the moment and stores while it reads `held`: before this, or it finds the moment passed
+        let _held = self.held.write();
         self.epochs.bump_era();
+    }
+    /// The trust: copies of an earlier one are suspect, since changes may have gone unheard.
+    pub fn trust(&self) -> i32 {
+        self.epochs.trust()
+    }
+    /// Makes all copies suspect, and begins a new era.
+    pub fn distrust(&self) {
+        let _held = self.held.write();
+        self.epochs.bump_trust();
+        self.epochs.bump_era();
+    }
+    /// The epoch and the era as one, to be taken before a read asks any tier or a load begins.
+    pub fn moment(&self, key: &[u8]) -> Moment {
+        self.epochs.moment(key_hash(key))
     }
     /// A copy, which counts as a use; None when there is none, or it is past `stale_until`.
     pub fn get(&self, key: &[u8], now: Millis) -> Option<Copy> {
@@ -201,97 +220,15 @@ impl Memory {
             held.store.get(*hash);
         }
     }
-    /// Stores the caller's own write and moves the epoch. False when it is too heavy: then there is no copy.
-    pub fn set<'a>(&self, key: &[u8], value: impl Into<Value<'a>>, now: Millis) -> bool {
-        self.change(key, value.into(), now, true, || true)
-    }
-    /// Stores what a read found, unless the epoch has moved since it began. True when it was stored.
-    pub fn fill<'a>(&self, key: &[u8], value: impl Into<Value<'a>>, now: Millis, began: Epoch) -> bool {
-        self.change(key, value.into(), now, false, || self.epoch(key) == began)
-    }
-    /// Stores what a loader yielded and moves the epoch, unless the epoch has moved since the load began or the
-    /// lease is no longer its own.
-    pub fn fill_fenced<'a>(
-        &self,
-        key: &[u8],
-        value: impl Into<Value<'a>>,
-        now: Millis,
-        began: Epoch,
-        token: u64,
-    ) -> bool {
-        self.change(key, value.into(), now, true, || {
-            self.epoch(key) == began && self.flights.lock().holds(key, token)
-        })
-    }
-    fn change(
-        &self,
-        key: &[u8],
-        value: Value<'_>,
-        now: Millis,
-        moves: bool,
-        allowed: impl FnOnce() -> bool,
-    ) -> bool {
-        let hash = key_hash(key);
-        // the era is taken before the epoch is looked at: an entry never claims an era that began in between
-        let entry = if self.config.stores { Copy::new(key, value, now, self.era()) } else { None };
-        let departed = {
-            let _lock = self.epochs.lock(hash);
-            let held = self.held.read();
-            if !allowed() {
-                return false;
-            }
-            let departed = match &entry {
-                Some(entry) => held.put(hash, entry),
-                None => {
-                    held.remove(hash);
-                    None
-                }
-            };
-            if moves {
-                self.epochs.bump(hash);
-            }
-            departed
-        };
-        let Some(departed) = departed else { return !self.config.stores };
-        let count = departed.evicted.iter().count();
-        if count > 0 {
-            self.evictions.fetch_add(count as u64, Ordering::Relaxed);
-            self.tell(Reason::Size, departed.evicted.iter().map(|(_, entry)| entry));
-        }
-        true
-    }
+    /// Tells of entries that have left. Under no lock.
     fn tell<'a>(&self, reason: Reason, entries: impl Iterator<Item = &'a Entry>) {
-        let Some(observers) = self.observers.now() else { return };
+        let observers = self.observers.now();
         for entry in entries {
-            observers.iter().for_each(|observer| observer(entry.key(), reason));
+            if reason == Reason::Size {
+                self.evictions.fetch_add(1, Ordering::Relaxed);
+            }
+            observers.iter().flatten().for_each(|observer| observer(entry.key(), reason));
         }
-    }
-    /// Removes a copy and moves the epoch. True when there was one, and fresh.
-    pub fn remove(&self, key: &[u8], now: Millis) -> bool {
-        let hash = key_hash(key);
-        let removed = self.take(hash);
-        removed.is_some_and(|entry| entry.key() == key && entry.is_fresh(now))
-    }
-    /// Removes the copy of a key of that hash, and moves the epoch: for what other processes changed.
-    pub fn invalidate(&self, hash: u64) -> bool {
-        self.take(hash).is_some()
-    }
-    fn take(&self, hash: u64) -> Option<Entry> {
-        let _lock = self.epochs.lock(hash);
-        let removed = self.held.read().remove(hash);
-        self.epochs.bump(hash);
-        removed
-    }
-    /// Removes a copy that the next tier no longer has, unless the epoch has moved since it was asked.
-    pub fn discard(&self, key: &[u8], began: Epoch) -> bool {
-        let hash = key_hash(key);
-        let _lock = self.epochs.lock(hash);
-        if self.epochs.of(hash) != began {
-            return false;
-        }
-        let removed = self.held.read().remove(hash);
-        self.epochs.bump(hash);
-        removed.is_some()
     }
     /// Keys of copies that may be served, if only stale (for patterns), or that are `fresh` (for listings). A
     /// snapshot, in steps: `wanted` is called without a lock.
@@ -312,8 +249,8 @@ impl Memory {
         let entries = held.tags.hashes(tag).into_iter().filter_map(|hash| held.store.peek(hash));
         entries.filter(|entry| entry.tags().any(|one| one == tag)).map(|entry| entry.key().into()).collect()
     }
-    /// Remembers that no tier has the key, until `until` or until its epoch moves from `began`.
-    pub fn remember_absent(&self, key: &[u8], until: Millis, began: Epoch) {
+    /// Remembers that no tier has the key, until `until` or until the moment passes from `began`.
+    pub fn remember_absent(&self, key: &[u8], until: Millis, began: Moment) {
         if self.config.negative_keys > 0 {
             self.negative.lock().remember(key_hash(key), self.secret.hash_one(key), until, began);
         }
@@ -324,14 +261,13 @@ impl Memory {
             return false;
         }
         let hash = key_hash(key);
-        self.negative.lock().is_absent(hash, self.secret.hash_one(key), now, self.epochs.of(hash))
+        self.negative.lock().is_absent(hash, self.secret.hash_one(key), now, self.epochs.moment(hash))
     }
     /// Removes everything and begins a new era. What was there is freed on another thread.
     pub fn clear(&self) {
         let empty = Held::new(&self.config);
         let full = {
             let mut held = self.held.write();
-            // a fill looks at its epoch and stores while it reads `held`: before this, or it finds the epoch moved
             self.epochs.bump_era();
             std::mem::replace(&mut *held, empty)
         };

@@ -46,7 +46,7 @@ pub(super) trait ByteStore: Send + Sync {
     /// The entry, which need not count as one.
     fn peek(&self, hash: u64) -> Option<Copy>;
     /// Stores an entry no heavier than `heaviest`.
-    fn insert(&self, hash: u64, entry: Copy) -> Departed;
+    fn insert(&self, hash: u64, entry: Copy, departed: &mut Departed);
     /// Removes the entry.
     fn remove(&self, hash: u64) -> Option<Copy>;
     /// Shows every entry that is there all the while; holds no lock while it is shown.

@@ -54,10 +54,9 @@ impl ByteStore for Moka {
     fn peek(&self, hash: u64) -> Option<Copy> {
         self.cache.get(&hash)
     }
-    fn insert(&self, hash: u64, entry: Copy) -> Departed {
+    fn insert(&self, hash: u64, entry: Copy, departed: &mut Departed) {
         self.cache.insert(hash, entry);
         self.cache.run_pending_tasks();
-        let mut departed = Departed::default();
         for (of, gone, cause) in std::mem::take(&mut *self.told.lock()) {
             // what another thread drove out may be among them: whoever finds it deals with it
             match cause {
@@ -65,7 +64,6 @@ impl ByteStore for Moka {
                 _ => departed.evicted.push(of, gone),
             }
         }
-        departed
     }
     fn remove(&self, hash: u64) -> Option<Copy> {
         let removed = self.cache.remove(&hash);

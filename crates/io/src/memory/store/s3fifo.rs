@@ -67,10 +67,9 @@ impl ByteStore for S3Fifo {
     fn peek(&self, hash: u64) -> Option<Copy> {
         self.cache.peek(&hash)
     }
-    fn insert(&self, hash: u64, entry: Copy) -> Departed {
+    fn insert(&self, hash: u64, entry: Copy, departed: &mut Departed) {
         let mut left = Entries::default();
         self.cache.insert_with_lifecycle(hash, entry.clone(), &mut left);
-        let mut departed = Departed::default();
         for (of, gone) in left.first.into_iter().chain(left.rest) {
             // what is replaced is told as evicted is; the new entry itself may be evicted, too
             if of != hash || gone.is(&entry) {
@@ -79,7 +78,6 @@ impl ByteStore for S3Fifo {
                 departed.replaced.push(of, gone);
             }
         }
-        departed
     }
     fn remove(&self, hash: u64) -> Option<Copy> {
         self.cache.remove(&hash).map(|(_, entry)| entry)
