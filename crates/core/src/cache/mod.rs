@@ -1,5 +1,6 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
+pub mod policy;
 mod record;
 
 pub use record::{Record, Tag};
