@@ -5,4 +5,5 @@ pub mod inflate;
 pub mod memory;
 pub mod pool;
 pub mod redis;
+pub mod runtime;
 pub mod ticker;
