@@ -7,6 +7,7 @@ mod cache;
 mod cells;
 mod clock;
 mod completion;
+mod counters;
 mod decoder;
 mod document;
 mod error;
