@@ -1,5 +1,7 @@
 //! The memory tier under threads: what is old never overwrites what is newer, and what has been set is found.
 
+#![allow(clippy::unwrap_used)]
+
 use sluice_core::cache::{CELLS, Moment, NEVER, Record, Tag, key_hash};
 use sluice_io::memory::{Config, Memory, Policy};
 use std::sync::Arc;
@@ -37,7 +39,7 @@ fn random(seed: &mut u64) -> u64 {
 }
 /// Whether a version is a value: the others are deletes.
 fn is_value(version: u64) -> bool {
-    version % 4 != 0
+    !version.is_multiple_of(4)
 }
 
 /// A key with what stands for the tier below: the version there now, and the latest whose change has returned.
@@ -70,7 +72,7 @@ fn old_never_follows_new(policy: Policy) {
                     // one writer at a time knows which version is the latest; the memory does not know of this lock
                     let _writing = key.writing.lock();
                     let next = key.below.load(SeqCst) + 1;
-                    if !is_value(next) && random(&mut seed) % 2 == 0 {
+                    if !is_value(next) && random(&mut seed).is_multiple_of(2) {
                         // a delete that names no single key: the era, then whatever copies there are
                         key.below.store(next, SeqCst);
                         memory.bump_era();
@@ -94,7 +96,7 @@ fn old_never_follows_new(policy: Policy) {
                     // other threads may remove it, and fill it again from below
                     let found = version(memory, &key.name);
                     assert!(found.is_none() || found == Some(next), "{policy:?}: {found:?} after {next}");
-                    if random(&mut seed) % 512 == 0 {
+                    if random(&mut seed).is_multiple_of(512) {
                         // fills on their way die; what is there below is filled again
                         match random(&mut seed) % 3 {
                             0 => memory.clear(),
@@ -113,7 +115,7 @@ fn old_never_follows_new(policy: Policy) {
                     let key = pick(&mut seed);
                     let began: Moment = memory.moment(&key.name);
                     let found = key.below.load(SeqCst);
-                    if random(&mut seed) % 2 == 0 {
+                    if random(&mut seed).is_multiple_of(2) {
                         std::thread::yield_now();
                     }
                     if is_value(found) && found > 0 {
@@ -121,7 +123,7 @@ fn old_never_follows_new(policy: Policy) {
                     } else {
                         memory.remember_absent(&key.name, NEVER, began);
                     }
-                    if random(&mut seed) % 64 == 0 {
+                    if random(&mut seed).is_multiple_of(64) {
                         memory.invalidate(key_hash(&key.name));
                     }
                 }

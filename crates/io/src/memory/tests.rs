@@ -302,9 +302,10 @@ fn an_era_waits_for_a_fill_that_has_looked_at_its_moment() {
         let began = memory.moment(b"a");
         std::thread::scope(|scope| {
             let (start, started) = channel();
-            let other = scope.spawn(|| {
+            let memory = &memory;
+            let other = scope.spawn(move || {
                 started.recv().unwrap();
-                change(&memory);
+                change(memory);
                 // as a delete by pattern does: what is there after the era has begun is removed
                 memory.keys(&|_| true, false, 0).iter().for_each(|key| drop(memory.remove(key, 0)));
             });
