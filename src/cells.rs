@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicI32, AtomicU64};
 use std::sync::{Arc, LazyLock, Weak};
 
 type Cells = [AtomicI32];
@@ -38,6 +38,13 @@ pub fn open_cells(env: &Env, name: String, length: u32) -> napi::Result<Unknown<
 
 /// An external ArrayBuffer over the cells, which keeps them alive.
 pub fn expose(env: &Env, cells: Arc<Cells>) -> napi::Result<Unknown<'_>> {
+    expose_any(env, cells)
+}
+/// The same over the bits of numbers.
+pub fn expose_numbers(env: &Env, numbers: Arc<[AtomicU64]>) -> napi::Result<Unknown<'_>> {
+    expose_any(env, numbers)
+}
+fn expose_any<T: Send + Sync + 'static>(env: &Env, cells: Arc<[T]>) -> napi::Result<Unknown<'_>> {
     let (data, bytes) = (cells.as_ptr().cast_mut().cast::<c_void>(), size_of_val(&*cells));
     let keep = Box::into_raw(Box::new(cells)).cast::<c_void>();
     let mut value = ptr::null_mut();
@@ -48,7 +55,7 @@ pub fn expose(env: &Env, cells: Arc<Cells>) -> napi::Result<Unknown<'_>> {
             env.raw(),
             data,
             bytes,
-            Some(forget),
+            Some(forget::<T>),
             keep,
             &mut value
         ))?;
@@ -56,7 +63,7 @@ pub fn expose(env: &Env, cells: Arc<Cells>) -> napi::Result<Unknown<'_>> {
     }
 }
 
-unsafe extern "C" fn forget(_env: sys::napi_env, _data: *mut c_void, keep: *mut c_void) {
+unsafe extern "C" fn forget<T>(_env: sys::napi_env, _data: *mut c_void, keep: *mut c_void) {
     // SAFETY: the box that `expose` leaked, given back once.
-    drop(unsafe { Box::from_raw(keep.cast::<Arc<Cells>>()) });
+    drop(unsafe { Box::from_raw(keep.cast::<Arc<[T]>>()) });
 }

@@ -2,6 +2,7 @@
 
 pub mod coherence;
 mod flight;
+pub mod glob;
 mod identity;
 pub mod lifetime;
 pub mod load;

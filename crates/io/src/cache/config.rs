@@ -74,14 +74,8 @@ pub struct Disk {
     pub compress_min_bytes: usize,
 }
 
-const CELLS_ONLY: Memory = Memory {
-    shared: None,
-    stores: false,
-    max_bytes: 1,
-    max_entries: 0,
-    policy: String::new(),
-    ttl: 10.0,
-};
+static CELLS_ONLY: Memory =
+    Memory { shared: None, stores: false, max_bytes: 1, max_entries: 0, policy: String::new(), ttl: 10.0 };
 fn cap(seconds: Option<f64>) -> Millis {
     seconds.map_or(NEVER, millis)
 }

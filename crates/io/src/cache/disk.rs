@@ -41,7 +41,8 @@ impl DiskTier {
         drop(state);
         let tier = self.clone();
         pool::spawn(move || {
-            let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Disk::open(&tier.config, listener)));
+            let opened =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Disk::open(&tier.config, listener)));
             let disk = match opened {
                 Ok(Ok(disk)) => Some(disk),
                 Ok(Err(error)) => {

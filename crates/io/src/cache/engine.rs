@@ -2,11 +2,11 @@
 
 use super::config::Config;
 use super::disk::DiskTier;
-use super::events::{Event, Events, Told as Tells};
-use super::leases::Leases;
+use super::events::{Event, Events, Kinds, Subscriber, Told as Tells};
+use super::load::Lower;
 use super::queue::Job;
 use crate::disk::Disk;
-use crate::memory::{Memory, Usage};
+use crate::memory::{Memory, Owner, Usage};
 use crate::redis::{Link, State};
 use crate::runtime::Runtime;
 use bytes::Bytes;
@@ -70,7 +70,9 @@ pub struct Engine {
     pub(super) config: Config,
     pub(super) tiers: Tiers,
     pub(super) memory: Arc<Memory>,
-    pub(super) leases: Arc<Leases>,
+    pub(super) owner: Owner,
+    /// Leases that a lower tier gave, by token.
+    pub(super) lowers: Mutex<HashMap<u64, (Bytes, Lower)>>,
     pub(super) redis: OnceLock<RedisTier>,
     pub(super) disk: Option<Arc<DiskTier>>,
     pub(super) events: Arc<Events>,
@@ -81,6 +83,7 @@ pub struct Engine {
     pub(super) number: u64,
     pub(super) now: AtomicU64,
     pub(super) polled: Mutex<Option<std::time::Instant>>,
+    observing: Mutex<Option<u64>>,
     me: Weak<Engine>,
     started: AtomicBool,
     closed: AtomicBool,
@@ -105,7 +108,8 @@ impl Engine {
         let tiers = config.tiers();
         let disk = config.disk().map(DiskTier::new);
         Ok(Arc::new_cyclic(|me| Self {
-            leases: Leases::of(&memory),
+            owner: Owner::new(&memory),
+            lowers: Mutex::default(),
             memory,
             tiers,
             redis: OnceLock::new(),
@@ -117,6 +121,7 @@ impl Engine {
             number: RandomState::new().hash_one(0) >> 12,
             now: AtomicU64::new(0),
             polled: Mutex::new(None),
+            observing: Mutex::new(None),
             me: me.clone(),
             started: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -208,6 +213,9 @@ impl Engine {
             None => opened(),
         }
     }
+    pub(super) fn me(&self) -> Weak<Engine> {
+        self.me.clone()
+    }
     pub(super) fn work(self: &Arc<Self>) -> Work {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         Work(self.clone())
@@ -251,9 +259,27 @@ impl Engine {
             self.events.emit(Event::Recovered(tier));
         }
     }
-    /// Who hears of events.
-    pub fn events(&self) -> &Arc<Events> {
-        &self.events
+    /// Tells somebody of events from now on; None: nobody.
+    pub fn listen(&self, subscriber: Option<Arc<dyn Subscriber>>, kinds: Kinds) {
+        self.events.listen(subscriber, kinds);
+        let mut observing = self.observing.lock();
+        if let Some(id) = observing.take() {
+            self.memory.unobserve(id);
+        }
+        if kinds.evicted {
+            let events = Arc::downgrade(&self.events);
+            *observing = Some(self.memory.observe(Arc::new(move |key, reason| {
+                if let Some(events) = events.upgrade() {
+                    let expired = reason == crate::memory::Reason::Expired;
+                    events.emit(Event::Evicted(Bytes::copy_from_slice(key), expired));
+                }
+            })));
+        }
+    }
+    /// The environment that held it is gone: nobody hears, and its leases end.
+    pub fn abandon(&self) {
+        self.listen(None, Kinds::default());
+        self.end_leases();
     }
     /// What it has done and holds.
     pub fn counters(&self) -> Counters {
@@ -270,9 +296,11 @@ impl Engine {
     pub fn health(&self) -> Health {
         let up = |disk: &Arc<DiskTier>| disk.get().is_some_and(|disk| disk.is_up());
         Health {
-            redis: self.config.redis.as_ref().map(|_| {
-                self.redis.get().is_some_and(|redis| redis.link.state() == State::Up)
-            }),
+            redis: self
+                .config
+                .redis
+                .as_ref()
+                .map(|_| self.redis.get().is_some_and(|redis| redis.link.state() == State::Up)),
             disk: self.disk.as_ref().map(up),
         }
     }
@@ -317,8 +345,10 @@ impl Engine {
         }
     }
     fn end_leases(&self) {
-        for (key, lower) in self.leases.end_all(self.number) {
-            self.give_back(key.into(), lower);
+        let lowers = std::mem::take(&mut *self.lowers.lock());
+        for (token, (key, lower)) in lowers {
+            self.owner.release(&key, token);
+            self.give_back(key, lower);
         }
     }
 }

@@ -151,11 +151,13 @@ impl redis::Listener for Told {
                 Self::changed_keys(&engine, &keys);
                 let owned: Vec<Bytes> = keys.iter().map(|key| Bytes::copy_from_slice(key)).collect();
                 disk.remove(&owned, Box::new(|_| {}));
-                keys.iter().for_each(|key| drop(engine.memory.invalidate(key_hash(key))));
+                for key in &keys {
+                    engine.memory.invalidate(key_hash(key));
+                }
             }
             Change::Pattern(glob) => engine.forget_matching(&disk, glob),
             Change::Tag(tag) => engine.forget_tag(&disk, tag),
-            Change::Prefix(prefix) => engine.forget_matching(&disk, &sluice_core::cache::glob::of_prefix(prefix)),
+            Change::Prefix(prefix) => engine.forget_matching(&disk, &super::remove::prefix_glob(prefix)),
         }
     }
     fn tracking(&self, up: bool, why: Option<Error>) {
@@ -203,7 +205,9 @@ impl disk::Listener for Told {
         let Some(engine) = self.engine.upgrade() else { return };
         match hashes {
             Some(hashes) => {
-                hashes.iter().for_each(|hash| drop(engine.memory.invalidate(*hash)));
+                for hash in hashes {
+                    engine.memory.invalidate(*hash);
+                }
                 engine.tallies.invalidations.fetch_add(hashes.len() as u64, Ordering::Relaxed);
             }
             None => engine.memory.distrust(),

@@ -1,19 +1,31 @@
 //! One loader per key: leases within the process, on the host, and among hosts.
 
 use super::engine::{Engine, Work};
-use super::leases::{Done, Lower};
 use super::write::owner_name;
 use crate::disk::{Answer as OnDisk, Disk};
 use crate::redis::{Answer as InRedis, Lease as RedisLease, Link};
 use crate::runtime::Runtime;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use sluice_core::cache::load::{LEASE_MS, Next, RENEW_MS, Seen, Waiting};
-use sluice_core::cache::{Millis, Moment};
+use sluice_core::cache::{Lease, Millis, Moment};
 use sluice_core::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
+/// How a wait for a lease ended: a token above 0 (ours), 0 (read again) or -1 (run alone).
+pub type Done = Box<dyn FnOnce(i64) + Send>;
+/// A lease that a lower tier gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lower {
+    /// Who holds it there.
+    pub owner: u64,
+    /// Its fencing token.
+    pub fence: u64,
+    /// Redis; else the disk.
+    pub redis: bool,
+}
 /// Where a lease beyond this process is taken.
 #[derive(Clone)]
 enum Table {
@@ -53,7 +65,7 @@ impl Table {
                     let said = disk.get(&key, now);
                     let fresh =
                         matches!(said, OnDisk::Found { record, suspect: false } if record.is_fresh(now));
-                    drop(sender.send(fresh));
+                    let _ = sender.send(fresh);
                 });
                 receiver.await.unwrap_or(false)
             }
@@ -74,7 +86,7 @@ impl Engine {
             None => self.disk.as_ref().and_then(|disk| disk.get()).map(Table::Disk),
         }
     }
-    fn owner(&self, token: u64) -> u64 {
+    fn owner_of(&self, token: u64) -> u64 {
         self.number ^ token.rotate_left(40)
     }
     /// Asks for the lease of a key's load. `Some` when that is known at once; else `done` gets a token above 0 (run
@@ -88,23 +100,18 @@ impl Engine {
     ) -> Result<Option<i64>, Error> {
         self.enter(now)?;
         let began = self.memory.moment(key);
-        let Some(token) = self.leases.ask(key, self.number) else {
-            let (work, done) = (self.work(), done());
-            let number = self.leases.wait(
-                key,
-                Box::new(move |result| {
-                    done(result);
-                    drop(work);
-                }),
-            );
-            if let Some(number) = number {
-                self.limit_wait(Bytes::copy_from_slice(key), number, wait_ms);
+        let token = match self.owner.lease(key) {
+            Lease::Granted(token) => token,
+            Lease::Busy => {
+                self.wait_here(key, wait_ms, done());
+                return Ok(None);
             }
-            return Ok(None);
         };
-        let (Some(table), Ok(runtime)) = (self.table(), Runtime::get()) else { return Ok(Some(token as i64)) };
+        let (Some(table), Ok(runtime)) = (self.table(), Runtime::get()) else {
+            return Ok(Some(token as i64));
+        };
         let key = Bytes::copy_from_slice(key);
-        let owner = self.owner(token);
+        let owner = self.owner_of(token);
         let load = Load { table, key, token, owner, began, now, engine: Arc::downgrade(self) };
         let (hold, work, done) = (runtime.clone(), self.work(), done());
         runtime.spawn(async move {
@@ -118,20 +125,41 @@ impl Engine {
         });
         Ok(None)
     }
-    fn limit_wait(self: &Arc<Self>, key: Bytes, number: u64, wait_ms: u64) {
-        let leases = self.leases.clone();
-        let Ok(runtime) = Runtime::get() else { return leases.stop_waiting(&key, number) };
-        let hold = runtime.clone();
+    /// Waits for the end of a lease of this process.
+    fn wait_here(self: &Arc<Self>, key: &[u8], wait_ms: u64, done: Done) {
+        let waiting = Arc::new(Mutex::new(Some((done, self.work()))));
+        let end = move |waiting: &Mutex<Option<(Done, Work)>>, result| {
+            let ended = waiting.lock().take();
+            if let Some((done, work)) = ended {
+                done(result);
+                drop(work);
+            }
+        };
+        let ended = waiting.clone();
+        let Some(number) = self.owner.wait(key, move || end(&ended, 0)) else { return };
+        let Ok(runtime) = Runtime::get() else { return end(&waiting, -1) };
+        let (hold, engine, key) = (runtime.clone(), self.me(), Bytes::copy_from_slice(key));
+        let waiting = Arc::downgrade(&waiting);
         runtime.spawn(async move {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-            leases.stop_waiting(&key, number);
-            crate::pool::spawn(move || drop(hold));
+            if let (Some(engine), Some(waiting)) = (engine.upgrade(), waiting.upgrade()) {
+                engine.owner.give_up(&key, number);
+                end(&waiting, -1);
+            }
+            crate::pool::spawn(move || drop(hold)); // the last hold must not go from the thread itself
         });
+    }
+    /// What a lower tier gave for a token.
+    pub(super) fn lower(&self, token: i64) -> Option<Lower> {
+        let token = u64::try_from(token).ok()?;
+        self.lowers.lock().get(&token).map(|(_, lower)| *lower)
     }
     /// Ends a lease.
     pub fn release(&self, key: &[u8], token: u64) {
-        if let Some(lower) = self.leases.end(key, token) {
-            self.give_back(Bytes::copy_from_slice(key), lower);
+        let lower = self.lowers.lock().remove(&token);
+        self.owner.release(key, token);
+        if let Some((key, lower)) = lower {
+            self.give_back(key, lower);
         }
     }
     /// Gives back what a lower tier gave.
@@ -172,7 +200,11 @@ impl Load {
                     Ok(Some(fence)) => {
                         granted = Some(fence);
                         // it may have arrived between the caller's read and now
-                        if self.table.has(&self.key, self.now_after(started)).await { Seen::Changed } else { Seen::Granted }
+                        if self.table.has(&self.key, self.now_after(started)).await {
+                            Seen::Changed
+                        } else {
+                            Seen::Granted
+                        }
                     }
                     Ok(None) => Seen::Busy,
                     Err(_) => Seen::Away,
@@ -183,21 +215,18 @@ impl Load {
                 Next::Run => {
                     let Some(fence) = granted else { return self.token as i64 };
                     let lower = self.lower(fence);
-                    if engine.leases.set_lower(&self.key, self.token, lower) {
-                        return self.token as i64;
-                    }
-                    self.table.release(&self.key, self.owner).await;
-                    return 0;
+                    engine.lowers.lock().insert(self.token, (self.key.clone(), lower));
+                    return self.token as i64;
                 }
                 Next::ReadAgain => {
                     if granted.is_some() {
                         self.table.release(&self.key, self.owner).await;
                     }
-                    engine.leases.end(&self.key, self.token);
+                    engine.owner.release(&self.key, self.token);
                     return 0;
                 }
                 Next::RunAlone => {
-                    engine.leases.end(&self.key, self.token);
+                    engine.owner.release(&self.key, self.token);
                     return -1;
                 }
                 Next::Look(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -217,14 +246,14 @@ impl Load {
         loop {
             tokio::time::sleep(Duration::from_millis(RENEW_MS)).await;
             let Some(engine) = self.engine.upgrade() else { return };
-            let held = engine.leases.lower(&self.key, self.token);
-            let Some(held) = held else { return };
+            let Some(held) = engine.lower(self.token as i64) else { return };
             match self.table.lease(&self.key, self.owner, self.now_after(started)).await {
                 Ok(Some(fence)) if fence == held.fence => {}
                 Err(_) => {} // away: the deadline decides, and the fence when it is back
                 Ok(_) => {
                     // it ran out and was another's meanwhile: what this load brings is not stored
-                    engine.leases.end(&self.key, self.token);
+                    engine.lowers.lock().remove(&self.token);
+                    engine.owner.release(&self.key, self.token);
                     return;
                 }
             }

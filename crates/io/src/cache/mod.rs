@@ -4,7 +4,6 @@ pub mod config;
 mod disk;
 mod engine;
 mod events;
-mod leases;
 mod load;
 mod queue;
 mod read;
@@ -14,6 +13,6 @@ mod write;
 
 pub use engine::{Counters, Engine, Health};
 pub use events::{Event, Kinds, Subscriber};
-pub use read::Looked;
+pub use read::{CopyHit, Looked};
 pub use ticket::{Hit, Inbox, Reply, Seen, Ticket};
 pub use write::{Guard, Value};

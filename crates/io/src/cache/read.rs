@@ -4,25 +4,36 @@ use super::engine::{Engine, Work};
 use super::queue::{Job, Set};
 use super::ticket::{Hit, Inbox, Seen, Ticket, answer};
 use crate::disk::{Answer as OnDisk, unless_moved};
-use crate::redis::{Answer as InRedis, Link, Write};
+use crate::memory::Copy;
 use crate::pool;
+use crate::redis::{Answer as InRedis, Link, Write};
 use bytes::Bytes;
-use sluice_core::cache::read::{Answer, Copy, Outcome, Read, Step};
-use sluice_core::cache::{Millis, Record};
+use sluice_core::cache::read::{Answer, Held, Outcome, Read, Step};
+use sluice_core::cache::{Millis, Record, skip};
 use sluice_core::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// What memory alone says of a key.
-#[derive(Debug)]
 pub enum Looked {
-    /// Here it is.
+    /// A copy.
+    Copy(CopyHit),
+    /// A value that may be served stale, where there is no lower tier to ask.
     Hit(Box<Hit>),
-    /// No tier has it.
-    Absent,
+    /// No tier has it; `true` where an absence was remembered.
+    Absent(bool),
     /// Lower tiers must be asked; or, of a `read`, are being asked.
     Unknown,
+}
+/// A fresh copy in memory.
+pub struct CopyHit {
+    /// The copy.
+    pub copy: Copy,
+    /// Until when it may be served from a near cache.
+    pub near_until: Millis,
+    /// What the cell said before.
+    pub seen: Seen,
 }
 /// A read that asks lower tiers.
 pub(super) struct Pending {
@@ -37,25 +48,33 @@ pub(super) struct Pending {
 const POLL: Duration = Duration::from_millis(10);
 
 impl Engine {
-    fn look(&self, key: &[u8], now: Millis, flags: u32) -> (Step, Read, Seen) {
+    fn look(&self, key: &[u8], now: Millis, flags: u32) -> (Looked, Step, Read) {
         self.poll();
-        let told = self.events().told(now);
+        let told = self.events.told(now);
         let seen = Seen::take(&self.memory, key);
-        let mut read = Read::new(self.tiers, told, flags, now);
-        let copy = if self.tiers.memory && flags & sluice_core::cache::skip::MEMORY == 0 {
-            self.memory.get(key, now)
-        } else {
-            None
-        };
-        let absent = copy.is_none() && self.tiers.negative.is_some() && self.memory.is_absent(key, now);
         let trust = self.memory.trust();
-        let copy = copy.map(|copy| Copy {
-            record: copy.record,
-            stored: copy.stored,
-            copy_trust: copy.trust,
+        let mut read = Read::new(self.tiers, told, flags, now);
+        let asked = self.tiers.memory && flags & skip::MEMORY == 0;
+        let copy = if asked { self.memory.get(key, now) } else { None };
+        let absent = copy.is_none() && self.tiers.negative.is_some() && self.memory.is_absent(key, now);
+        let held = copy.as_ref().map(|copy| Held {
+            deadline: copy.deadline(),
+            stored: copy.stored(),
+            copy_trust: copy.trust(),
             trust,
         });
-        (read.on_memory(copy, absent), read, seen)
+        let step = read.on_memory(held, || copy.as_ref().map(Copy::record), absent);
+        let looked = match (&step, copy) {
+            (Step::ServeCopy(near_until), Some(copy)) => {
+                Looked::Copy(CopyHit { copy, near_until: *near_until, seen })
+            }
+            (Step::Done(outcome), _) => match &outcome.found {
+                Some(found) => Looked::Hit(Box::new(Hit { found: found.clone(), seen })),
+                None => Looked::Absent(outcome.negative),
+            },
+            _ => Looked::Unknown,
+        };
+        (looked, step, read)
     }
     /// Looks at the disk's ring, at most each 10 ms.
     pub fn poll(&self) {
@@ -75,17 +94,7 @@ impl Engine {
     /// Memory only, at once.
     pub fn lookup(&self, key: &[u8], now: Millis, flags: u32) -> Result<Looked, Error> {
         self.enter(now)?;
-        let (step, _, seen) = self.look(key, now, flags);
-        Ok(match step {
-            Step::Done(outcome) => Self::looked(*outcome, seen),
-            Step::AskRedis | Step::AskDisk => Looked::Unknown,
-        })
-    }
-    fn looked(outcome: Outcome, seen: Seen) -> Looked {
-        match outcome.found {
-            Some(found) => Looked::Hit(Box::new(Hit { found, seen })),
-            None => Looked::Absent,
-        }
+        Ok(self.look(key, now, flags).0)
     }
     /// All tiers. `Unknown`: accepted, leaves with `flush`, and the answer goes to `inbox`.
     pub fn read(
@@ -97,9 +106,10 @@ impl Engine {
         who: u64,
     ) -> Result<Looked, Error> {
         self.enter(now)?;
-        let (step, read, seen) = self.look(key, now, flags);
-        if let Step::Done(outcome) = step {
-            return Ok(Self::looked(*outcome, seen));
+        let seen = Seen::take(&self.memory, key);
+        let (looked, step, read) = self.look(key, now, flags);
+        if !matches!(looked, Looked::Unknown) {
+            return Ok(looked);
         }
         let pending = Pending {
             read,
@@ -157,10 +167,8 @@ fn deliver(ended: Vec<Ended>) {
 pub(super) async fn ask_redis(link: Arc<Link>, mut reads: Vec<Pending>) {
     let keys: Vec<Bytes> = reads.iter().map(|pending| pending.key.clone()).collect();
     let now = reads.iter().map(|pending| pending.now).max().unwrap_or_default();
-    let answers = match link.get_many(&keys, now).await {
-        Ok(answers) => answers,
-        Err(_) => Vec::new(), // the link has told its listener
-    };
+    // an error is a tier that is down: the link has told its listener
+    let answers = link.get_many(&keys, now).await.unwrap_or_default();
     let mut answers = answers.into_iter();
     let (mut ended, mut below, mut fills) = (Vec::with_capacity(reads.len()), Vec::new(), Vec::new());
     for mut pending in reads.drain(..) {
@@ -173,11 +181,17 @@ pub(super) async fn ask_redis(link: Arc<Link>, mut reads: Vec<Pending>) {
         match pending.read.on_redis(said) {
             Step::Done(mut outcome) => {
                 if let Some(record) = outcome.fill_disk.take() {
-                    fills.push((pending.work.0.work(), pending.key.clone(), record, pending.seen, pending.now));
+                    fills.push((
+                        pending.work.0.work(),
+                        pending.key.clone(),
+                        record,
+                        pending.seen,
+                        pending.now,
+                    ));
                 }
                 ended.push(pending.finish(*outcome));
             }
-            Step::AskDisk | Step::AskRedis => below.push(pending),
+            _ => below.push(pending),
         }
     }
     deliver(ended);
@@ -192,7 +206,9 @@ fn fill_disk(fills: Vec<(Work, Bytes, Record, Seen, Millis)>) {
     for (work, key, record, seen, now) in fills {
         let Some(disk) = work.0.disk.as_ref().and_then(|disk| disk.get()) else { return };
         let held = match disk.get(&key, now) {
-            OnDisk::Found { record: held, suspect: false } => held.bytes == record.bytes && held.is_fresh(now),
+            OnDisk::Found { record: held, suspect: false } => {
+                held.bytes == record.bytes && held.is_fresh(now)
+            }
             _ => false,
         };
         if !held {
@@ -211,7 +227,7 @@ impl Pending {
             engine.tallies.damaged.fetch_add(u64::from(outcome.damaged), Ordering::Relaxed);
         }
         if let Some(record) = outcome.fill_memory.take() {
-            engine.memory.fill(&key, record, now, seen.moment());
+            engine.memory.fill(&key, &record, now, seen.moment());
         }
         if let Some(until) = outcome.absent_until {
             engine.memory.remember_absent(&key, until, seen.moment());
@@ -225,22 +241,30 @@ impl Pending {
 impl Engine {
     /// Fills Redis with what the disk had, unless something is there or the key has changed since the read began.
     fn fill_redis(self: &Arc<Self>, key: Bytes, record: Record, now: Millis, seen: Seen) {
-        let Some(redis) = self.redis_up() else { return };
-        self.filling.lock().insert(key.clone(), false);
-        if self.memory.moment(&key) != seen.moment() {
-            self.filling.lock().remove(&key);
+        if self.redis_up().is_none() {
             return;
         }
         let write = Write { key: key.clone(), record, only_absent: true, fence: None, publish: None };
-        let (engine, undo) = (self.clone(), self.work());
+        let (engine, undo, filled) = (self.clone(), self.work(), key.clone());
         let done = Box::new(move |result: Result<bool, Error>| {
-            let superseded = engine.filling.lock().remove(&key).unwrap_or(false);
-            let passed = engine.memory.moment(&key) != seen.moment();
+            let superseded = engine.filling.lock().remove(&filled).unwrap_or(false);
+            let passed = engine.memory.moment(&filled) != seen.moment();
             // a delete that was told, or made, while the fill was on its way came before it
             if matches!(result, Ok(true)) && passed && !superseded {
-                engine.take_back(key, undo);
+                engine.take_back(filled, undo);
             }
         });
-        self.send_now(redis, Job::Set(Set { write, now, done, work: self.work() }));
+        let set = Set { write, now, done, work: self.work() };
+        let filling = self.memory.exclusive(&key, |own| {
+            let unmoved = own.is(seen.moment());
+            if unmoved {
+                self.filling.lock().insert(key.clone(), false);
+                self.accept(Job::Set(set));
+            }
+            unmoved
+        });
+        if filling {
+            self.flush();
+        }
     }
 }

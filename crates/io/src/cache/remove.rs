@@ -2,7 +2,6 @@
 
 use super::engine::{DISK_TIMEOUT, Engine, Work};
 use super::queue::Job;
-use super::write::order;
 use crate::disk::Disk;
 use crate::redis::{Change, Link};
 use crate::runtime::Runtime;
@@ -60,21 +59,22 @@ impl Engine {
     ) -> Result<Option<u64>, Error> {
         self.enter(now)?;
         if self.is_memory_only() {
-            return Ok(Some(keys.iter().map(|key| u64::from(self.memory.remove(key))).sum()));
+            return Ok(Some(keys.iter().map(|key| u64::from(self.memory.remove(key, now))).sum()));
         }
         let shared = self.counting(keys.len(), done());
         for key in &keys {
-            let _order = self.disk.as_ref().map(|_| order(key));
-            let removed = u64::from(self.memory.remove(key));
-            shared.lock().memory += removed;
-            self.remove_on_disk(What::Keys(vec![key.clone()]), &shared);
+            let removed = self.memory.exclusive(key, |own| {
+                self.remove_on_disk(What::Keys(vec![key.clone()]), &shared);
+                own.remove(now)
+            });
+            shared.lock().memory += u64::from(removed);
         }
         self.remove_below(What::Keys(keys), &shared);
         Ok(None)
     }
     /// Removes the memory copy only.
-    pub fn remove_memory(&self, key: &[u8]) -> bool {
-        self.memory.remove(key)
+    pub fn remove_memory(&self, key: &[u8], now: Millis) -> bool {
+        self.memory.remove(key, now)
     }
     /// Removes all memory copies.
     pub fn clear_memory(&self) {
@@ -100,8 +100,8 @@ impl Engine {
     }
     fn forget_copies(&self, pattern: &[u8], now: Millis) -> u64 {
         self.memory.bump_era();
-        let keys = self.memory.keys(&|key| glob::matches(pattern, key), now);
-        keys.iter().map(|key| u64::from(self.memory.remove(key))).sum()
+        let keys = self.memory.keys(&|key| glob::matches(pattern, key), false, now);
+        keys.iter().map(|key| u64::from(self.memory.remove(key, now))).sum()
     }
     /// Removes what carries a tag.
     pub fn remove_tag(
@@ -111,7 +111,7 @@ impl Engine {
         done: impl FnOnce() -> Done,
     ) -> Result<Option<u64>, Error> {
         self.enter(now)?;
-        let removed = self.forget_tagged(tag);
+        let removed = self.forget_tagged(tag, now);
         if self.is_memory_only() {
             return Ok(Some(removed));
         }
@@ -121,9 +121,9 @@ impl Engine {
         self.remove_below(what, &shared);
         Ok(None)
     }
-    fn forget_tagged(&self, tag: &str) -> u64 {
+    fn forget_tagged(&self, tag: &str, now: Millis) -> u64 {
         self.memory.bump_era();
-        self.memory.tagged(tag).iter().map(|key| u64::from(self.memory.remove(key))).sum()
+        self.memory.tagged(tag).iter().map(|key| u64::from(self.memory.remove(key, now))).sum()
     }
     /// Removes everything that begins so; everything for an empty prefix.
     pub fn clear(
@@ -139,7 +139,7 @@ impl Engine {
                 return Ok(Some(0));
             }
         }
-        self.remove_pattern(&glob::of_prefix(prefix), now, done)
+        self.remove_pattern(&prefix_glob(prefix), now, done)
     }
 
     /// Counts the answers of so many calls to the disk, and of one to Redis.
@@ -205,7 +205,7 @@ impl Engine {
                 let removed = link.remove(keys, &origin).await.ok();
                 // a read of another engine may have filled memory from Redis before the delete got there
                 for (key, began) in keys.iter().zip(began) {
-                    self.memory.remove_if(key, began);
+                    self.memory.remove_if(key, self.last_now(), began);
                 }
                 removed
             }
@@ -217,7 +217,7 @@ impl Engine {
             What::Tag(tag) => {
                 let removed = link.remove_tag(tag, &origin).await.ok();
                 for key in removed.iter().flatten() {
-                    self.memory.remove(key);
+                    self.memory.remove(key, self.last_now());
                     if let Some(disk) = self.disk.as_ref().and_then(|disk| disk.get()) {
                         disk.remove(std::slice::from_ref(key), Box::new(|_| {}));
                     }
@@ -255,7 +255,7 @@ impl Engine {
     /// Another host removed what carries a tag.
     pub(super) fn forget_tag(&self, disk: &Disk, tag: &str) {
         disk.remove_tag(tag, Box::new(|_| {}));
-        self.forget_tagged(tag);
+        self.forget_tagged(tag, self.last_now());
     }
 
     /// Fresh keys that begin so, from the widest tier that answers, with writes on their way.
@@ -293,7 +293,7 @@ impl Engine {
         Ok(None)
     }
     fn keys_in_memory(&self, prefix: &[u8], limit: usize, now: Millis) -> Vec<Bytes> {
-        let mut keys = self.memory.keys(&|key| key.starts_with(prefix), now);
+        let mut keys = self.memory.keys(&|key| key.starts_with(prefix), true, now);
         keys.truncate(limit);
         keys.into_iter().map(Bytes::from).collect()
     }
@@ -319,4 +319,12 @@ impl Engine {
             });
         });
     }
+}
+
+/// The glob of everything that begins so.
+pub(super) fn prefix_glob(prefix: &[u8]) -> Vec<u8> {
+    let mut pattern = Vec::new();
+    glob::escape(prefix, &mut pattern);
+    pattern.push(b'*');
+    pattern
 }

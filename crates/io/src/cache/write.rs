@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use sluice_core::cache::lifetime::Asked;
 use sluice_core::cache::write::Plan;
-use sluice_core::cache::{Millis, Moment, Tag, key_hash};
+use sluice_core::cache::{Millis, Moment, Tag};
 use sluice_core::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -55,13 +55,6 @@ impl Verdict {
     }
 }
 
-/// Keeps memory and the disk's overlay in one order where several threads share them.
-static ORDER: [Mutex<()>; 64] = [const { Mutex::new(()) }; 64];
-pub(super) fn order(key: &[u8]) -> parking_lot::MutexGuard<'static, ()> {
-    #[expect(clippy::indexing_slicing, reason = "64 of them")]
-    ORDER[(key_hash(key) % 64) as usize].lock()
-}
-
 impl Engine {
     /// Writes a value. `Some` when that is known at once; else `done` is called with whether every tier that was
     /// asked took it.
@@ -75,69 +68,71 @@ impl Engine {
         done: impl FnOnce() -> Box<dyn FnOnce(bool) + Send>,
     ) -> Result<Option<bool>, Error> {
         self.enter(now)?;
-        if guard.is_some_and(|guard| guard.token > 0 && !self.leases.holds(key, guard.token as u64)) {
-            return Ok(Some(false));
-        }
         let lifetime = Plan::lifetime(&self.tiers, &value.asked, self.config.jitter);
         let plan = Plan::new(&self.tiers, &lifetime, value.tag, &value.bytes, &value.tags, flags, now);
-        let _order = self.disk.as_ref().map(|_| order(key));
-        let echoes = self.redis.get().is_some_and(|redis| redis.echoes);
-        let began = guard.map(|guard| guard.began);
-        // for a key whose echo would drop the copy anyway, and for a tier that is left out, the old copy goes
-        let stored = match (plan.memory.filter(|_| !echoes), began) {
-            (Some(record), Some(began)) => self.memory.replace(key, record, now, began),
-            (Some(record), None) => {
-                self.memory.set(key, record, now);
-                true
+        self.memory.exclusive(key, |own| {
+            let allowed = guard.is_none_or(|guard| {
+                own.is(guard.began) && (guard.token <= 0 || self.owner.holds(key, guard.token as u64))
+            });
+            if !allowed {
+                return Ok(Some(false));
             }
-            (None, Some(began)) if self.memory.moment(key) != began => false,
-            (None, _) => {
-                self.memory.remove(key);
-                true
+            let echoes = self.redis.get().is_some_and(|redis| redis.echoes);
+            match plan.memory.as_ref().filter(|_| !echoes) {
+                Some(record) => drop(own.put(record, now)),
+                // of a key whose echo would drop the copy anyway, or whose new value stays below, the old copy goes
+                None => drop(own.remove(now)),
             }
-        };
-        if !stored {
-            return Ok(Some(false));
+            own.moves();
+            Ok(self.write_below(key, plan, now, guard, done))
+        })
+    }
+    /// Disk and Redis, under the key's lock.
+    fn write_below(
+        self: &Arc<Self>,
+        key: &[u8],
+        plan: Plan,
+        now: Millis,
+        guard: Option<Guard>,
+        done: impl FnOnce() -> Box<dyn FnOnce(bool) + Send>,
+    ) -> Option<bool> {
+        if plan.disk.is_none() && plan.redis.is_none() {
+            return Some(true);
         }
-        let after = self.memory.moment(key);
-        let key = match plan.disk.is_some() || plan.redis.is_some() {
-            true => Bytes::copy_from_slice(key),
-            false => return Ok(Some(true)),
-        };
-        let mut on_disk = Some(true);
-        let mut later = None;
+        let key = Bytes::copy_from_slice(key);
+        let mut known = true;
+        let (mut later, mut write) = (None, None);
         if let (Some(record), Some(tier)) = (plan.disk, &self.disk) {
             match tier.get() {
-                Some(disk) => on_disk = Some(disk.put(&key, record, None)),
-                None => {
-                    on_disk = None;
-                    later = Some(record);
-                }
+                Some(disk) => known &= disk.put(&key, record, None),
+                None => later = Some(record),
             }
         }
-        let mut in_redis = Some(true);
-        let mut write = None;
         if let Some(record) = plan.redis {
             if self.redis_up().is_some() {
-                let lower = guard.filter(|guard| guard.token > 0);
-                let lower = lower.and_then(|guard| self.leases.lower(&key, guard.token as u64));
-                let fence = lower.filter(|lower| lower.redis).map(|lower| (owner_name(lower.owner), lower.fence));
-                in_redis = None;
-                write = Some(Write { key: key.clone(), record, only_absent: false, fence, publish: self.origin() });
+                let lower = guard.and_then(|guard| self.lower(guard.token));
+                let fence = lower.filter(|lower| lower.redis);
+                let fence = fence.map(|lower| (owner_name(lower.owner), lower.fence));
+                write = Some(Write {
+                    key: key.clone(),
+                    record,
+                    only_absent: false,
+                    fence,
+                    publish: self.origin(),
+                });
                 if let Some(superseded) = self.filling.lock().get_mut(&key) {
                     *superseded = true;
                 }
             } else {
-                in_redis = Some(false);
+                known = false;
                 self.missed(&key);
             }
         }
-        if let (Some(disk), Some(redis)) = (on_disk, in_redis) {
-            self.count_dropped(disk && redis);
-            return Ok(Some(disk && redis));
-        }
-        let known = on_disk.unwrap_or(true) && in_redis.unwrap_or(true);
         let waits = u32::from(later.is_some()) + u32::from(write.is_some());
+        if waits == 0 {
+            self.count_dropped(known);
+            return Some(known);
+        }
         let (engine, caller) = (self.clone(), done());
         let ended: Box<dyn FnOnce(bool) + Send> = Box::new(move |good| {
             engine.count_dropped(good);
@@ -152,20 +147,23 @@ impl Engine {
             });
         }
         if let Some(write) = write {
-            let (engine, guarded) = (self.clone(), guard.is_some());
-            let undo = self.work();
+            // the lock's release moves the epoch once
+            let after = guard.map(|guard| next_epoch(guard.began));
+            let (engine, undo) = (self.clone(), self.work());
             let done = Box::new(move |result: Result<bool, Error>| {
                 match &result {
                     Err(_) => engine.missed(&key),
                     // a delete elsewhere that was told while the load's result was on its way came before it
-                    Ok(true) if guarded && engine.memory.moment(&key) != after => engine.take_back(key, undo),
+                    Ok(true) if after.is_some_and(|after| engine.memory.moment(&key) != after) => {
+                        engine.take_back(key, undo);
+                    }
                     Ok(_) => {}
                 }
                 Verdict::say(&verdict, matches!(result, Ok(true)));
             });
             self.accept(Job::Set(Set { write, now, done, work: self.work() }));
         }
-        Ok(None)
+        None
     }
     fn count_dropped(&self, good: bool) {
         if !good {
@@ -185,4 +183,8 @@ impl Engine {
 /// The name under which a lease is held in Redis.
 pub(super) fn owner_name(owner: u64) -> Bytes {
     Bytes::from(format!("{owner:016x}"))
+}
+/// The moment after one more change of the key.
+fn next_epoch(moment: Moment) -> Moment {
+    moment & !0xffff_ffff | Moment::from((moment as u32).wrapping_add(1))
 }
