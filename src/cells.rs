@@ -38,18 +38,32 @@ pub fn open_cells(env: &Env, name: String, length: u32) -> napi::Result<Unknown<
 
 /// An external ArrayBuffer over the cells, which keeps them alive.
 pub fn expose(env: &Env, cells: Arc<Cells>) -> napi::Result<Unknown<'_>> {
-    expose_any(env, cells)
+    let (data, bytes) = (cells.as_ptr().cast_mut().cast::<c_void>(), size_of_val(&*cells));
+    // SAFETY: the memory lives as long as `cells`; atomics may be read and written from any thread, and JavaScript's
+    // Atomics on an Int32Array are such accesses.
+    unsafe { expose_memory(env, data, bytes, cells) }
 }
+
 /// The same over the bits of numbers.
 pub fn expose_numbers(env: &Env, numbers: Arc<[AtomicU64]>) -> napi::Result<Unknown<'_>> {
-    expose_any(env, numbers)
+    let (data, bytes) = (numbers.as_ptr().cast_mut().cast::<c_void>(), size_of_val(&*numbers));
+    // SAFETY: as for cells; only the environment's own thread writes them.
+    unsafe { expose_memory(env, data, bytes, numbers) }
 }
-fn expose_any<T: Send + Sync + 'static>(env: &Env, cells: Arc<[T]>) -> napi::Result<Unknown<'_>> {
-    let (data, bytes) = (cells.as_ptr().cast_mut().cast::<c_void>(), size_of_val(&*cells));
-    let keep = Box::into_raw(Box::new(cells)).cast::<c_void>();
+
+/// An external ArrayBuffer over memory that `keep` keeps.
+///
+/// # Safety
+/// The memory is there while `keep` is, and any thread may write to it at any time.
+pub unsafe fn expose_memory<T: Send + 'static>(
+    env: &Env,
+    data: *mut c_void,
+    bytes: usize,
+    keep: T,
+) -> napi::Result<Unknown<'_>> {
+    let keep = Box::into_raw(Box::new(keep)).cast::<c_void>();
     let mut value = ptr::null_mut();
-    // SAFETY: the memory lives as long as `keep`, which `forget` frees with the ArrayBuffer; atomics may be read
-    // and written from any thread, and JavaScript's Atomics on an Int32Array are such accesses.
+    // SAFETY: the caller says what the memory is; `keep` goes with the ArrayBuffer, by the finalizer of its type.
     unsafe {
         check_status!(sys::napi_create_external_arraybuffer(
             env.raw(),
@@ -64,6 +78,6 @@ fn expose_any<T: Send + Sync + 'static>(env: &Env, cells: Arc<[T]>) -> napi::Res
 }
 
 unsafe extern "C" fn forget<T>(_env: sys::napi_env, _data: *mut c_void, keep: *mut c_void) {
-    // SAFETY: the box that `expose` leaked, given back once.
-    drop(unsafe { Box::from_raw(keep.cast::<Arc<[T]>>()) });
+    // SAFETY: the box that `expose_memory` leaked, given back once.
+    drop(unsafe { Box::from_raw(keep.cast::<T>()) });
 }

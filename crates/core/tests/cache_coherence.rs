@@ -146,7 +146,14 @@ impl World {
         None
     }
     /// Follows a read to its end; what it serves.
-    fn ended(&mut self, at: usize, key: u8, began: Moment, mut read: Read, mut step: Step) -> Option<Option<u64>> {
+    fn ended(
+        &mut self,
+        at: usize,
+        key: u8,
+        began: Moment,
+        mut read: Read,
+        mut step: Step,
+    ) -> Option<Option<u64>> {
         let now = self.now;
         let instance = &mut self.instances[at];
         if step == Step::AskDisk {
@@ -159,7 +166,8 @@ impl World {
         let Step::Done(outcome) = step else { panic!("{step:?}") };
         let unmoved = instance.moment(key) == began;
         if let Some(fill) = outcome.fill_memory.filter(|_| unmoved) {
-            let copy = Copy { value: value_of(&fill), deadline: fill.deadline, stored: now, trust: instance.trust };
+            let copy =
+                Copy { value: value_of(&fill), deadline: fill.deadline, stored: now, trust: instance.trust };
             instance.memory.insert(key, copy);
         }
         if let Some(fill) = outcome.fill_disk.filter(|_| unmoved) {
@@ -250,15 +258,21 @@ impl World {
                 }
             }
             Inbound::Value(id, value) => {
-                let Some(Flight { key, began, mut read }) = self.instances[at].flights[id].take() else { return };
+                let Some(Flight { key, began, mut read }) = self.instances[at].flights[id].take() else {
+                    return;
+                };
                 let step = read.on_redis(match value {
-                    Some((value, deadline)) => Answer::Found { record: record(value, deadline), doubt: false },
+                    Some((value, deadline)) => {
+                        Answer::Found { record: record(value, deadline), doubt: false }
+                    }
                     None => Answer::Absent,
                 });
                 self.ended(at, key, began, read, step);
             }
             Inbound::Down(id) => {
-                let Some(Flight { key, began, mut read }) = self.instances[at].flights[id].take() else { return };
+                let Some(Flight { key, began, mut read }) = self.instances[at].flights[id].take() else {
+                    return;
+                };
                 let step = read.on_redis(Answer::Down);
                 self.ended(at, key, began, read, step);
             }
@@ -318,7 +332,9 @@ impl World {
         let id = self.instances[at].flights.len() - 1;
         self.serve(at);
         let flight = self.instances[at].flights[id].take().unwrap();
-        let Some(Inbound::Value(_, value)) = self.instances[at].inbound.pop_back() else { panic!("no answer") };
+        let Some(Inbound::Value(_, value)) = self.instances[at].inbound.pop_back() else {
+            panic!("no answer")
+        };
         let mut read = flight.read;
         let step = read.on_redis(match value {
             Some((value, deadline)) => Answer::Found { record: record(value, deadline), doubt: false },

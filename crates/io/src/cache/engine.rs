@@ -83,6 +83,8 @@ pub struct Engine {
     pub(super) number: u64,
     pub(super) now: AtomicU64,
     pub(super) polled: Mutex<Option<std::time::Instant>>,
+    /// Whether the channel of other hosts' changes is heard.
+    pub(super) hears: AtomicBool,
     observing: Mutex<Option<u64>>,
     me: Weak<Engine>,
     started: AtomicBool,
@@ -121,6 +123,7 @@ impl Engine {
             number: RandomState::new().hash_one(0) >> 12,
             now: AtomicU64::new(0),
             polled: Mutex::new(None),
+            hears: AtomicBool::new(false),
             observing: Mutex::new(None),
             me: me.clone(),
             started: AtomicBool::new(false),
@@ -184,6 +187,9 @@ impl Engine {
     }
     /// What earlier runs of this host could not tell Redis is told now.
     fn disk_opened(&self, disk: &Arc<Disk>) {
+        if self.config.redis.is_some() {
+            disk.heard(self.hears.load(Ordering::Acquire), self.last_now());
+        }
         if let Some(redis) = self.redis.get() {
             let missed = disk.take_missed();
             if !missed.is_empty() {

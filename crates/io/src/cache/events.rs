@@ -195,8 +195,12 @@ impl redis::Listener for Told {
         } else if state == State::Up {
             engine.found("redis");
         }
+    }
+    fn channel(&self, heard: bool) {
+        let Some(engine) = self.engine.upgrade() else { return };
+        engine.hears.store(heard, Ordering::Release);
         if let Some(disk) = engine.disk.as_ref().and_then(|disk| disk.get()) {
-            disk.heard(state == State::Up, engine.last_now());
+            disk.heard(heard, engine.last_now());
         }
     }
 }

@@ -176,7 +176,7 @@ pub(super) async fn ask_redis(link: Arc<Link>, mut reads: Vec<Pending>) {
             Some(InRedis::Absent) => Answer::Absent,
             Some(InRedis::Found { record, known_ttl }) => Answer::Found { record, doubt: !known_ttl },
             Some(InRedis::Damaged) => Answer::Damaged,
-            None => Answer::Down,
+            Some(InRedis::Unreachable) | None => Answer::Down,
         };
         match pending.read.on_redis(said) {
             Step::Done(mut outcome) => {
