@@ -3,6 +3,17 @@
 pub mod breaker;
 pub mod channel;
 pub mod coherence;
+<<<<<<< HEAD
+pub mod glob;
+pub mod lifetime;
+pub mod load;
+pub mod overlay;
+pub mod pages;
+pub mod read;
+mod record;
+pub mod ring;
+pub mod stored;
+=======
 mod flight;
 pub mod glob;
 mod identity;
@@ -15,6 +26,7 @@ pub mod read;
 mod record;
 pub mod server_time;
 pub mod wire;
+>>>>>>> main
 pub mod write;
 
 pub use flight::{Flights, Lease};
