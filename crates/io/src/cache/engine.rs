@@ -356,6 +356,7 @@ impl Engine {
             self.owner.release(&key, token);
             self.give_back(key, lower);
         }
+        self.owner.end();
     }
 }
 impl Drop for Engine {
