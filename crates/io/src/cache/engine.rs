@@ -366,6 +366,7 @@ impl Engine {
             self.owner.release(&key, token);
             self.give_back(key, lower);
         }
+        self.owner.end();
     }
 }
 impl Drop for Engine {
