@@ -43,6 +43,9 @@ export declare function bodyTree(shell: number, id: number, intake: ExternalObje
 /** Whether a small text is UTF-8; says where it is not. */
 export declare function bodyUtf8(bytes: Uint8Array): void
 
+/** The epoch cell of a key. */
+export declare function cacheCell(key: unknown): number
+
 /** Epochs, era and trust, for the near cache. */
 export declare function cacheCells(held: ExternalObject<Held>): unknown
 

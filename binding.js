@@ -843,6 +843,7 @@ module.exports.bodySkim = nativeBinding.bodySkim
 module.exports.bodyText = nativeBinding.bodyText
 module.exports.bodyTree = nativeBinding.bodyTree
 module.exports.bodyUtf8 = nativeBinding.bodyUtf8
+module.exports.cacheCell = nativeBinding.cacheCell
 module.exports.cacheCells = nativeBinding.cacheCells
 module.exports.cacheClear = nativeBinding.cacheClear
 module.exports.cacheClearMemory = nativeBinding.cacheClearMemory
