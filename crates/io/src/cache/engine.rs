@@ -31,6 +31,8 @@ pub(super) struct RedisTier {
     pub publishes: bool,
     pub timeout: Duration,
 }
+/// A disk that another process holds up is left as it is.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// How a call without a Redis tier waits for the disk.
 pub(super) const DISK_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -327,13 +329,16 @@ impl Engine {
         let close_disk: Box<dyn FnOnce() + Send> = match disk {
             // dropped on the pool: not on the writer's own thread, which the drop may wait for
             Some(disk) => Box::new(move || {
-                let flushed = disk.clone();
-                flushed.flush(Box::new(move |_| {
-                    crate::pool::spawn(move || {
-                        drop(disk);
-                        done();
-                    });
-                }));
+                crate::pool::spawn(move || {
+                    let (flushed, wait) = std::sync::mpsc::channel();
+                    disk.flush(Box::new(move |_| {
+                        let _ = flushed.send(());
+                    }));
+                    let _ = wait.recv_timeout(CLOSE_WAIT);
+                    // the last holder's drop closes the store: nothing touches its files after `done`
+                    drop(disk);
+                    done();
+                });
             }),
             None => done,
         };

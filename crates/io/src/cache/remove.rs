@@ -98,7 +98,7 @@ impl Engine {
         self.remove_below(what, &shared);
         Ok(None)
     }
-    fn forget_copies(&self, pattern: &[u8], now: Millis) -> u64 {
+    pub(super) fn forget_copies(&self, pattern: &[u8], now: Millis) -> u64 {
         self.memory.bump_era();
         let keys = self.memory.keys(&|key| glob::matches(pattern, key), false, now);
         keys.iter().map(|key| u64::from(self.memory.remove(key, now))).sum()
@@ -121,7 +121,7 @@ impl Engine {
         self.remove_below(what, &shared);
         Ok(None)
     }
-    fn forget_tagged(&self, tag: &str, now: Millis) -> u64 {
+    pub(super) fn forget_tagged(&self, tag: &str, now: Millis) -> u64 {
         self.memory.bump_era();
         self.memory.tagged(tag).iter().map(|key| u64::from(self.memory.remove(key, now))).sum()
     }

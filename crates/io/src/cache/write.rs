@@ -104,7 +104,13 @@ impl Engine {
         let (mut later, mut write) = (None, None);
         if let (Some(record), Some(tier)) = (plan.disk, &self.disk) {
             match tier.get() {
-                Some(disk) => known &= disk.put(&key, record, None),
+                Some(disk) => {
+                    let lower = guard.and_then(|guard| self.lower(guard.token)).filter(|lower| !lower.redis);
+                    known &= match lower {
+                        Some(lower) => disk.put_fenced(&key, record, None, lower.owner, lower.fence),
+                        None => disk.put(&key, record, None),
+                    };
+                }
                 None => later = Some(record),
             }
         }
