@@ -187,6 +187,10 @@ impl redis::Listener for Told {
                 engine.memory.bump_era(); // near entries are dated anew
             } else {
                 engine.memory.distrust();
+                if let Some(disk) = engine.disk.as_ref().and_then(|disk| disk.get()) {
+                    let engine = engine.clone();
+                    crate::pool::spawn(move || engine.tell_missed(&disk));
+                }
             }
         }
         if down {

@@ -249,13 +249,12 @@ impl Engine {
             return;
         }
         let write = Write { key: key.clone(), record, only_absent: true, fence: None, publish: None };
-        let (engine, undo, filled) = (self.clone(), self.work(), key.clone());
+        let (engine, filled) = (self.clone(), key.clone());
         let done = Box::new(move |result: Result<bool, Error>| {
-            let superseded = engine.filling.lock().remove(&filled).unwrap_or(false);
-            let passed = engine.memory.moment(&filled) != seen.moment();
-            // a delete that was told, or made, while the fill was on its way came before it
-            if matches!(result, Ok(true)) && passed && !superseded {
-                engine.take_back(filled, undo);
+            if matches!(result, Ok(true)) {
+                engine.doubt(filled, move |moment| moment != seen.moment());
+            } else {
+                engine.filling.lock().remove(&filled);
             }
         });
         let set = Set { write, now, done, work: self.work() };
