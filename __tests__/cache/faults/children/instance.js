@@ -80,6 +80,11 @@ const commands = {
     return seen;
   },
 
+  /** Sets every key once, and waits until that is on disk. */
+  async fill({ keys }) {
+    for (let number = 0; number < keys; number += 1) await cache.set(`k${number}`, { number, text: textOf(`k${number}`, number) }, 3600);
+    await cache.delete('no such key');
+  },
   /** Writes until it is killed. */
   async write({ keys }) {
     for (let number = 1; ; number += 1) {
