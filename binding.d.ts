@@ -43,11 +43,26 @@ export declare function bodyTree(shell: number, id: number, intake: ExternalObje
 /** Whether a small text is UTF-8; says where it is not. */
 export declare function bodyUtf8(bytes: Uint8Array): void
 
+/** When tick 0 began, in milliseconds since 1970. */
+export declare function clockBase(): number
+
+/** An ArrayBuffer of two cells: the tick, and one that is set to 1 to keep it written. */
+export declare function clockCells(): unknown
+
+/** Milliseconds of a tick. */
+export declare function clockTickMs(): number
+
+/** Has the tick written for a while. */
+export declare function clockWake(): void
+
 /** A request body of one dialect in another. The names of the formats are checked by the shell. */
 export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
 
 /** A response body in another dialect. */
 export declare function convertResponse(body: Uint8Array, from: string, to: string, options: ToldOptions, newId: (arg: string) => string): Buffer
+
+/** The names of a noun with their sums over all that was ever open, as JSON: `[[name, [sum, …]], …]`. */
+export declare function counterSums(noun: string): string
 
 /** The stream ended; returns as `decoder_push`. */
 export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
@@ -112,6 +127,9 @@ export declare function nextTurn(shell: number, id: number): void
  */
 export declare function openCells(name: string, length: number): unknown
 
+/** An ArrayBuffer of new cells, for a Float64Array; what they count stays in the sums when it is gone. */
+export declare function openCounters(noun: string, name: string, instance: string, length: number): unknown
+
 /** A response body as the JSON of `AssembledMessage`; without a format the body tells its own. */
 export declare function parseResponse(body: Uint8Array, from: string | undefined | null, newId: (arg: string) => string): unknown
 
@@ -135,6 +153,36 @@ export declare function slicesNext(slices: ExternalObject<Slices>): number
 
 /** The current piece's text, or undefined. */
 export declare function slicesText(slices: ExternalObject<Slices>): unknown
+
+/** Takes an entry in; its slot, or -1 when it is heavier than all room. Lists what left, whose slots are free by then. */
+export declare function slotsAdmit(slots: ExternalObject<Slots>, key: unknown, weight: number, filled: number): number
+
+/** The ring and the list behind it, as an ArrayBuffer. */
+export declare function slotsCells(slots: ExternalObject<Slots>): unknown
+
+/** Frees all slots. */
+export declare function slotsClear(slots: ExternalObject<Slots>): void
+
+/** Lists the next that left, when the list was full. */
+export declare function slotsMore(slots: ExternalObject<Slots>): void
+
+/**
+ * An empty table. `policy`: 0 lru, 1 tinylfu, 2 s3fifo; `max_weight` Infinity where nothing is weighed; `prefix` is put
+ * before each key when it is hashed.
+ */
+export declare function slotsOpen(policy: number, maxEntries: number, maxWeight: number, prefix: string): ExternalObject<Slots>
+
+/** Frees a slot. */
+export declare function slotsRemove(slots: ExternalObject<Slots>, slot: number, filled: number): boolean
+
+/** An entry weighs something else now; false when that is more than all room, and it has left. Lists what left else. */
+export declare function slotsResize(slots: ExternalObject<Slots>, slot: number, weight: number, filled: number): boolean
+
+/** Takes in the first `filled` hits of the ring. */
+export declare function slotsTouch(slots: ExternalObject<Slots>, filled: number): void
+
+/** What all entries weigh. */
+export declare function slotsWeight(slots: ExternalObject<Slots>): number
 
 /** Whether the provider said that it was done. */
 export declare function streamComplete(stream: ExternalObject<Stream>): boolean
@@ -189,6 +237,9 @@ export declare function streamTakeEvents(stream: ExternalObject<Stream>, client:
 
 /** The text so far, as a JSON string literal. */
 export declare function streamText(stream: ExternalObject<Stream>): unknown
+
+/** Puts the sum over the threads of one instance into `into`. */
+export declare function sumCounters(noun: string, name: string, instance: string, into: Float64Array): void
 
 /** What the client is told, checked by the shell. */
 export interface ToldOptions {
