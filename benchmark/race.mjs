@@ -1,5 +1,6 @@
 // Races candidates against each other in one process: rounds interleaved, the order turned about each round, the
 // minimum of each candidate's rounds kept. What counts is the ratio; machines differ and drift.
+import { appendFileSync } from 'node:fs';
 
 const now = () => Number(process.hrtime.bigint());
 
@@ -39,4 +40,10 @@ export const ms = (ns) => +(ns / 1e6).toFixed(3);
 export function heading(title, packages = {}) {
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`).join(', ');
   console.log(`${title}: node ${process.version}, ${process.platform} ${process.arch}${versions ? `, ${versions}` : ''}`);
+}
+
+/** Prints rows as a table; a benchmark of several parts gathers them in the file BENCH_ROWS to sum up. */
+export function report(rows) {
+  console.table(Object.fromEntries(rows.map(({ what, ...rest }) => [what, rest])));
+  if (process.env.BENCH_ROWS) appendFileSync(process.env.BENCH_ROWS, rows.map((one) => `${JSON.stringify(one)}\n`).join(''));
 }

@@ -1,15 +1,17 @@
-// `npm run bench [-- NAME…]`: installs the peers, then runs those benchmarks of this folder, or all of them.
+// `npm run bench [-- NAME…]`: installs the peers, then runs those benchmarks of this folder, or all of them. A file
+// NAME-PART.mjs is a part of NAME.mjs, which runs it; by its own name a part runs alone.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const notOnes = ['run.mjs', 'race.mjs'];
-const all = readdirSync(folder).filter((file) => file.endsWith('.mjs') && !notOnes.includes(file)).map((file) => file.replace('.mjs', ''));
+const notOnes = ['run', 'race', 'servers', 'zipf'];
+const known = readdirSync(folder).filter((file) => file.endsWith('.mjs')).map((file) => file.replace('.mjs', '')).filter((name) => !notOnes.includes(name));
+const all = known.filter((name) => !known.includes(name.split('-')[0]) || !name.includes('-'));
 const asked = process.argv.slice(2);
 for (const name of asked) {
-  if (all.includes(name)) continue;
-  console.error(`no benchmark is named ${name}; there are: ${all.join(', ')}`);
+  if (known.includes(name)) continue;
+  console.error(`no benchmark is named ${name}; there are: ${known.join(', ')}`);
   process.exit(2);
 }
 

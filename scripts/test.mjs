@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { redisServer } from './redis.mjs';
 import { fromCargo, fromJest, mayBeSkipped } from './test/report.mjs';
+import { strays } from './test/strays.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const reports = process.env.SLUICE_REPORTS ?? path.join(root, 'target', 'test');
@@ -24,6 +26,7 @@ function shared() {
 }
 
 let running;
+const left = [];
 /** Stops what runs: it has a process group of its own, so that what it started goes with it. */
 function stop() {
   if (running === undefined) return;
@@ -59,7 +62,13 @@ function run(program, args) {
       resolve(result);
     };
     child.on('error', (error) => end({ code: 1, text: error.message }));
-    child.on('close', (code) => end({ code: code ?? 1, text: Buffer.concat(said).toString() }));
+    // not 'close': what was left running may hold the pipes
+    child.on('exit', async (code) => {
+      left.push(...(await strays(child.pid)));
+      const result = () => end({ code: code ?? 1, text: Buffer.concat(said).toString() });
+      if (child.stdout.closed && child.stderr.closed) result();
+      else child.on('close', result);
+    });
   });
 }
 const node = (...args) => run(process.execPath, args);
@@ -79,7 +88,20 @@ const jestReport = path.join(reports, 'jest.json');
 const vitestReport = path.join(reports, 'vitest.json');
 const deny = ['--', '-D', 'warnings'];
 
+/** Every later step finds the server of this one. */
+function redis() {
+  try {
+    env.SLUICE_REDIS_SERVER = redisServer();
+    console.log(env.SLUICE_REDIS_SERVER);
+    return { passed: 1 };
+  } catch (error) {
+    console.error(error.message);
+    return { failed: 1 };
+  }
+}
+
 const steps = {
+  'redis-server': redis,
   'rust tests': many(() => cargo('test', '--workspace'), ({ text }) => fromCargo(text)),
   rustdoc: one(() => cargo('doc', '--workspace', '--no-deps', '--quiet')),
   clippy: one(() => cargo('clippy', '--workspace', '--all-targets', ...deny)),
@@ -127,6 +149,9 @@ for (const [name, step] of Object.entries(steps)) {
   const start = performance.now();
   add(name, await step(), (performance.now() - start) / 1000);
 }
+
+for (const line of left) console.error(`left running by a step: ${line}`);
+add('nothing left running', left.length ? { failed: 1 } : { passed: 1 });
 
 const log = path.join(reports, 'recorded-streams');
 const recorded = existsSync(log) ? new Set(readFileSync(log, 'utf8').split('\n').filter(Boolean)).size : 0;

@@ -5,3 +5,4 @@ pub mod inflate;
 pub mod memory;
 pub mod pool;
 pub mod redis;
+pub mod runtime;

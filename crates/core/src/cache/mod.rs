@@ -1,6 +1,11 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
+pub mod coherence;
+pub mod lifetime;
+pub mod load;
+pub mod read;
 mod record;
+pub mod write;
 
 pub use record::{Record, Tag};
 
@@ -11,6 +16,12 @@ pub const NEVER: Millis = Millis::MAX;
 
 /// The state of a key's epoch cell when a read began; see docs/design/cache.md.
 pub type Epoch = i32;
+/// A key's epoch and the era as one number, below 2^53 so that it crosses as such: it passes whenever either moves.
+pub type Moment = u64;
+/// The moment of an epoch and an era.
+pub fn moment(epoch: Epoch, era: i32) -> Moment {
+    u64::from(epoch as u32) | u64::from(era as u32 & 0x001f_ffff) << 32
+}
 /// How many epoch cells a memory tier has.
 pub const CELLS: usize = 65_536;
 /// The hash of a key: the same in every process and version, since the disk tier's ring holds it. Fixed, so callers

@@ -1,7 +1,7 @@
 //! The disk tier: LMDB, shared by all processes of the host.
 
 use bytes::Bytes;
-use sluice_core::cache::{Epoch, Millis, Record};
+use sluice_core::cache::{Millis, Moment, Record};
 use sluice_core::error::{Error, Kind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub enum Lease {
 }
 /// Called when a change is committed, with how many keys it removed, on the writer thread.
 pub type Done = Box<dyn FnOnce(Result<u64, Error>) + Send>;
-/// Says, under the overlay's lock, whether a put may still be made: the epoch has not moved.
+/// Says, under the overlay's lock, whether a put may still be made: the moment has not passed.
 pub type Guard = Box<dyn FnOnce() -> bool + Send>;
 
 /// A store that is open in this process: one per canonical path, reference-counted.
@@ -126,6 +126,6 @@ impl Disk {
     }
 }
 /// An epoch guard for `put`.
-pub fn unless_moved(memory: Arc<crate::memory::Memory>, key: Bytes, began: Epoch) -> Guard {
-    Box::new(move || memory.epoch(&key) == began)
+pub fn unless_moved(memory: Arc<crate::memory::Memory>, key: Bytes, began: Moment) -> Guard {
+    Box::new(move || memory.moment(&key) == began)
 }

@@ -1,7 +1,7 @@
 //! The memory tier of bytes: off the JavaScript heap, shared by name between the threads of a process.
 
 use parking_lot::Mutex;
-use sluice_core::cache::{CELLS, Epoch, Millis, Record, cell_of, key_hash};
+use sluice_core::cache::{CELLS, Epoch, Millis, Moment, Record, cell_of, key_hash, moment};
 use sluice_core::error::Error;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,8 +42,8 @@ pub struct Copy {
     pub record: Record,
     /// When it was stored.
     pub stored: Millis,
-    /// The era in which it was stored.
-    pub era: i32,
+    /// The trust in which it was stored: `Memory::trust`.
+    pub trust: i32,
 }
 
 /// What a memory tier holds and has done.
@@ -68,7 +68,7 @@ impl Memory {
         let cells = (0..CELLS + 16).map(|_| AtomicI32::new(0)).collect();
         Ok(Arc::new(Self { cells, entries: Mutex::default() }))
     }
-    /// `CELLS` epochs, then the era, then room.
+    /// `CELLS` epochs, then the era, then the trust, then room.
     pub fn cells(&self) -> &Arc<[AtomicI32]> {
         &self.cells
     }
@@ -84,9 +84,23 @@ impl Memory {
     pub fn era(&self) -> i32 {
         self.at(CELLS).load(Ordering::Acquire)
     }
-    /// Begins a new era: near entries are asked again.
+    /// Begins a new era: near entries are asked again, reads on their way are not stored, absences forgotten. For
+    /// deletes that name no single keys. Bumped before the copies concerned are looked for.
     pub fn bump_era(&self) {
         self.at(CELLS).fetch_add(1, Ordering::AcqRel);
+    }
+    /// The trust: copies of an earlier one are suspect, since changes may have gone unheard.
+    pub fn trust(&self) -> i32 {
+        self.at(CELLS + 1).load(Ordering::Acquire)
+    }
+    /// Makes all copies suspect, and begins a new era.
+    pub fn distrust(&self) {
+        self.at(CELLS + 1).fetch_add(1, Ordering::AcqRel);
+        self.bump_era();
+    }
+    /// The epoch and the era as one, to be taken before a read asks any tier or a load begins.
+    pub fn moment(&self, key: &[u8]) -> Moment {
+        moment(self.epoch(key), self.era())
     }
     /// A copy, which counts as a use; None when there is none, or it is past `stale_until`.
     pub fn get(&self, key: &[u8], _now: Millis) -> Option<Copy> {
@@ -99,21 +113,37 @@ impl Memory {
     /// Stores the caller's own write, which moves the epoch.
     pub fn set(&self, key: &[u8], record: Record, now: Millis) {
         self.at(cell_of(key_hash(key))).fetch_add(1, Ordering::AcqRel);
-        let copy = Copy { record, stored: now, era: self.era() };
+        let copy = Copy { record, stored: now, trust: self.trust() };
         self.entries.lock().insert(key_hash(key), (key.into(), copy));
     }
-    /// Stores what a read found, unless the epoch has moved since it began. True when it was stored.
-    pub fn fill(&self, key: &[u8], record: Record, now: Millis, began: Epoch) -> bool {
-        if self.epoch(key) != began {
+    /// As `set`, unless the moment has passed since `began`; decided under the stripe lock. True when it was stored.
+    pub fn replace(&self, key: &[u8], record: Record, now: Millis, began: Moment) -> bool {
+        let mut entries = self.entries.lock();
+        if self.moment(key) != began {
             return false;
         }
-        let copy = Copy { record, stored: now, era: self.era() };
-        self.entries.lock().insert(key_hash(key), (key.into(), copy));
+        self.at(cell_of(key_hash(key))).fetch_add(1, Ordering::AcqRel);
+        let copy = Copy { record, stored: now, trust: self.trust() };
+        entries.insert(key_hash(key), (key.into(), copy));
+        true
+    }
+    /// Stores what a read found, unless the moment has passed since it began. True when it was stored.
+    pub fn fill(&self, key: &[u8], record: Record, now: Millis, began: Moment) -> bool {
+        let mut entries = self.entries.lock();
+        if self.moment(key) != began {
+            return false;
+        }
+        let copy = Copy { record, stored: now, trust: self.trust() };
+        entries.insert(key_hash(key), (key.into(), copy));
         true
     }
     /// Removes a copy and moves the epoch. True when there was one.
     pub fn remove(&self, key: &[u8]) -> bool {
         self.invalidate(key_hash(key))
+    }
+    /// As `remove`, unless the moment has passed since `began`; decided under the stripe lock.
+    pub fn remove_if(&self, key: &[u8], began: Moment) -> bool {
+        self.moment(key) == began && self.remove(key)
     }
     /// Removes the copy of a key of that hash, and moves the epoch: for what other processes changed.
     pub fn invalidate(&self, hash: u64) -> bool {
@@ -138,8 +168,8 @@ impl Memory {
             .map(|(key, _)| key.clone())
             .collect()
     }
-    /// Remembers that no tier has the key, until `until` or until its epoch moves from `began`.
-    pub fn remember_absent(&self, _key: &[u8], _until: Millis, _began: Epoch) {}
+    /// Remembers that no tier has the key, until `until` or until the moment passes from `began`.
+    pub fn remember_absent(&self, _key: &[u8], _until: Millis, _began: Moment) {}
     /// Whether no tier is known to have the key.
     pub fn is_absent(&self, _key: &[u8], _now: Millis) -> bool {
         false
