@@ -20,7 +20,15 @@ function checkKeys(keys) {
   return keys;
 }
 
+/** What goes before keys of ours. */
+function checkPrefix(prefix) {
+  if (prefix !== '') checkKey(prefix);
+  return prefix;
+}
+
 const isGlob = (text) => /[*?[]/.test(text);
+/** A glob that matches exactly that text. */
+const literally = (text) => text.replace(/[*?[\]\\]/g, '\\$&');
 
 // what would read as a glob, a separator or a control character
 const UNSAFE = /[%:*?[\]\\\u0000-\u001f\u007f-\u009f]/g;
@@ -42,4 +50,4 @@ function cacheKey(namespace, entity, id, extra) {
   return hasExtra ? `${key}:${part(extra, 'extra')}` : key;
 }
 
-module.exports = { checkKey, checkKeys, isGlob, cacheKey };
+module.exports = { checkKey, checkKeys, checkPrefix, isGlob, literally, cacheKey };

@@ -1,7 +1,10 @@
 'use strict';
 // getOrSet: one load per key at a time on this thread by a map of flights, on others by the engine's leases.
-const { make, aborted, isError } = require('../errors');
+const { make } = require('../errors');
 const { readTtl, readLoad } = require('./options');
+const { limits } = require('./limits');
+const reads = require('./reads');
+const writes = require('./writes');
 const { checkKey } = require('./keys');
 const { wrongType } = require('../options');
 
@@ -63,9 +66,9 @@ class Flights {
     flight.superseded = true;
     this.byKey.delete(full);
   }
-  /** Keys of which `wanted` is true have been deleted. */
-  supersedeAll(wanted) {
-    for (const full of [...this.byKey.keys()]) if (wanted(full)) this.supersede(full);
+  /** Keys with a prefix may have been deleted. */
+  supersedeAll(prefix) {
+    for (const full of [...this.byKey.keys()]) if (full.startsWith(prefix)) this.supersede(full);
   }
   /** At close: loaders are told, and nothing that they give is stored. */
   stop() {
@@ -99,7 +102,7 @@ class Flights {
     };
     let found;
     try {
-      found = this.tiers.fetch(view, key, flags);
+      found = reads.fetch(view, key, flags);
     } catch (error) {
       this.end(flight);
       throw error;
@@ -143,7 +146,7 @@ class Flights {
       if (value === undefined || ttl === 0 || flight.superseded) return value;
       const guard = { epoch: flight.epoch, token: Math.max(token, 0) };
       const staleFor = Math.max(options.staleWhileRevalidate, options.staleIfError);
-      await tiers.write(view, key, value, ttl, options, staleFor, guard);
+      await writes.fill(view, key, value, ttl, options, staleFor, guard);
       return value;
     } finally {
       if (token > 0) tiers.engine.release(flight.full, token);
@@ -158,7 +161,7 @@ class Flights {
       if (token < 0) return { token };
       // another's load may have ended between our read and our lease: ask again, past what memory remembers as absent
       flight.epoch = tiers.epoch(flight.full);
-      const hit = await tiers.fetch(view, key, tiers.wide ? options.flags | 1 : options.flags);
+      const hit = await reads.fetch(view, key, tiers.wide ? options.flags | 1 : options.flags);
       if (hit !== null && !hit.stale) {
         if (token > 0) tiers.engine.release(flight.full, token);
         return { token, hit };
@@ -174,44 +177,43 @@ const isWithin = (hit, seconds, now) => seconds > 0 && now <= hit.deadline + sec
 /** One caller's way: a hit, a stale value with a refresh behind it, or the load. */
 async function getOrSet(view, key, loader, given) {
   const { tiers } = view;
-  tiers.open(view);
+  view.open();
   const options = readLoad(given);
   checkKey(key);
   if (typeof loader !== 'function') throw wrongType('loader', 'a function', loader);
-  if (options.signal?.aborted) throw aborted(options.signal, 'getOrSet');
-  const limit = limits(options);
+  const limit = limits(options, 'getOrSet');
   try {
     for (;;) {
       const flight = tiers.flights.join(view, key, options.flags);
       const found = thenable(flight.found) ? await limit.race(flight.found) : flight.found;
       if (found !== null && !found.stale) {
-        tiers.count.hit(found.tier);
+        tiers.stats.hit(found.tier);
         return found.value;
       }
       const stale = found ?? undefined;
       if (stale !== undefined && isWithin(stale, options.staleWhileRevalidate, tiers.now()) && tiers.now() > stale.deadline) {
         if (flight.loading === undefined) flight.behind = true;
         tiers.flights.start(view, key, flight, loader, options, stale.value);
-        tiers.count.stale(stale.tier);
+        tiers.stats.stale(stale.tier);
         return stale.value;
       }
       const left = flight.left;
-      if (flight.loading !== undefined) tiers.count.coalesced();
+      if (flight.loading !== undefined) tiers.stats.coalesced();
       tiers.flights.start(view, key, flight, loader, options, stale?.value);
       flight.waiting += 1;
       try {
         const value = await limit.race(flight.loading);
-        tiers.count.miss();
+        tiers.stats.miss();
         return value;
       } catch (error) {
         // it failed because those before us had left: that is not our failure
         if (left && !limit.ended) continue;
         const serves = stale !== undefined && (limit.timedOut || isWithin(stale, options.staleIfError, tiers.now()));
         if (!serves || limit.aborted) {
-          if (!limit.aborted) tiers.count.miss();
+          if (!limit.aborted) tiers.stats.miss();
           throw error;
         }
-        tiers.count.stale(stale.tier);
+        tiers.stats.stale(stale.tier);
         return stale.value;
       } finally {
         flight.leave();
@@ -222,34 +224,4 @@ async function getOrSet(view, key, loader, given) {
   }
 }
 
-/** What ends one caller's wait: its signal, its timeout. Both are asked only while it waits. */
-function limits({ signal, timeoutMs }) {
-  if (signal === undefined && timeoutMs === undefined) return FREE;
-  const limit = { aborted: false, timedOut: false, ended: false };
-  let [timer, onAbort] = [];
-  const over = new Promise((_, reject) => {
-    if (signal !== undefined) {
-      onAbort = () => {
-        limit.aborted = limit.ended = true;
-        reject(aborted(signal, 'getOrSet'));
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-    }
-    if (timeoutMs !== undefined) {
-      timer = setTimeout(() => {
-        limit.timedOut = limit.ended = true;
-        reject(make('Timeout', { what: 'the loader', timeoutMs }));
-      }, timeoutMs);
-    }
-  });
-  over.catch(ignore);
-  limit.race = (promise) => Promise.race([promise, over]);
-  limit.clear = () => {
-    if (timer !== undefined) clearTimeout(timer);
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-  };
-  return limit;
-}
-const FREE = Object.freeze({ race: (promise) => promise, clear: ignore, aborted: false, timedOut: false, ended: false });
-
-module.exports = { Flights, getOrSet, limits, isError };
+module.exports = { Flights, getOrSet };
