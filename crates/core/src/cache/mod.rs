@@ -1,12 +1,18 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
 pub mod coherence;
+mod flight;
+mod identity;
 pub mod lifetime;
 pub mod load;
+mod negative;
 pub mod read;
 mod record;
 pub mod write;
 
+pub use flight::{Flights, Lease};
+pub use identity::Identity;
+pub use negative::Negative;
 pub use record::{Record, Tag};
 
 /// Whole milliseconds since 1970, wall clock.
