@@ -2,7 +2,7 @@
 // TieredCache: memory, Redis, disk. A cache is a view of its tiers; a namespace is another, whose keys carry a prefix.
 const { EventEmitter } = require('node:events');
 const { make } = require('../errors');
-const { read, integer, string, text, milliseconds, wrongType } = require('../options');
+const { integer, string, text, milliseconds, wrongType } = require('../options');
 const { readSet, readTtl } = require('./options');
 const { checkKey, checkKeys, checkPrefix } = require('./keys');
 const { getOrSet } = require('./load');
@@ -14,19 +14,40 @@ const { View } = require('./view');
 const { warmup } = require('./warmup');
 
 const VIEW = Symbol('view');
+const EVENTS = new Set(['degraded', 'recovered', 'invalidated', 'evicted']);
 
 class TieredCache extends EventEmitter {
   #view;
   // the hot path's own copies: where live values are, and what goes before keys there
   #near;
   #prefix;
+  #counts;
 
   constructor(options, view) {
     super();
     this.#view = options === VIEW ? view : new View(new Tiers(options), '');
     this.#near = this.#view.near;
     this.#prefix = this.#view.nearPrefix;
+    this.#counts = this.#view.tiers.stats.cells;
     this.#view.emitter = this;
+  }
+
+  // tiers tell of nothing that nobody listens to
+  on(event, listener) {
+    super.on(event, listener);
+    return this.#hear(event);
+  }
+  addListener(event, listener) {
+    super.addListener(event, listener);
+    return this.#hear(event);
+  }
+  prependListener(event, listener) {
+    super.prependListener(event, listener);
+    return this.#hear(event);
+  }
+  #hear(event) {
+    if (EVENTS.has(event) && !this.#view.closed) this.#view.tiers.hear(this.#view, event);
+    return this;
   }
 
   async initialize() {
@@ -37,14 +58,19 @@ class TieredCache extends EventEmitter {
   // not async: a hit in memory is one lookup and one settled promise
   get(key, options) {
     if (options === undefined) {
-      const value = this.#near.get(this.#prefix === '' ? key : this.#prefix + key);
-      if (value !== undefined) return Promise.resolve(value);
+      const entry = this.#near.lookup(this.#prefix === '' ? key : this.#prefix + key);
+      if (entry !== undefined) {
+        this.#counts[0] += 1;
+        return Promise.resolve(entry.value);
+      }
     }
     return reads.get(this.#view, key, options);
   }
   getSync(key) {
-    const value = this.#near.get(this.#prefix === '' ? key : this.#prefix + key);
-    return value === undefined ? reads.getSync(this.#view, key) : value;
+    const entry = this.#near.lookup(this.#prefix === '' ? key : this.#prefix + key);
+    if (entry === undefined) return reads.getSync(this.#view, key);
+    this.#counts[0] += 1;
+    return entry.value;
   }
   hasSync(key) {
     return reads.hasSync(this.#view.open(), checkKey(key));
@@ -82,8 +108,11 @@ class TieredCache extends EventEmitter {
   }
   getOrSet(key, loader, options) {
     if (typeof loader === 'function' && (options === undefined || typeof options === 'number')) {
-      const value = this.#near.get(this.#prefix === '' ? key : this.#prefix + key);
-      if (value !== undefined) return Promise.resolve(value);
+      const entry = this.#near.lookup(this.#prefix === '' ? key : this.#prefix + key);
+      if (entry !== undefined) {
+        this.#counts[0] += 1;
+        return Promise.resolve(entry.value);
+      }
     }
     return getOrSet(this.#view, key, loader, options);
   }

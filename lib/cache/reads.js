@@ -30,6 +30,7 @@ function find(view, key, flags) {
   if (engine === undefined) return behind;
   if (live === undefined && !(flags & 1)) {
     const found = engine.lookup(full, now, flags);
+    if (found === null) tiers.stats.negative();
     if (found !== undefined && !(wide && found?.stale)) return found;
   }
   if (!wide || (flags & OTHER_TIERS) === OTHER_TIERS) return behind;
@@ -80,7 +81,8 @@ async function bySignal(signal, promise, what) {
 
 async function get(view, key, options) {
   view.open();
-  const { flags, signal } = readGet(checkKey(key) && options);
+  checkKey(key);
+  const { flags, signal } = readGet(options);
   const found = served(view, await bySignal(signal, fetch(view, key, flags), 'get'));
   return found === null ? null : found.value;
 }

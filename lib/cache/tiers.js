@@ -1,11 +1,11 @@
 'use strict';
 // What the views of a cache share: its tiers, its loads, its statistics, and how they begin and end.
-const { make } = require('../errors');
 const { Engine } = require('./engine');
 const { Injected } = require('./injected');
 const { readOptions } = require('./options');
 const { Flights } = require('./load');
 const { Slots } = require('./slots');
+const { live } = require('./alive');
 const { Stats } = require('./stats');
 
 class Tiers {
@@ -30,6 +30,7 @@ class Tiers {
     this.flights = new Flights(this);
     this.stats = new Stats(this);
     this.closed = false;
+    this.forget = live(this);
     /** Second deletes that wait for their time: timers by what they run. */
     this.later = new Map();
   }
@@ -106,6 +107,7 @@ class Tiers {
       run();
     }
     this.stats.keep();
+    this.forget();
     this.live?.clear();
     // near values of all views are asked again, and find the cache closed
     if (this.engine?.cells !== undefined) Atomics.add(this.engine.cells, this.engine.eraIndex, 1);
