@@ -1,11 +1,11 @@
 'use strict';
 // metrics(): Prometheus text of what is counted natively, by noun. A noun joins with its rows below.
 const native = require('./native');
-const { CELL } = require('./cache/stats');
+const { CELL, GAUGE } = require('./cache/stats');
 const { alive } = require('./cache/alive');
 
 const counter = (what, help, cells, labels = '') => ({ what: `${what}_total`, type: 'counter', help, cells: [].concat(cells), labels });
-const gauge = (what, help, cells) => ({ what, type: 'gauge', help, cells: [].concat(cells), labels: '' });
+const gauge = (what, help, cells) => ({ what, type: 'gauge', help, cells: [].concat(cells), labels: '', isGauge: true });
 const CACHE = [
   counter('requests', 'Logical reads.', [CELL.L1, CELL.L2, CELL.L3, CELL.MISSES]),
   counter('hits', 'Reads that a tier answered.', CELL.L1, ',tier="l1"'),
@@ -20,8 +20,8 @@ const CACHE = [
   counter('damaged', 'Values that could not be read.', CELL.DAMAGED),
   counter('invalidations', 'Keys that others changed.', CELL.INVALIDATIONS),
   counter('evictions', 'Entries that left memory for want of room.', CELL.EVICTIONS),
-  gauge('memory_bytes', 'Bytes that memory holds.', CELL.BYTES),
-  gauge('memory_entries', 'Entries that memory holds.', CELL.ENTRIES),
+  gauge('memory_bytes', 'Bytes that memory holds.', GAUGE.BYTES),
+  gauge('memory_entries', 'Entries that memory holds.', GAUGE.ENTRIES),
 ];
 const NOUNS = [{ noun: 'cache', rows: CACHE, refresh: () => alive().forEach((tiers) => tiers.stats.sync()) }];
 
@@ -29,13 +29,15 @@ const escaped = (name) => name.replace(/[\\"\n]/g, (char) => ({ '\\': '\\\\', '"
 
 function text({ noun, rows, refresh }) {
   refresh();
-  const named = native.countersSums(noun);
-  if (named.length === 0) return '';
+  const counted = JSON.parse(native.counterSums(noun));
+  const held = JSON.parse(native.openSums(`${noun} gauges`));
   let out = '';
-  for (const { what, type, help, cells, labels } of rows) {
+  for (const { what, type, help, cells, labels, isGauge } of rows) {
+    const named = isGauge ? held : counted;
+    if (named.length === 0) continue;
     const metric = `sluice_${noun}_${what}`;
     if (help !== '') out += `# HELP ${metric} ${help}\n# TYPE ${metric} ${type}\n`;
-    for (const { name, sums } of named) {
+    for (const [name, sums] of named) {
       out += `${metric}{name="${escaped(name)}"${labels}} ${cells.reduce((sum, cell) => sum + (sums[cell] ?? 0), 0)}\n`;
     }
   }

@@ -1,20 +1,23 @@
 'use strict';
 // What a cache counts. Each thread has its own cells, so counting is one addition; reading sums over threads.
+const { randomBytes } = require('node:crypto');
 const native = require('../native');
 
 /** Cells by what they count; `crates/io/src/counters.rs` sums them. The order is that of `lib/metrics.js`. */
 const CELL = {
   L1: 0, L2: 1, L3: 2, MISSES: 3, COALESCED: 4, NEGATIVE: 5, STALE: 6,
-  DEGRADED: 7, DROPPED: 8, DAMAGED: 9, INVALIDATIONS: 10, EVICTIONS: 11, BYTES: 12, ENTRIES: 13,
+  DEGRADED: 7, DROPPED: 8, DAMAGED: 9, INVALIDATIONS: 10, EVICTIONS: 11,
 };
 const LENGTH = Object.keys(CELL).length;
-/** What goes up and down. */
-const GAUGES = [CELL.BYTES, CELL.ENTRIES];
+/** What goes up and down: cells of its own, which count only while they are open. */
+const GAUGE = { BYTES: 0, ENTRIES: 1 };
 const percent = (part, whole) => `${(whole === 0 ? 0 : (100 * part) / whole).toFixed(2)}%`;
 
 class Stats {
   #tiers;
-  #counting;
+  #name;
+  #instance;
+  #gauges;
   #before = new Float64Array(LENGTH);
   #undecodable = 0;
   #since;
@@ -22,9 +25,11 @@ class Stats {
   constructor(tiers) {
     this.#tiers = tiers;
     const { name, memory } = tiers.config;
-    this.#counting = native.countersOpen('cache', name, memory?.shared, LENGTH);
+    this.#name = name;
+    this.#instance = memory?.shared === undefined ? randomBytes(12).toString('hex') : `shared ${memory.shared}`;
     /** This thread's cells. */
-    this.cells = new Float64Array(native.countersCells(this.#counting));
+    this.cells = new Float64Array(native.openCounters('cache', name, this.#instance, LENGTH));
+    this.#gauges = new Float64Array(native.openCounters('cache gauges', name, this.#instance, 2));
     this.#since = tiers.now();
   }
 
@@ -65,20 +70,27 @@ class Stats {
     cells[CELL.DROPPED] = droppedWrites;
     cells[CELL.DEGRADED] = degraded;
     cells[CELL.INVALIDATIONS] = invalidations;
-    cells[CELL.EVICTIONS] = memory.evictions;
-    cells[CELL.BYTES] = memory.bytes;
-    cells[CELL.ENTRIES] = memory.entries;
+    // a shared memory counts for all its threads: what others have taken over is not ours
+    const others = this.#sums()[CELL.EVICTIONS] - cells[CELL.EVICTIONS];
+    cells[CELL.EVICTIONS] = Math.max(cells[CELL.EVICTIONS], memory.evictions - others);
+    this.#gauges[GAUGE.BYTES] = memory.bytes;
+    this.#gauges[GAUGE.ENTRIES] = memory.entries;
     return memory;
   }
   /** The cache closes: what it has counted stays, what it held is gone. */
   keep() {
     this.sync();
-    for (const cell of GAUGES) this.cells[cell] = 0;
+    this.#gauges.fill(0);
+  }
+  #sums() {
+    const sums = new Float64Array(LENGTH);
+    native.sumCounters('cache', this.#name, this.#instance, sums);
+    return sums;
   }
 
   read() {
     const { bytes, entries } = this.#tiers.closed ? { bytes: 0, entries: 0 } : this.sync();
-    const sums = native.countersSum(this.#counting);
+    const sums = this.#sums();
     const count = (cell) => sums[cell] - this.#before[cell];
     const [l1, l2, l3, misses] = [CELL.L1, CELL.L2, CELL.L3, CELL.MISSES].map(count);
     const total = l1 + l2 + l3 + misses;
@@ -103,9 +115,9 @@ class Stats {
   }
   reset() {
     if (!this.#tiers.closed) this.sync();
-    this.#before = native.countersSum(this.#counting);
+    this.#before = this.#sums();
     this.#since = this.#tiers.now();
   }
 }
 
-module.exports = { Stats, CELL };
+module.exports = { Stats, CELL, GAUGE };
