@@ -49,6 +49,9 @@ export declare function convertRequest(body: Uint8Array, from: string, to: strin
 /** A response body in another dialect. */
 export declare function convertResponse(body: Uint8Array, from: string, to: string, options: ToldOptions, newId: (arg: string) => string): Buffer
 
+/** The names of a noun with their sums over all that was ever open, as JSON: `[[name, [sum, …]], …]`. */
+export declare function counterSums(noun: string): string
+
 /** The stream ended; returns as `decoder_push`. */
 export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
 
@@ -111,6 +114,9 @@ export declare function nextTurn(shell: number, id: number): void
  * must ask for the same length.
  */
 export declare function openCells(name: string, length: number): unknown
+
+/** An ArrayBuffer of new cells, for a Float64Array; what they count stays in the sums when it is gone. */
+export declare function openCounters(noun: string, name: string, instance: string, length: number): unknown
 
 /** A response body as the JSON of `AssembledMessage`; without a format the body tells its own. */
 export declare function parseResponse(body: Uint8Array, from: string | undefined | null, newId: (arg: string) => string): unknown
@@ -189,6 +195,9 @@ export declare function streamTakeEvents(stream: ExternalObject<Stream>, client:
 
 /** The text so far, as a JSON string literal. */
 export declare function streamText(stream: ExternalObject<Stream>): unknown
+
+/** Puts the sum over the threads of one instance into `into`. */
+export declare function sumCounters(noun: string, name: string, instance: string, into: Float64Array): void
 
 /** What the client is told, checked by the shell. */
 export interface ToldOptions {

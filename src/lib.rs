@@ -5,6 +5,7 @@
 mod body;
 mod cells;
 mod completion;
+mod counters;
 mod decoder;
 mod document;
 mod error;
