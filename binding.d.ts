@@ -43,6 +43,18 @@ export declare function bodyTree(shell: number, id: number, intake: ExternalObje
 /** Whether a small text is UTF-8; says where it is not. */
 export declare function bodyUtf8(bytes: Uint8Array): void
 
+/** When tick 0 began, in milliseconds since 1970. */
+export declare function clockBase(): number
+
+/** An ArrayBuffer of two cells: the tick, and one that is set to 1 to keep it written. */
+export declare function clockCells(): unknown
+
+/** Milliseconds of a tick. */
+export declare function clockTickMs(): number
+
+/** Has the tick written for a while. */
+export declare function clockWake(): void
+
 /** A request body of one dialect in another. The names of the formats are checked by the shell. */
 export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
 
@@ -141,6 +153,36 @@ export declare function slicesNext(slices: ExternalObject<Slices>): number
 
 /** The current piece's text, or undefined. */
 export declare function slicesText(slices: ExternalObject<Slices>): unknown
+
+/** Takes an entry in; its slot, or -1 when it is heavier than all room. Lists what left, whose slots are free by then. */
+export declare function slotsAdmit(slots: ExternalObject<Slots>, key: unknown, weight: number, filled: number): number
+
+/** The ring and the list behind it, as an ArrayBuffer. */
+export declare function slotsCells(slots: ExternalObject<Slots>): unknown
+
+/** Frees all slots. */
+export declare function slotsClear(slots: ExternalObject<Slots>): void
+
+/** Lists the next that left, when the list was full. */
+export declare function slotsMore(slots: ExternalObject<Slots>): void
+
+/**
+ * An empty table. `policy`: 0 lru, 1 tinylfu, 2 s3fifo; `max_weight` Infinity where nothing is weighed; `prefix` is put
+ * before each key when it is hashed.
+ */
+export declare function slotsOpen(policy: number, maxEntries: number, maxWeight: number, prefix: string): ExternalObject<Slots>
+
+/** Frees a slot. */
+export declare function slotsRemove(slots: ExternalObject<Slots>, slot: number, filled: number): boolean
+
+/** An entry weighs something else now; false when that is more than all room, and it has left. Lists what left else. */
+export declare function slotsResize(slots: ExternalObject<Slots>, slot: number, weight: number, filled: number): boolean
+
+/** Takes in the first `filled` hits of the ring. */
+export declare function slotsTouch(slots: ExternalObject<Slots>, filled: number): void
+
+/** What all entries weigh. */
+export declare function slotsWeight(slots: ExternalObject<Slots>): number
 
 /** Whether the provider said that it was done. */
 export declare function streamComplete(stream: ExternalObject<Stream>): boolean

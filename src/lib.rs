@@ -3,7 +3,9 @@
 //! (`lib/errors.js`) makes an error of the caller's realm from it. See ARCHITECTURE.md for the four layers.
 
 mod body;
+mod cache;
 mod cells;
+mod clock;
 mod completion;
 mod counters;
 mod decoder;

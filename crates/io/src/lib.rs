@@ -7,3 +7,4 @@ pub mod memory;
 pub mod pool;
 pub mod redis;
 pub mod runtime;
+pub mod ticker;

@@ -6,6 +6,7 @@ mod identity;
 pub mod lifetime;
 pub mod load;
 mod negative;
+pub mod policy;
 pub mod read;
 mod record;
 pub mod write;

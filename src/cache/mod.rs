@@ -1,0 +1,4 @@
+//! The tiered cache.
+
+pub mod key;
+pub mod slots;
