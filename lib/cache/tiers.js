@@ -1,7 +1,5 @@
 'use strict';
 // What the views of a cache share: its tiers, its loads, its statistics, and how they begin and end.
-const { Engine } = require('./engine');
-const { Injected } = require('./injected');
 const { readOptions } = require('./options');
 const { Flights } = require('./load');
 const { Slots } = require('./slots');
@@ -36,7 +34,9 @@ class Tiers {
   }
   #makeEngine(config) {
     if (!this.wide && config.memory.store === 'reference') return undefined;
-    return config.redis?.client === undefined ? new Engine(config) : new Injected(config);
+    // loaded where there is something to drive
+    if (config.redis?.client !== undefined) return new (require('./injected').Injected)(config);
+    return new (require('./engine').Engine)(config);
   }
   #slots(maxEntries, prefix, { maxBytes, sizeOf, policy } = {}) {
     const cells = this.engine?.cells;
