@@ -1,14 +1,32 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
+pub mod breaker;
+pub mod channel;
 pub mod coherence;
+<<<<<<< HEAD
+pub mod glob;
+pub mod lifetime;
+pub mod load;
+pub mod overlay;
+pub mod pages;
+pub mod read;
+mod record;
+pub mod ring;
+pub mod stored;
+=======
 mod flight;
+pub mod glob;
 mod identity;
 pub mod lifetime;
 pub mod load;
+pub mod missed;
 mod negative;
 pub mod policy;
 pub mod read;
 mod record;
+pub mod server_time;
+pub mod wire;
+>>>>>>> main
 pub mod write;
 
 pub use flight::{Flights, Lease};
