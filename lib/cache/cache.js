@@ -22,6 +22,8 @@ class TieredCache extends EventEmitter {
   #near;
   #prefix;
   #counts;
+  // an engine that has to look whether other processes changed something before a near value is served
+  #polls;
 
   constructor(options, view) {
     super();
@@ -29,6 +31,7 @@ class TieredCache extends EventEmitter {
     this.#near = this.#view.near;
     this.#prefix = this.#view.nearPrefix;
     this.#counts = this.#view.tiers.stats.cells;
+    this.#polls = this.#view.tiers.engine?.polls ? this.#view.tiers.engine : undefined;
     this.#view.emitter = this;
   }
 
@@ -58,6 +61,7 @@ class TieredCache extends EventEmitter {
   // not async: a hit in memory is one lookup and one settled promise
   get(key, options) {
     if (options === undefined) {
+      if (this.#polls !== undefined) this.#polls.poll();
       const entry = this.#near.lookup(this.#prefix === '' ? key : this.#prefix + key);
       if (entry !== undefined) {
         this.#counts[0] += 1;
@@ -67,6 +71,7 @@ class TieredCache extends EventEmitter {
     return reads.get(this.#view, key, options);
   }
   getSync(key) {
+    if (this.#polls !== undefined) this.#polls.poll();
     const entry = this.#near.lookup(this.#prefix === '' ? key : this.#prefix + key);
     if (entry === undefined) return reads.getSync(this.#view, key);
     this.#counts[0] += 1;
@@ -108,6 +113,7 @@ class TieredCache extends EventEmitter {
   }
   getOrSet(key, loader, options) {
     if (typeof loader === 'function' && (options === undefined || typeof options === 'number')) {
+      if (this.#polls !== undefined) this.#polls.poll();
       const entry = this.#near.lookup(this.#prefix === '' ? key : this.#prefix + key);
       if (entry !== undefined) {
         this.#counts[0] += 1;

@@ -22,7 +22,7 @@ function find(view, key, flags) {
     const entry = live.lookup(full) ?? live.peekStale(full);
     if (entry !== undefined) {
       const { value, deadline } = entry;
-      const found = { value, tier: 1, deadline, stale: now > deadline };
+      const found = { value, tier: 'l1', deadline, stale: now > deadline };
       if (!found.stale) return found;
       behind = found;
     }
@@ -30,7 +30,7 @@ function find(view, key, flags) {
   if (engine === undefined) return behind;
   if (live === undefined && !(flags & 1)) {
     const found = engine.lookup(full, now, flags);
-    if (found === null) tiers.stats.negative();
+    if (found === null && engine.wasRemembered()) tiers.stats.negative();
     if (found !== undefined && !(wide && found?.stale)) return found;
   }
   if (!wide || (flags & OTHER_TIERS) === OTHER_TIERS) return behind;
@@ -48,7 +48,7 @@ function opened(view, key, found, flags) {
   found.value = value;
   if (!found.stale && flags === 0 && found.nearUntil > 0 && !view.closed) {
     const until = Math.min(found.deadline, found.nearUntil);
-    view.near.fill(view.nearPrefix + key, value, until, until, found.cell, found.epoch);
+    view.near.fill(view.nearPrefix + key, value, until, until, found.cell, momentOf(found));
   }
   return found;
 }
@@ -59,6 +59,8 @@ function fetch(view, key, flags) {
   return thenable(found) ? found.then((late) => opened(view, key, late, flags)) : opened(view, key, found, flags);
 }
 
+// epoch and era as one number, as Engine.epoch gives it
+const momentOf = ({ epoch, era }) => (epoch >>> 0) + (era & 0x1fffff) * 2 ** 32;
 const isHit = (found) => found !== null && !found.stale;
 /** Counts a read and gives what is to be served. */
 function served(view, found) {
@@ -107,7 +109,7 @@ async function getEntry(view, key, options) {
   served(view, found);
   // a suspect copy, stale before its deadline, is nothing to tell of
   if (found === null || (found.stale && now <= found.deadline)) return null;
-  return { value: found.value, tier: `l${found.tier}`, ttl: secondsLeft(found, now), stale: Boolean(found.stale) };
+  return { value: found.value, tier: found.tier, ttl: secondsLeft(found, now), stale: Boolean(found.stale) };
 }
 
 async function getBytes(view, key, options) {
@@ -125,7 +127,7 @@ async function getMany(view, keys, options) {
   const asked = [];
   for (let at = 0; at < keys.length; at += 1) {
     const entry = flags & 1 ? undefined : view.near.lookup(view.nearPrefix + keys[at]);
-    const found = entry === undefined ? opened(view, keys[at], find(view, keys[at], flags | OTHER_TIERS), flags) : { value: entry.value, tier: 1 };
+    const found = entry === undefined ? opened(view, keys[at], find(view, keys[at], flags | OTHER_TIERS), flags) : { value: entry.value, tier: 'l1' };
     if (isHit(found) || !tiers.wide) out[at] = served(view, found)?.value ?? null;
     else asked.push(at);
   }

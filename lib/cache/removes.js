@@ -70,7 +70,7 @@ async function clear(view) {
   tiers.flights.supersedeAll(prefix);
   if (prefix === '') tiers.live?.clear();
   else deleteLive(tiers, startingWith(prefix));
-  await tiers.engine?.clear(prefix);
+  await tiers.engine?.clear(prefix, tiers.now());
 }
 
 function deleteSync(view, key) {
@@ -78,7 +78,7 @@ function deleteSync(view, key) {
   const full = view.prefix + key;
   tiers.flights.supersede(full);
   const held = tiers.live?.delete(full) ?? false;
-  return tiers.engine === undefined ? held : Boolean(tiers.engine.removeMemory(full)) || held;
+  return tiers.engine === undefined ? held : Boolean(tiers.engine.removeMemory(full, tiers.now())) || held;
 }
 
 function clearSync(view) {
@@ -86,7 +86,7 @@ function clearSync(view) {
   tiers.flights.supersedeAll(prefix);
   if (prefix === '') tiers.live?.clear();
   else deleteLive(tiers, startingWith(prefix));
-  tiers.engine?.clearMemory(prefix);
+  tiers.engine?.clearMemory(prefix, tiers.now());
 }
 
 module.exports = { deleteKeys, deletePattern, deleteOne, deleteByTag, deleteTwice, clear, deleteSync, clearSync };

@@ -8,6 +8,7 @@ const CELL = {
   L1: 0, L2: 1, L3: 2, MISSES: 3, COALESCED: 4, NEGATIVE: 5, STALE: 6,
   DEGRADED: 7, DROPPED: 8, DAMAGED: 9, INVALIDATIONS: 10, EVICTIONS: 11,
 };
+const TIERS = { l1: CELL.L1, l2: CELL.L2, l3: CELL.L3 };
 const LENGTH = Object.keys(CELL).length;
 /** What goes up and down: cells of its own, which count only while they are open. */
 const GAUGE = { BYTES: 0, ENTRIES: 1 };
@@ -33,8 +34,9 @@ class Stats {
     this.#since = tiers.now();
   }
 
+  /** `tier`: 'l1', 'l2' or 'l3'. */
   hit(tier) {
-    this.cells[tier - 1] += 1;
+    this.cells[TIERS[tier]] += 1;
   }
   miss() {
     this.cells[CELL.MISSES] += 1;

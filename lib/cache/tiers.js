@@ -4,6 +4,7 @@ const { readOptions } = require('./options');
 const { Flights } = require('./load');
 const { Slots } = require('./slots');
 const { live } = require('./alive');
+const { settingsOf } = require('./settings');
 const { Stats } = require('./stats');
 
 class Tiers {
@@ -36,7 +37,7 @@ class Tiers {
     if (!this.wide && config.memory.store === 'reference') return undefined;
     // loaded where there is something to drive
     if (config.redis?.client !== undefined) return new (require('./injected').Injected)(config);
-    return new (require('./engine').Engine)(config);
+    return new (require('./engine').Engine)(settingsOf(config));
   }
   #slots(maxEntries, prefix, { maxBytes, sizeOf, policy } = {}) {
     const cells = this.engine?.cells;

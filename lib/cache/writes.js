@@ -75,7 +75,7 @@ function setSync(view, key, value, ttl) {
   const full = view.prefix + key;
   tiers.flights.supersede(full);
   const before = tiers.engine.epoch(full);
-  tiers.engine.removeMemory(full);
+  tiers.engine.removeMemory(full, tiers.now());
   const [deadline] = deadlines(tiers, ttl, undefined, 0, tiers.config.jitter === 0 ? -1 : tiers.random());
   hold(view, full, value, deadline, deadline, [], before);
 }
