@@ -52,30 +52,31 @@ const commands = {
     return { loads, values: [...new Set(got)], ms: now() - start };
   },
 
-  /** Sets a number and deletes it, in turn; the time at which each change had been made. */
-  async change({ key, changes, paceMs }) {
-    const made = [];
-    for (let index = 1; index <= changes; index += 1) {
-      if (index % 2) await cache.set(key, (index + 1) / 2, 600);
-      else await cache.delete(key);
-      made.push(now());
+  /** Sets a number that grows and deletes a key, in turn; the times at which each set and each delete had been made. */
+  async change({ changes, paceMs }) {
+    const made = { sets: [], deletes: [] };
+    for (let at = 0; at < changes / 2; at += 1) {
+      await cache.set('number', at, 600);
+      made.sets.push(now());
+      await sleep(paceMs);
+      await cache.delete(`key${at}`);
+      made.deletes.push(now());
       await sleep(paceMs);
     }
     return made;
   },
-  /** Reads until the last change is seen; for each change, the time of the first read that knew it. */
-  async watch({ key, changes, limitMs }) {
-    const seen = [];
-    let last = 0;
+  /** Reads until the last change is seen: the times of the first reads that knew each set and each delete. */
+  async watch({ changes, limitMs }) {
+    const seen = { sets: [], deletes: [] };
     const deadline = now() + limitMs;
-    while (seen.length < changes && now() < deadline) {
-      const value = await cache.get(key);
-      // After m has been set it is deleted: the changes 2m - 1 and 2m.
-      if (value === null) last += last % 2;
-      else last = Math.max(last, 2 * value - 1);
+    const half = changes / 2;
+    while ((seen.sets.length < half || seen.deletes.length < half) && now() < deadline) {
+      const number = (await cache.get('number')) ?? -1;
       const at = now();
-      while (seen.length < last) seen.push(at);
-      await turn();
+      while (seen.sets.length <= number) seen.sets.push(at);
+      const { length } = seen.deletes;
+      if (length < half && (await cache.get(`key${length}`)) === null) seen.deletes.push(now());
+      else await turn();
     }
     return seen;
   },

@@ -13,7 +13,8 @@ class Load {
 
   constructor(cache, { width = 64, keys = 1000, setEvery = 10, skipL1 = false }) {
     const call = async (number) => {
-      const key = `load${(number * 7919) % keys}`;
+      // Scattered, so that what is written is also read.
+      const key = `load${(Math.imul(number, 0x9e3779b1) >>> 8) % keys}`;
       if (number % setEvery === 0) return cache.set(key, { key, number }, 60);
       const value = await cache.get(key, { skipL1 });
       if (value !== null) this.#found += 1;
