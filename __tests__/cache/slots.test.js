@@ -24,9 +24,9 @@ describe('values', () => {
     cyclic.self = cyclic;
     for (const value of [cyclic, null, 0, '', NaN, () => 1, new Date(0)]) {
       expect(slots.set('k', value, Infinity)).toBe(true);
-      expect(slots.lookup('k').value).toBe(value);
+      expect(slots.get('k')).toBe(value);
     }
-    expect(slots.lookup('other')).toBe(undefined);
+    expect(slots.get('other')).toBe(undefined);
     expect(slots.size).toBe(1);
   });
 
@@ -34,7 +34,7 @@ describe('values', () => {
     const slots = open();
     const keys = ['', 'a', 'A', 'ä', 'a\u0308', '\u0000', '💧', 'k'.repeat(255), 'k'.repeat(256), 'k'.repeat(100_000), 'ä'.repeat(127), 'ä'.repeat(128)];
     keys.forEach((key, index) => slots.set(key, index, Infinity));
-    expect(keys.map((key) => slots.lookup(key).value)).toEqual(keys.map((_, index) => index));
+    expect(keys.map((key) => slots.get(key))).toEqual(keys.map((_, index) => index));
   });
 
   test('delete says whether there was one, clear removes all', () => {
@@ -44,7 +44,7 @@ describe('values', () => {
     expect([slots.delete('a'), slots.delete('a'), slots.delete('b'), slots.delete('never')]).toEqual([true, false, false, false]);
     for (let key = 0; key < 50; key += 1) slots.set(`k${key}`, key, Infinity);
     slots.clear();
-    expect([slots.size, slots.lookup('k1'), [...slots.live()]]).toEqual([0, undefined, []]);
+    expect([slots.size, slots.get('k1'), [...slots.live()]]).toEqual([0, undefined, []]);
     for (let key = 0; key < 100; key += 1) slots.set(`k${key}`, key, Infinity);
     expect([slots.size, slots.evictions]).toEqual([100, 0]);
   });
@@ -72,9 +72,9 @@ describe('time', () => {
     const slots = open({ now: () => now, onEvict: (...args) => evicted.push(args) });
     slots.set('k', 1, at + 10);
     now = at + 10;
-    expect(slots.lookup('k')?.value).toBe(1);
+    expect(slots.get('k')).toBe(1);
     now = at + 11;
-    expect(slots.lookup('k')).toBe(undefined);
+    expect(slots.get('k')).toBe(undefined);
     expect([slots.size, evicted]).toEqual([0, [['k', 'expired']]]);
   });
 
@@ -83,7 +83,7 @@ describe('time', () => {
     const slots = open({ now: () => now });
     slots.set('k', 1, at + 10, at + 20);
     now = at + 11;
-    expect([slots.lookup('k'), slots.peek('k'), slots.peekStale('k')?.value, slots.size]).toEqual([undefined, undefined, 1, 1]);
+    expect([slots.get('k'), slots.peek('k'), slots.peekStale('k')?.value, slots.size]).toEqual([undefined, undefined, 1, 1]);
     now = at + 20;
     expect(slots.peekStale('k')?.value).toBe(1);
     now = at + 21;
@@ -95,9 +95,9 @@ describe('time', () => {
     const slots = open({ now: () => now });
     slots.set('k', 1, at + 10, Infinity);
     now = at + 11;
-    expect(slots.lookup('k')).toBe(undefined);
+    expect(slots.get('k')).toBe(undefined);
     now = at;
-    expect(slots.lookup('k')?.value).toBe(1);
+    expect(slots.get('k')).toBe(1);
   });
 
   test('deadlines at the ends of what numbers hold', () => {
@@ -107,7 +107,7 @@ describe('time', () => {
     deadlines.forEach((deadline) => slots.set(String(deadline), deadline, deadline));
     for (const time of [0, 1, 2, 2 ** 31, 2 ** 31 + 1, 2 ** 53, 1e301]) {
       now = time;
-      expect(deadlines.filter((deadline) => slots.lookup(String(deadline)))).toEqual(deadlines.filter((deadline) => time <= deadline));
+      expect(deadlines.filter((deadline) => slots.get(String(deadline)) !== undefined)).toEqual(deadlines.filter((deadline) => time <= deadline));
     }
   });
 });
@@ -125,8 +125,7 @@ describe('policy', () => {
         const key = `k${random(90)}`;
         const what = random(10);
         if (what < 5) {
-          const found = slots.lookup(key);
-          expect(found?.value).toBe(model.get(key));
+          expect(slots.get(key)).toBe(model.get(key));
           if (model.has(key)) {
             const value = model.get(key);
             model.delete(key);
@@ -162,7 +161,7 @@ describe('policy', () => {
         const key = `k${random(200)}`;
         const what = random(10);
         if (what < 5) {
-          expect(slots.lookup(key)?.value).toBe(held.get(key));
+          expect(slots.get(key)).toBe(held.get(key));
         } else if (what < 9) {
           const value = { size: random(20) === 0 ? maxBytes + 1 + random(9) : random(40) };
           const fits = value.size <= maxBytes;
@@ -188,7 +187,7 @@ describe('policy', () => {
     for (let key = 0; key < 1000; key += 1) slots.set(`k${key}`, 1, Infinity);
     expect([slots.size, slots.bytes]).toEqual([1000, 1000]);
     slots.set('heavy', 1000, Infinity);
-    expect([slots.size, slots.bytes, slots.evictions, slots.lookup('heavy').value]).toEqual([1, 1000, 1000, 1000]);
+    expect([slots.size, slots.bytes, slots.evictions, slots.get('heavy')]).toEqual([1, 1000, 1000, 1000]);
     slots.set('k', 0.5, Infinity);
     expect([slots.size, slots.bytes, slots.peek('heavy')]).toEqual([1, 1, undefined]);
   });
@@ -200,7 +199,7 @@ describe('policy', () => {
     for (size of [-1, NaN, Infinity, '5', undefined, 5n]) {
       expect(() => slots.set('k', 'new', Infinity)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
     }
-    expect(slots.lookup('k').value).toBe('old');
+    expect(slots.get('k')).toBe('old');
   });
 
   test('who hears that an entry left may use the store at once', () => {
@@ -227,9 +226,9 @@ describe('epochs', () => {
     const { cells, slots } = near();
     slots.fill('a', 1, Infinity, Infinity, 3, moment(0, 0));
     slots.fill('b', 2, Infinity, Infinity, 4, moment(0, 0));
-    expect([slots.lookup('a')?.value, slots.lookup('b')?.value]).toEqual([1, 2]);
+    expect([slots.get('a'), slots.get('b')]).toEqual([1, 2]);
     cells[3] += 1;
-    expect([slots.lookup('a'), slots.lookup('b')?.value, slots.size]).toEqual([undefined, 2, 1]);
+    expect([slots.get('a'), slots.get('b'), slots.size]).toEqual([undefined, 2, 1]);
     cells[16] += 1;
     expect([slots.peekStale('b'), slots.size]).toEqual([undefined, 0]);
   });
@@ -241,9 +240,9 @@ describe('epochs', () => {
         cells[3] = epoch;
         cells[16] = era;
         slots.fill('a', 1, Infinity, Infinity, 3, moment(epoch, era));
-        expect(slots.lookup('a')?.value).toBe(1);
+        expect(slots.get('a')).toBe(1);
         cells[3] += 1;
-        expect(slots.lookup('a')).toBe(undefined);
+        expect(slots.get('a')).toBe(undefined);
       }
     }
   });
@@ -253,7 +252,7 @@ describe('epochs', () => {
     const before = moment(cells[3], cells[16]);
     cells[3] += 1;
     slots.fill('a', 'old', Infinity, Infinity, 3, before);
-    expect([slots.lookup('a'), slots.delete('a')]).toEqual([undefined, false]);
+    expect([slots.get('a'), slots.delete('a')]).toEqual([undefined, false]);
   });
 });
 
@@ -262,7 +261,7 @@ test('hits are counted: lookups that found something, and nothing else', () => {
   let hits = 0;
   for (let step = 0; step < 5000; step += 1) {
     slots.set(`k${step % 20}`, step, Infinity);
-    if (slots.lookup(`k${(step * 7) % 20}`)) hits += 1;
+    if (slots.get(`k${(step * 7) % 20}`) !== undefined) hits += 1;
     slots.peek(`k${step % 20}`);
     if (step % 100 === 0) slots.clear();
   }
