@@ -3,17 +3,6 @@
 pub mod breaker;
 pub mod channel;
 pub mod coherence;
-<<<<<<< HEAD
-pub mod glob;
-pub mod lifetime;
-pub mod load;
-pub mod overlay;
-pub mod pages;
-pub mod read;
-mod record;
-pub mod ring;
-pub mod stored;
-=======
 mod flight;
 pub mod glob;
 mod identity;
@@ -21,12 +10,15 @@ pub mod lifetime;
 pub mod load;
 pub mod missed;
 mod negative;
+pub mod overlay;
+pub mod pages;
 pub mod policy;
 pub mod read;
 mod record;
+pub mod ring;
 pub mod server_time;
+pub mod stored;
 pub mod wire;
->>>>>>> main
 pub mod write;
 
 pub use flight::{Flights, Lease};
