@@ -8,6 +8,8 @@ const shipped = { env: { NAPI_RS_NATIVE_LIBRARY_PATH: '' } };
 
 const at = 1_700_000_000_000;
 const open = (options) => new Slots({ policy: 'lru', maxEntries: 100, now: () => at, ...options });
+/** As expect(a).toBe(b), which is slow for what is asked a million times. */
+const same = (a, b) => Object.is(a, b) || expect(a).toBe(b);
 /** A generator, so that a failure can be repeated. */
 function seeded(seed) {
   let state = seed;
@@ -125,7 +127,7 @@ describe('policy', () => {
         const key = `k${random(90)}`;
         const what = random(10);
         if (what < 5) {
-          expect(slots.get(key)).toBe(model.get(key));
+          same(slots.get(key), model.get(key));
           if (model.has(key)) {
             const value = model.get(key);
             model.delete(key);
@@ -141,12 +143,12 @@ describe('policy', () => {
             expected.push(oldest);
           }
         } else {
-          expect(slots.delete(key)).toBe(model.delete(key));
+          same(slots.delete(key), model.delete(key));
         }
       }
       expect(left).toEqual(expected);
       expect([...slots.live()].map((entry) => entry.key).sort()).toEqual([...model.keys()].sort());
-      expect(slots.evictions).toBe(expected.length);
+      same(slots.evictions, expected.length);
     }
   });
 
@@ -161,22 +163,22 @@ describe('policy', () => {
         const key = `k${random(200)}`;
         const what = random(10);
         if (what < 5) {
-          expect(slots.get(key)).toBe(held.get(key));
+          same(slots.get(key), held.get(key));
         } else if (what < 9) {
           const value = { size: random(20) === 0 ? maxBytes + 1 + random(9) : random(40) };
           const fits = value.size <= maxBytes;
-          expect(slots.set(key, value, Infinity)).toBe(fits);
+          same(slots.set(key, value, Infinity), fits);
           held.delete(key);
-          for (const gone of left.splice(0)) expect(held.delete(gone)).toBe(true);
+          for (const gone of left.splice(0)) same(held.delete(gone), true);
           if (fits) held.set(key, value);
-          expect(slots.peek(key)?.value).toBe(fits ? value : undefined);
+          same(slots.peek(key)?.value, fits ? value : undefined);
         } else {
-          expect(slots.delete(key)).toBe(held.delete(key));
+          same(slots.delete(key), held.delete(key));
         }
-        expect(slots.size).toBe(held.size);
-        expect(slots.size).toBeLessThanOrEqual(maxEntries);
-        expect(slots.bytes).toBe([...held.values()].reduce((sum, { size }) => sum + size, 0));
-        expect(slots.bytes).toBeLessThanOrEqual(maxBytes);
+        same(slots.size, held.size);
+        same(slots.size <= maxEntries, true);
+        same(slots.bytes, [...held.values()].reduce((sum, { size }) => sum + size, 0));
+        same(slots.bytes <= maxBytes, true);
       }
       expect([...slots.live()].map((entry) => [entry.key, entry.value]).sort()).toEqual([...held].sort());
     }
@@ -256,29 +258,22 @@ describe('epochs', () => {
   });
 });
 
-test('hits are counted: lookups that found something, and nothing else', () => {
-  const slots = open({ maxEntries: 10 });
-  let hits = 0;
-  for (let step = 0; step < 5000; step += 1) {
-    slots.set(`k${step % 20}`, step, Infinity);
-    if (slots.get(`k${(step * 7) % 20}`) !== undefined) hits += 1;
-    slots.peek(`k${step % 20}`);
-    if (step % 100 === 0) slots.clear();
-  }
-  expect(hits).toBeGreaterThan(1000);
-  expect(slots.hits).toBe(hits);
-});
-
 test('a million entries: filling, passing through and removing take time in proportion', () => {
-  const slots = new Slots({ policy: 's3fifo', maxEntries: 1_000_000 });
-  const began = performance.now();
-  for (let key = 0; key < 1_300_000; key += 1) slots.set(`key:${key}`, key, Infinity);
-  expect([slots.size, slots.evictions]).toEqual([1_000_000, 300_000]);
-  for (let key = 0; key < 1_300_000; key += 1) slots.delete(`key:${key}`);
-  expect(slots.size).toBe(0);
-  // 2 s here; a tenth more than proportional would be hours
-  expect(performance.now() - began).toBeLessThan(60_000);
-}, 90_000);
+  const round = (entries) => {
+    const slots = new Slots({ policy: 's3fifo', maxEntries: entries });
+    const began = performance.now();
+    const passing = entries * 1.3;
+    for (let key = 0; key < passing; key += 1) slots.set(`key:${key}`, key, Infinity);
+    expect([slots.size, slots.evictions]).toEqual([entries, passing - entries]);
+    for (let key = 0; key < passing; key += 1) slots.delete(`key:${key}`);
+    expect(slots.size).toBe(0);
+    return performance.now() - began;
+  };
+  round(10_000);
+  const small = round(50_000);
+  // 20 times as many: about 25 times as long, for want of processor cache; squared it would be 400
+  expect(round(1_000_000) / small).toBeLessThan(120);
+}, 120_000);
 
 test('a store that nobody holds any more is collected, with what it held', async () => {
   const { out } = await runChild(`

@@ -41,8 +41,6 @@ class Slots {
   #table;
   #shared;
   #filled = 0;
-  #notedBefore = 0;
-  #notedSets = 0;
   #clock;
   #ticks;
   #cells;
@@ -69,7 +67,7 @@ class Slots {
     this.#sizeOf = sizeOf;
     this.#weights = sizeOf === undefined ? undefined : new Float64Array(16);
     this.#maxBytes = maxBytes;
-    /** Who hears of what leaves. */
+    /** Who hears of what leaves; undefined: nobody. */
     this.onEvict = onEvict;
   }
 
@@ -151,11 +149,6 @@ class Slots {
     return this.#slots.size;
   }
 
-  /** Who hears of what leaves; undefined: nobody. */
-  set onEvict(listener) {
-    this.#onEvict = listener;
-  }
-
   /** What they weigh by `sizeOf`. */
   get bytes() {
     return this.#bytes;
@@ -164,11 +157,6 @@ class Slots {
   /** Entries that left for want of room. */
   get evictions() {
     return this.#evictions;
-  }
-
-  /** How many times `get` found something. */
-  get hits() {
-    return this.#notedBefore + this.#filled - this.#notedSets;
   }
 
   #entry(slot) {
@@ -194,11 +182,10 @@ class Slots {
     if (at === RING - 1) native.slotsTouch(this.#table, this.#takeRing());
   }
 
-  /** How much of the ring native code has to take in; the caller sees to it. */
+  /** How much of the ring native code has to take in, which the caller tells it. */
   #takeRing() {
     const filled = this.#filled;
     this.#filled = 0;
-    this.#notedBefore += filled;
     return filled;
   }
 
@@ -227,7 +214,6 @@ class Slots {
       const at = this.#filled;
       this.#shared[at] = slot;
       this.#filled = at + 1;
-      this.#notedSets += 1;
       if ((at & (BEAT - 1)) === BEAT - 1) this.#beat(at);
     }
     this.#values[slot] = value;
