@@ -187,6 +187,10 @@ impl redis::Listener for Told {
                 engine.memory.bump_era(); // near entries are dated anew
             } else {
                 engine.memory.distrust();
+                if let Some(disk) = engine.disk.as_ref().and_then(|disk| disk.get()) {
+                    let engine = engine.clone();
+                    crate::pool::spawn(move || engine.tell_missed(&disk));
+                }
             }
         }
         if down {
@@ -205,6 +209,16 @@ impl redis::Listener for Told {
     }
 }
 impl disk::Listener for Told {
+    fn memory(&self) -> usize {
+        self.engine.upgrade().map_or(0, |engine| Arc::as_ptr(&engine.memory) as usize)
+    }
+    fn removed(&self, what: disk::Removed<'_>) {
+        let Some(engine) = self.engine.upgrade() else { return };
+        match what {
+            disk::Removed::Pattern(glob) => engine.forget_copies(glob, engine.last_now()),
+            disk::Removed::Tag(tag) => engine.forget_tagged(tag, engine.last_now()),
+        };
+    }
     fn changed(&self, hashes: Option<&[u64]>) {
         let Some(engine) = self.engine.upgrade() else { return };
         match hashes {

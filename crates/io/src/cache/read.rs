@@ -3,7 +3,7 @@
 use super::engine::{Engine, Work};
 use super::queue::{Job, Set};
 use super::ticket::{Hit, Inbox, Seen, Ticket, answer};
-use crate::disk::{Answer as OnDisk, unless_moved};
+use crate::disk::Answer as OnDisk;
 use crate::memory::Copy;
 use crate::pool;
 use crate::redis::{Answer as InRedis, Link, Write};
@@ -212,8 +212,12 @@ fn fill_disk(fills: Vec<(Work, Bytes, Record, Seen, Millis)>) {
             _ => false,
         };
         if !held {
-            let guard = unless_moved(work.0.memory.clone(), key.clone(), seen.moment());
-            disk.put(&key, record, Some(guard));
+            // one step to all who change the key through this memory: a write reaches disk before it moves the epoch
+            work.0.memory.exclusive(&key, |own| {
+                if own.is(seen.moment()) {
+                    disk.put(&key, record, Some(Box::new(|| true)));
+                }
+            });
         }
     }
 }
@@ -245,13 +249,12 @@ impl Engine {
             return;
         }
         let write = Write { key: key.clone(), record, only_absent: true, fence: None, publish: None };
-        let (engine, undo, filled) = (self.clone(), self.work(), key.clone());
+        let (engine, filled) = (self.clone(), key.clone());
         let done = Box::new(move |result: Result<bool, Error>| {
-            let superseded = engine.filling.lock().remove(&filled).unwrap_or(false);
-            let passed = engine.memory.moment(&filled) != seen.moment();
-            // a delete that was told, or made, while the fill was on its way came before it
-            if matches!(result, Ok(true)) && passed && !superseded {
-                engine.take_back(filled, undo);
+            if matches!(result, Ok(true)) {
+                engine.doubt(filled, move |moment| moment != seen.moment());
+            } else {
+                engine.filling.lock().remove(&filled);
             }
         });
         let set = Set { write, now, done, work: self.work() };
