@@ -56,7 +56,8 @@ class Tiers {
 
   /** Starts what is configured, once. */
   begin() {
-    if (this.#starting === undefined) this.#starting = this.engine === undefined ? Promise.resolve() : this.engine.start();
+    // memory alone is there without a turn of the event loop
+    if (this.#starting === undefined) this.#starting = this.wide ? this.engine.start() : Promise.resolve();
   }
   async start() {
     this.begin();
@@ -121,7 +122,10 @@ class Tiers {
     this.live?.clear();
     // near values of all views are asked again, and find the cache closed
     if (this.engine?.cells !== undefined) Atomics.add(this.engine.cells, this.engine.eraIndex, 1);
-    await this.engine?.close();
+    const ended = this.engine?.close();
+    // what others share may be opened anew when this has ended
+    if (this.leases) await ended;
+    else ended?.catch(() => {});
     this.#hearing.clear();
   }
 }
