@@ -1,5 +1,6 @@
 'use strict';
 // What the views of a cache share: its tiers, its loads, its statistics, and how they begin and end.
+const { Engine } = require('./engine');
 const { readOptions } = require('./options');
 const { Flights } = require('./load');
 const { Slots } = require('./slots');
@@ -39,9 +40,8 @@ class Tiers {
   }
   #makeEngine(config) {
     if (!this.wide && config.memory.store === 'reference') return undefined;
-    // loaded where there is something to drive
     if (config.redis?.client !== undefined) return new (require('./injected').Injected)(config);
-    return new (require('./engine').Engine)(settingsOf(config));
+    return new Engine(settingsOf(config));
   }
   #slots(maxEntries, prefix, { maxBytes, sizeOf, policy } = {}) {
     const cells = this.engine?.cells;
