@@ -43,7 +43,7 @@ export declare function bodyTree(shell: number, id: number, intake: ExternalObje
 /** Whether a small text is UTF-8; says where it is not. */
 export declare function bodyUtf8(bytes: Uint8Array): void
 
-/** The epoch cell of a key. */
+/** The cell of a key. */
 export declare function cacheCell(key: unknown): number
 
 /** Epochs, era and trust, for the near cache. */
@@ -52,8 +52,8 @@ export declare function cacheCells(held: ExternalObject<Held>): unknown
 /** Removes everything that begins so. */
 export declare function cacheClear(shell: number, id: number, held: ExternalObject<Held>, prefix: unknown, now: number): number | null
 
-/** Removes all memory copies. */
-export declare function cacheClearMemory(held: ExternalObject<Held>): void
+/** Removes all memory copies of keys that begin so. */
+export declare function cacheClearMemory(held: ExternalObject<Held>, prefix: string, now: number): void
 
 /** Settles when everything accepted is done and everything is let go. */
 export declare function cacheClose(shell: number, id: number, held: ExternalObject<Held>): void
@@ -181,6 +181,9 @@ export declare function documentSlices(shell: number, id: number, held: External
 /** The text with values replaced, added, or (null) removed. */
 export declare function documentWith(held: ExternalObject<Held>, pointers: Array<string>, values: Array<string | undefined | null>): Buffer
 
+/** Which of the texts match: their places. */
+export declare function globMatches(pattern: string, texts: Array<string>): Array<number>
+
 /** A promise of this shell is pending: the process stays, and so does the shell. */
 export declare function hold(shell: number): void
 
@@ -207,6 +210,9 @@ export declare function openCells(name: string, length: number): unknown
 
 /** An ArrayBuffer of new cells, for a Float64Array; what they count stays in the sums when it is gone. */
 export declare function openCounters(noun: string, name: string, instance: string, length: number): unknown
+
+/** The same for what goes up and down: in the sums while it is there, the largest of an instance's threads. */
+export declare function openGauges(noun: string, name: string, instance: string, length: number): unknown
 
 /** A response body as the JSON of `AssembledMessage`; without a format the body tells its own. */
 export declare function parseResponse(body: Uint8Array, from: string | undefined | null, newId: (arg: string) => string): unknown

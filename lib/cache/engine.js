@@ -8,6 +8,7 @@ const states = ['off', 'down', 'up'];
 /** Where the numbers say what a null means; see src/cache/values.rs. */
 const STATUS = 1;
 const KNOWN_ABSENT = 3;
+const ERA = 65_536;
 
 const none = Promise.resolve(null);
 const inSeconds = (seconds) => (seconds === undefined || seconds === null ? 0 : seconds);
@@ -34,6 +35,8 @@ class Engine {
     this.#numbers = sharedNumbers();
     /** Epochs of keys by cell, then the era: Int32Array. */
     this.cells = new Int32Array(native.cacheCells(this.#held));
+    /** Where the era is in `cells`. */
+    this.eraIndex = ERA;
     /** Whether reads and writes are known at once. */
     this.memoryOnly = !settings.redis && !settings.disk;
     /** Whether a near cache has to call `poll()` now and then. */
@@ -114,7 +117,7 @@ class Engine {
   epoch(key) {
     return call(native.cacheEpoch, this.#held, key);
   }
-  /** The key's place in `cells`. */
+  /** The place of a key's epoch in `cells`. */
   cell(key) {
     return call(native.cacheCell, key);
   }
@@ -178,9 +181,9 @@ class Engine {
   removeMemory(key, now) {
     return call(native.cacheRemoveMemory, this.#held, key, now);
   }
-  /** All memory copies. */
-  clearMemory() {
-    call(native.cacheClearMemory, this.#held);
+  /** All memory copies of keys that begin so. */
+  clearMemory(prefix, now) {
+    call(native.cacheClearMemory, this.#held, prefix, now);
   }
   /** Fresh keys that begin so, at most `limit`, from the widest tier that answers. */
   keys(prefix, limit, now) {

@@ -2,6 +2,7 @@
 
 mod below;
 mod engine;
+mod globs;
 pub mod key;
 pub mod slots;
 mod values;

@@ -32,6 +32,8 @@ pub(super) struct RedisTier {
     pub publishes: bool,
     pub timeout: Duration,
 }
+/// A disk that another process holds up is left as it is.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// How a call without a Redis tier waits for the disk.
 pub(super) const DISK_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -82,8 +84,6 @@ pub struct Engine {
     pub(super) reads: Mutex<Vec<Job>>,
     /// Keys that are being filled into Redis, and whether a set of ours has come behind the fill.
     pub(super) filling: Mutex<HashMap<Bytes, bool>>,
-    /// Hashes of keys whose copies are to be dropped.
-    pub(super) outdated: Mutex<Vec<u64>>,
     /// What this process has told the disk that Redis missed.
     pub(super) own_missed: Mutex<HashSet<Bytes>>,
     pub(super) number: u64,
@@ -128,7 +128,6 @@ impl Engine {
             reads: Mutex::default(),
             filling: Mutex::default(),
             own_missed: Mutex::default(),
-            outdated: Mutex::default(),
             number: RandomState::new().hash_one(0) >> 12,
             now: AtomicU64::new(0),
             polled: Mutex::new(None),
@@ -313,14 +312,13 @@ impl Engine {
     }
     /// Whether the tiers below are there.
     pub fn health(&self) -> Health {
-        let up = |disk: &Arc<DiskTier>| disk.get().is_some_and(|disk| disk.is_up());
         Health {
             redis: self
                 .config
                 .redis
                 .as_ref()
                 .map(|_| self.redis.get().is_some_and(|redis| redis.link.state() == State::Up)),
-            disk: self.disk.as_ref().map(up),
+            disk: self.disk.as_ref().map(|disk| disk.is_up()),
         }
     }
     /// Takes nothing more, waits for what was accepted, flushes the disk, lets everything go; then `done`.
@@ -336,17 +334,21 @@ impl Engine {
     fn finish_closing(&self) {
         let Some(done) = self.closing.lock().take() else { return };
         self.end_leases();
+        self.owner.leave();
         let disk = self.disk.as_ref().and_then(|disk| disk.close());
         let close_disk: Box<dyn FnOnce() + Send> = match disk {
             // dropped on the pool: not on the writer's own thread, which the drop may wait for
             Some(disk) => Box::new(move || {
-                let flushed = disk.clone();
-                flushed.flush(Box::new(move |_| {
-                    crate::pool::spawn(move || {
-                        drop(disk);
-                        done();
-                    });
-                }));
+                crate::pool::spawn(move || {
+                    let (flushed, wait) = std::sync::mpsc::channel();
+                    disk.flush(Box::new(move |_| {
+                        let _ = flushed.send(());
+                    }));
+                    let _ = wait.recv_timeout(CLOSE_WAIT);
+                    // the last holder's drop closes the store: nothing touches its files after `done`
+                    drop(disk);
+                    done();
+                });
             }),
             None => done,
         };

@@ -1,11 +1,10 @@
 //! Reads: memory on the caller's thread, Redis on the I/O thread, the disk on the pool; many at once in each.
 
 use super::engine::{Engine, Work};
-use super::events::Changing;
 use super::queue::{Job, Set};
 use super::ticket::{Hit, Reply, Seen};
 use super::write::passed;
-use crate::disk::{Answer as OnDisk, unless_moved};
+use crate::disk::Answer as OnDisk;
 use crate::memory::Copy;
 use crate::pool;
 use crate::redis::{Answer as InRedis, Link, Write};
@@ -209,9 +208,12 @@ fn fill_disk(engine: &Arc<Engine>, fills: Vec<(Bytes, Record, Seen, Millis)>) {
             _ => false,
         };
         if !held {
-            let guard = unless_moved(engine.memory.clone(), key.clone(), seen.moment());
-            let _changing = Changing::of(&engine.memory);
-            disk.put(&key, record, Some(guard));
+            // one step to all who change the key through this memory: a write reaches disk before it moves the epoch
+            engine.memory.exclusive(&key, |own| {
+                if own.is(seen.moment()) {
+                    disk.put(&key, record, Some(Box::new(|| true)));
+                }
+            });
         }
     }
 }

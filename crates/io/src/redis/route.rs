@@ -1,7 +1,9 @@
 //! Commands to the masters that have their keys: in order, in few packets, after the slots where those have moved.
 
+use super::State;
+use super::call::{Commands, Fail, connection_of};
 use super::fault::{down, error_of, from_server, redirect};
-use super::node::{Commands, Fail, Node, connection_of};
+use super::node::Node;
 use super::shared::{Nodes, Shared};
 use futures_util::future::join_all;
 use redis::{Cmd, Pipeline, Value, cmd};
@@ -102,7 +104,7 @@ fn packets(units: &[&Unit], asking: bool) -> Vec<(Pipeline, Vec<usize>)> {
         }
         let Some((pipeline, counts)) = packets.last_mut() else { continue };
         // ASKING holds for the next command, or for a whole transaction
-        let transaction = unit.commands.first().is_some_and(|first| is_multi(first));
+        let transaction = unit.commands.first().is_some_and(is_multi);
         for (index, command) in unit.commands.iter().enumerate() {
             if asking && (index == 0 || !transaction) {
                 pipeline.add_command(cmd("ASKING"));
@@ -164,7 +166,10 @@ async fn to_cluster(shared: &Shared, units: &[Unit], sending: Sending<'_>) -> Ve
     let mut todo: Vec<(usize, Option<String>)> = (0..units.len()).map(|index| (index, None)).collect();
     for round in 0..REDIRECTS {
         let nodes = shared.nodes();
-        if nodes.list.is_empty() && round == 0 {
+        if nodes.list.is_empty() {
+            if round > 0 || shared.state() != State::Idle {
+                break;
+            }
             // the slots are being asked for the first time
             wait_for_slots(shared, sending.until).await;
             continue;
@@ -226,7 +231,8 @@ fn groups(nodes: &Nodes, units: &[Unit], todo: &[(usize, Option<String>)]) -> Ha
     }
     groups
 }
-async fn wait_for_slots(shared: &Shared, until: Instant) {
+/// Until the slots have been asked for once more.
+pub(super) async fn wait_for_slots(shared: &Shared, until: Instant) {
     let mut asked = shared.asked.subscribe();
     let before = *asked.borrow_and_update();
     shared.moved.notify_one();

@@ -7,4 +7,9 @@ mod servers;
 mod witness;
 
 mod commands;
+mod failover;
+mod faults;
 mod formats;
+mod refusals;
+mod tls;
+mod tracking;
