@@ -150,11 +150,11 @@ fn tags_are_forgotten_with_the_last_entry_that_carries_them() {
         memory.set(b"c", &Record { stale_until: 5, deadline: 5, ..tagged("1", &["w"]) }, 0);
         memory.get(b"c", 6);
         assert_eq!(tags(&memory), 0, "expired");
-        for index in 0..8_000 {
+        for index in 0..12_000 {
             memory.set(format!("k{index}").as_bytes(), &tagged("1", &["all", &format!("t{index}")]), 0);
         }
         let entries = memory.usage().entries;
-        assert!(entries > 100 && entries < 8_000);
+        assert!(entries > 100 && entries < 12_000);
         assert_eq!(memory.tagged("all").len() as u64, entries, "evicted");
         assert_eq!(tags(&memory) as u64, entries + 1);
         memory.clear();
@@ -203,12 +203,12 @@ fn absences_end_with_their_time_or_the_moment() {
 fn evictions_are_counted_and_told_to_whom_it_concerns() {
     each(|memory| {
         let (told, id) = listen(&memory);
-        for index in 0..6_000 {
+        for index in 0..10_000 {
             memory.set(format!("k{index}").as_bytes(), &record("1", NEVER), 0);
         }
         let Usage { entries, evictions, bytes } = memory.usage();
         assert!(entries > 1000 && bytes <= 1 << 20);
-        assert_eq!(entries + evictions, 6_000);
+        assert_eq!(entries + evictions, 10_000);
         assert_eq!(told.lock().len() as u64, evictions);
         assert!(told.lock().iter().all(|(_, reason)| *reason == Reason::Size));
         memory.unobserve(id);
@@ -229,7 +229,7 @@ fn an_observer_may_use_the_tier() {
             memory.remove(key, 0);
             memory.usage();
         }));
-        for index in 0..6_000 {
+        for index in 0..10_000 {
             memory.set(format!("k{index}").as_bytes(), &record("1", NEVER), 0);
         }
         assert!(memory.usage().evictions > 0);
