@@ -178,6 +178,10 @@ impl Engine {
             Err(error) => return self.lost("redis", error),
         };
         let link = Link::new(redis.link.clone(), Arc::new(Tells { engine: self.me.clone() }));
+        // before anything can be sent: the first call waits for the first connection
+        if let Err(error) = link.begin() {
+            return self.lost("redis", error);
+        }
         let (jobs, receiver) = unbounded_channel();
         runtime.spawn(super::queue::drain(self.me.clone(), receiver));
         let connecting = link.clone();
