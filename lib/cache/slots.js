@@ -52,11 +52,11 @@ class Slots {
 
   /**
    * `policy`, `maxEntries`; `maxBytes` with `sizeOf`; `now` when the application gave a clock; `cells` and `eraIndex`
-   * where epochs decide whether an entry still holds; `prefix`, put before keys when they are hashed;
-   * `onEvict(key, reason)`, reason 'size' or 'expired', called when all else is done.
+   * where epochs decide whether an entry still holds; `prefix`, put before keys when they are hashed; `behind`, the
+   * native engine whose memory is told of hits; `onEvict(key, reason)`, reason 'size' or 'expired', called when all else is done.
    */
-  constructor({ policy, maxEntries, maxBytes = Infinity, sizeOf, now, cells, eraIndex = 0, prefix = '', onEvict }) {
-    this.#table = native.slotsOpen(POLICIES[policy], Math.min(maxEntries, MOST_ENTRIES), sizeOf ? maxBytes : Infinity, prefix);
+  constructor({ policy, maxEntries, maxBytes = Infinity, sizeOf, now, cells, eraIndex = 0, prefix = '', behind, onEvict }) {
+    this.#table = native.slotsOpen(POLICIES[policy], Math.min(maxEntries, MOST_ENTRIES), sizeOf ? maxBytes : Infinity, prefix, behind);
     this.#shared = new Int32Array(native.slotsCells(this.#table));
     this.#clock = clockOf(now);
     this.#ticks = this.#clock.ticks;
