@@ -11,7 +11,7 @@ import { seeded, zipf } from './zipf.mjs';
 
 const { TieredCache } = createRequire(import.meta.url)('..');
 const version = (name) => JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url), 'utf8')).version;
-const [KEYS, READS, AWAITED, TTL_S] = [20_000, 1 << 17, 1 << 14, 600];
+const [KEYS, READS, AWAITED, TTL_S] = [20_000, 1 << 16, 1 << 13, 600];
 // made as a server makes them: not literals, so not internalised
 const keys = Array.from({ length: KEYS }, (_, at) => Buffer.from(`user:profile:${(at * 7919) % 1_000_003}`).toString());
 const values = keys.map((_, at) => ({ id: at, name: `n${at}`, tags: ['a', 'b'] }));
@@ -64,7 +64,7 @@ const candidates = (every) => {
 heading('A hit in memory', Object.fromEntries(['lru-cache', 'cache-manager', 'bentocache', 'cacheable'].map((name) => [name, version(name)])));
 const rows = [];
 for (const [writes, every] of [['', 0], [', 1 % writes', 100], [', 10 % writes', 10]]) {
-  const best = await race(candidates(every), { rounds: 40 });
+  const best = await race(candidates(every), { rounds: 60 });
   for (const store of ['reference', 'bytes']) {
     rows.push(row(`getSync, ${store}${writes}, against lru-cache with TTL`, best, `${store}Ttl`, 'lruTtl', 1.2));
     rows.push(row(`getSync, ${store}${writes}, against lru-cache without TTL`, best, store, 'lru', 1));
