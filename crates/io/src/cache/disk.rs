@@ -10,7 +10,8 @@ use std::sync::Arc;
 type Waiting = Box<dyn FnOnce(Option<&Arc<Disk>>) + Send>;
 enum State {
     Idle,
-    Opening(VecDeque<Waiting>),
+    /// What waits; the disk once it is there and what waited is being run.
+    Opening(VecDeque<Waiting>, Option<Arc<Disk>>),
     Open(Arc<Disk>),
     Off,
 }
@@ -31,13 +32,20 @@ impl DiskTier {
             _ => None,
         }
     }
+    /// Whether it takes and gives, also to those who waited for it.
+    pub fn is_up(&self) -> bool {
+        match &*self.state.lock() {
+            State::Open(disk) | State::Opening(_, Some(disk)) => disk.is_up(),
+            _ => false,
+        }
+    }
     /// Opens it once, on the pool; `failed` is told why it cannot be had.
     pub fn open(self: &Arc<Self>, listener: Arc<dyn Listener>, failed: impl FnOnce(Error) + Send + 'static) {
         let mut state = self.state.lock();
         if !matches!(*state, State::Idle) {
             return;
         }
-        *state = State::Opening(VecDeque::new());
+        *state = State::Opening(VecDeque::new(), None);
         drop(state);
         let tier = self.clone();
         pool::spawn(move || {
@@ -59,7 +67,8 @@ impl DiskTier {
         loop {
             let next = {
                 let mut state = self.state.lock();
-                let State::Opening(waiting) = &mut *state else { return };
+                let State::Opening(waiting, ready) = &mut *state else { return };
+                ready.clone_from(&disk);
                 match waiting.pop_front() {
                     Some(next) => next,
                     None => {
@@ -76,7 +85,7 @@ impl DiskTier {
         let disk = {
             let mut state = self.state.lock();
             match &mut *state {
-                State::Opening(waiting) => {
+                State::Opening(waiting, _) => {
                     waiting.push_back(Box::new(call));
                     return;
                 }

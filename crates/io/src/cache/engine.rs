@@ -309,14 +309,13 @@ impl Engine {
     }
     /// Whether the tiers below are there.
     pub fn health(&self) -> Health {
-        let up = |disk: &Arc<DiskTier>| disk.get().is_some_and(|disk| disk.is_up());
         Health {
             redis: self
                 .config
                 .redis
                 .as_ref()
                 .map(|_| self.redis.get().is_some_and(|redis| redis.link.state() == State::Up)),
-            disk: self.disk.as_ref().map(up),
+            disk: self.disk.as_ref().map(|disk| disk.is_up()),
         }
     }
     /// Takes nothing more, waits for what was accepted, flushes the disk, lets everything go; then `done`.
@@ -332,6 +331,7 @@ impl Engine {
     fn finish_closing(&self) {
         let Some(done) = self.closing.lock().take() else { return };
         self.end_leases();
+        self.owner.leave();
         let disk = self.disk.as_ref().and_then(|disk| disk.close());
         let close_disk: Box<dyn FnOnce() + Send> = match disk {
             // dropped on the pool: not on the writer's own thread, which the drop may wait for
