@@ -124,7 +124,7 @@ export declare function cacheWrite(shell: number, id: number, held: ExternalObje
 /** When tick 0 began, in milliseconds since 1970. */
 export declare function clockBase(): number
 
-/** An ArrayBuffer of two cells: the tick, and one that is set to 1 to keep it written. */
+/** An ArrayBuffer of three cells: the tick, one that is set to 1 to keep it written, and how often it was. */
 export declare function clockCells(): unknown
 
 /** Milliseconds of a tick. */
@@ -252,9 +252,9 @@ export declare function slotsMore(slots: ExternalObject<Slots>): void
 
 /**
  * An empty table. `policy`: 0 lru, 1 tinylfu, 2 s3fifo; `max_weight` Infinity where nothing is weighed; `prefix` is put
- * before each key when it is hashed.
+ * before each key when it is hashed; `behind` is the engine whose memory these are near copies of.
  */
-export declare function slotsOpen(policy: number, maxEntries: number, maxWeight: number, prefix: string): ExternalObject<Slots>
+export declare function slotsOpen(policy: number, maxEntries: number, maxWeight: number, prefix: string, behind?: ExternalObject<Held> | undefined | null): ExternalObject<Slots>
 
 /** Frees a slot. */
 export declare function slotsRemove(slots: ExternalObject<Slots>, slot: number, filled: number): boolean
