@@ -1,6 +1,7 @@
 //! Instances on one Redis, in any order of everything that can happen between them: what they serve once the dust
 //! has settled, and how old it may be until then. Redis, the connections and each instance's memory are models; what
 //! decides is the core's.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
 use sluice_core::cache::coherence::{Rules, Told};

@@ -2,8 +2,11 @@
 
 pub mod config;
 mod disk;
+mod doubt;
 mod engine;
 mod events;
+mod keys;
+mod life;
 mod load;
 mod queue;
 mod read;
