@@ -130,7 +130,7 @@ impl Engine {
             if result > 0 {
                 load.renew().await;
             }
-            crate::pool::spawn(move || drop(hold)); // the last hold must not go from the thread itself
+            drop(hold);
         });
         Ok(None)
     }
@@ -155,7 +155,7 @@ impl Engine {
                 engine.owner.give_up(&key, number);
                 end(&waiting, -1);
             }
-            crate::pool::spawn(move || drop(hold)); // the last hold must not go from the thread itself
+            drop(hold);
         });
     }
     /// What a lower tier gave for a token.
