@@ -119,7 +119,7 @@ export declare function cacheTouch(held: ExternalObject<Held>, keys: object): vo
  * Writes a value: a boolean when that is known at once, else undefined and settled with one. Lifetimes are seconds,
  * 0 for none; `draw` is -1 without jitter; `began` is -1 without a guard.
  */
-export declare function cacheWrite(shell: number, id: number, held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number, tags: Array<string> | undefined | null, flags: number, began: number, token: number): boolean | null
+export declare function cacheWrite(shell: number, id: number, held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number, tags: Array<string> | undefined | null, flags: number, began: number, token: number, absent: boolean): boolean | null
 
 /** When tick 0 began, in milliseconds since 1970. */
 export declare function clockBase(): number

@@ -161,6 +161,7 @@ class Engine {
         flags,
         guard === undefined ? -1 : guard.epoch,
         guard === undefined ? 0 : guard.token,
+        guard?.absent === true,
       ),
     );
   }
