@@ -1,10 +1,16 @@
 //! The tiered cache: what its tiers exchange and every decision about them. See docs/design/cache.md.
 
+pub mod breaker;
+pub mod channel;
 pub mod coherence;
+pub mod glob;
 pub mod lifetime;
 pub mod load;
+pub mod missed;
 pub mod read;
 mod record;
+pub mod server_time;
+pub mod wire;
 pub mod write;
 
 pub use record::{Record, Tag};
