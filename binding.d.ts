@@ -43,6 +43,60 @@ export declare function bodyTree(shell: number, id: number, intake: ExternalObje
 /** Whether a small text is UTF-8; says where it is not. */
 export declare function bodyUtf8(bytes: Uint8Array): void
 
+/** Settles an id after so many milliseconds of native time. */
+export declare function clientAfter(shell: number, id: number, watch: ExternalObject<Watch>, waitMs: number): void
+
+/** A later write of the key has arrived. */
+export declare function clientCaughtUp(watch: ExternalObject<Watch>, key: string): void
+
+/** Whether the server's value of that key may be older than what was missed. */
+export declare function clientDistrusts(watch: ExternalObject<Watch>, key: string): boolean
+
+/** Milliseconds that nobody can fake. */
+export declare function clientElapsed(watch: ExternalObject<Watch>): number
+
+/** A value as a client's text. What is stored tagged carries its times (the server's clock is `offset_ms` ahead) and tags. */
+export declare function clientEncode(tag: number, payload: string | Buffer, tagged: boolean, now: number, deadline: number, staleUntil: number, tags: Array<string>, offsetMs: number): unknown
+
+/** A call failed; true: that opened the breaker. */
+export declare function clientFailed(watch: ExternalObject<Watch>): boolean
+
+/** What the client was not told of: `k` and a key, `g` and a glob, `p` and a prefix, `t` and a tag. */
+export declare function clientMiss(watch: ExternalObject<Watch>, what: string): void
+
+/** Whether nothing was missed. */
+export declare function clientOwesNothing(watch: ExternalObject<Watch>): boolean
+
+/** A name that no other process has. */
+export declare function clientOwner(): string
+
+/** A probe goes out; false: none may. */
+export declare function clientProbe(watch: ExternalObject<Watch>): boolean
+
+/** How the probe ended; true: that closed the breaker. */
+export declare function clientProbed(watch: ExternalObject<Watch>, answered: boolean): boolean
+
+/** Milliseconds until a probe is due. */
+export declare function clientProbeIn(watch: ExternalObject<Watch>): number | null
+
+/** A call was answered. */
+export declare function clientSucceeded(watch: ExternalObject<Watch>): void
+
+/** What was missed, as `client_miss` takes it, now the caller's business; all of it is an empty prefix. */
+export declare function clientTake(watch: ExternalObject<Watch>): Array<string>
+
+/** The wait of one caller for another's load. */
+export declare function clientWait(waitMs: number): ExternalObject<Waiting>
+
+/**
+ * What to do after a look (0 ours, 1 another's, 2 the value has come, 3 nobody can say) so many milliseconds after the
+ * first: -1 run the loader, -2 read again, -3 run it without a lease, else look again in so many milliseconds.
+ */
+export declare function clientWaitNext(waiting: ExternalObject<Waiting>, seen: number, elapsedMs: number): number
+
+/** The watch over one client; see `Watch`. */
+export declare function clientWatch(failures: number, probeMs: number): ExternalObject<Watch>
+
 /** A request body of one dialect in another. The names of the formats are checked by the shell. */
 export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
 
@@ -87,6 +141,18 @@ export declare function documentSlices(shell: number, id: number, held: External
 
 /** The text with values replaced, added, or (null) removed. */
 export declare function documentWith(held: ExternalObject<Held>, pointers: Array<string>, values: Array<string | undefined | null>): Buffer
+
+/** The keys that a glob matches. */
+export declare function globFilter(glob: string, keys: Array<string>): Array<string>
+
+/**
+ * What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes, else its
+ * longest literal prefix that needs none, and `*`.
+ */
+export declare function globForScan(glob: string): string
+
+/** The glob of everything that begins so. */
+export declare function globOfPrefix(prefix: string): string
 
 /** A promise of this shell is pending: the process stays, and so does the shell. */
 export declare function hold(shell: number): void

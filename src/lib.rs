@@ -3,6 +3,7 @@
 //! (`lib/errors.js`) makes an error of the caller's realm from it. See ARCHITECTURE.md for the four layers.
 
 mod body;
+mod cache;
 mod cells;
 mod completion;
 mod decoder;

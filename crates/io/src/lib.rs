@@ -1,5 +1,6 @@
 //! The world around the engines: worker threads and, as engines need them, sockets and disks. No Node.js here.
 
+pub mod client;
 pub mod disk;
 pub mod inflate;
 pub mod memory;

@@ -1,0 +1,105 @@
+'use strict';
+// What concerns more than a few keys of an injected client: patterns, prefixes, tags, listings, and what was missed.
+// Each step is a call of its own, with its own deadline.
+const native = require('../native');
+
+const BATCH = 256;
+/** Keys that are kept for ourselves begin so, behind the prefix. */
+const OURS = '\u0001';
+
+// a tag's index lives as long as the longest value that carries the tag
+const TAG = `
+redis.call('SADD', KEYS[1], ARGV[1])
+local left = redis.call('PTTL', KEYS[1])
+local asked = tonumber(ARGV[2])
+if asked < 0 then redis.call('PERSIST', KEYS[1])
+elseif redis.call('SCARD', KEYS[1]) == 1 or (left >= 0 and left < asked) then redis.call('PEXPIRE', KEYS[1], asked) end
+return 1`;
+const TAGGED = `return redis.call('SRANDMEMBER', KEYS[1], ARGV[1])`;
+const UNTAG = `return redis.call('SREM', KEYS[1], unpack(ARGV))`;
+
+class ClientSweep {
+  #commands;
+  #prefix;
+
+  constructor(commands, prefix) {
+    this.#commands = commands;
+    this.#prefix = prefix;
+  }
+
+  /** Deletes what a change names; how many keys. `gone` hears of those that are. */
+  async remove(what, run, gone = () => {}) {
+    const [kind, text] = [what[0], what.slice(1)];
+    if (kind === 't') return this.#removeTag(text, run, gone);
+    const glob = kind === 'p' ? native.globOfPrefix(text) : text;
+    let removed = 0;
+    for await (const keys of this.#matching(glob, run, what === 'p')) {
+      const full = keys.map((key) => this.#prefix + key);
+      for (let at = 0; at < full.length; at += BATCH) removed += await run(() => this.#commands.unlink(full.slice(at, at + BATCH)));
+      gone(keys);
+    }
+    return removed;
+  }
+
+  /** Keys (without prefix) that begin so, at most `limit`. */
+  async keys(prefix, limit, run) {
+    const found = new Set();
+    for await (const keys of this.#matching(native.globOfPrefix(prefix), run, false)) {
+      for (const key of keys) if (found.size < limit) found.add(key);
+      if (found.size >= limit) break;
+    }
+    return [...found];
+  }
+
+  /** Pages of the keys that a glob matches; `all` takes in those that are ours. */
+  async *#matching(glob, run, all) {
+    const prefix = this.#prefix;
+    const literal = native.globOfPrefix(prefix).slice(0, -1);
+    const pages = this.#commands.scan(native.globForScan(literal + glob));
+    for (;;) {
+      // masters are looked up by the first step
+      const { value: step, done } = await run(() => pages.next());
+      if (done) return;
+      const page = await run(step);
+      const keys = page.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+      const ours = all ? keys : keys.filter((key) => !key.startsWith(OURS));
+      if (ours.length > 0) yield native.globFilter(glob, ours);
+    }
+  }
+
+  #tagKey(tag) {
+    return `${this.#prefix}${OURS}t:${tag}`;
+  }
+  /** Notes that a key carries tags, for as long as it lives. */
+  async tag(key, tags, ms) {
+    const left = ms === Infinity ? -1 : ms;
+    await Promise.all(tags.map((tag) => this.#commands.eval(TAG, [this.#tagKey(tag)], [key, left])));
+    return true;
+  }
+  async #removeTag(tag, run, gone) {
+    const index = this.#tagKey(tag);
+    let removed = 0;
+    for (;;) {
+      const keys = await run(() => this.#commands.eval(TAGGED, [index], [BATCH]));
+      if (!Array.isArray(keys) || keys.length === 0) return removed;
+      removed += await run(() => this.#commands.unlink(keys.map((key) => this.#prefix + key)));
+      gone(keys);
+      // last, so that a failure in between forgets nothing
+      await run(() => this.#commands.eval(UNTAG, [index], keys));
+    }
+  }
+
+  /** Tells the client what it missed. */
+  async catchUp(owed, run) {
+    const keys = owed.filter((what) => what[0] === 'k').map((what) => this.#prefix + what.slice(1));
+    for (let at = 0; at < keys.length; at += BATCH) await run(() => this.#commands.del(keys.slice(at, at + BATCH)));
+    for (const what of owed) {
+      if (what[0] === 'k') continue;
+      // without a prefix of its own the database holds what is not the cache's
+      if (what === 'p' && this.#prefix === '') continue;
+      await this.remove(what, run);
+    }
+  }
+}
+
+module.exports = { ClientSweep };

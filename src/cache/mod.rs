@@ -1,0 +1,3 @@
+//! The tiered cache.
+
+pub mod client;
