@@ -69,7 +69,15 @@ class ClientCommands {
       pipeline.get(key);
       pipeline[pttl](key);
     }
-    const replies = await (has(pipeline, 'execAsPipeline') ? pipeline.execAsPipeline() : pipeline.exec());
+    let replies;
+    try {
+      replies = await (has(pipeline, 'execAsPipeline') ? pipeline.execAsPipeline() : pipeline.exec());
+    } catch (error) {
+      // node-redis fails as a whole when one of the commands did
+      if (!isAnswer(error) && !Array.isArray(error?.replies)) throw error;
+      if (keys.length > 1) return (await Promise.all(keys.map((key) => this.#readBatch([key])))).flat();
+      return [[OTHER_TYPE, undefined]];
+    }
     if (!Array.isArray(replies)) throw new Error('the client gave no replies to a pipeline');
     return Promise.all(keys.map((key, at) => this.#whole(key, unpack(replies[2 * at]) ?? null, unpack(replies[2 * at + 1]))));
   }
