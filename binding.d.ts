@@ -43,65 +43,26 @@ export declare function bodyTree(shell: number, id: number, intake: ExternalObje
 /** Whether a small text is UTF-8; says where it is not. */
 export declare function bodyUtf8(bytes: Uint8Array): void
 
-/** Settles an id after so many milliseconds of native time. */
-export declare function clientAfter(shell: number, id: number, watch: ExternalObject<Watch>, waitMs: number): void
+/** When tick 0 began, in milliseconds since 1970. */
+export declare function clockBase(): number
 
-/** A later write of the key has arrived. */
-export declare function clientCaughtUp(watch: ExternalObject<Watch>, key: string): void
+/** An ArrayBuffer of two cells: the tick, and one that is set to 1 to keep it written. */
+export declare function clockCells(): unknown
 
-/** Whether the server's value of that key may be older than what was missed. */
-export declare function clientDistrusts(watch: ExternalObject<Watch>, key: string): boolean
+/** Milliseconds of a tick. */
+export declare function clockTickMs(): number
 
-/** Milliseconds that nobody can fake. */
-export declare function clientElapsed(watch: ExternalObject<Watch>): number
-
-/** A value as a client's text. What is stored tagged carries its times (the server's clock is `offset_ms` ahead) and tags. */
-export declare function clientEncode(tag: number, payload: string | Buffer, tagged: boolean, now: number, deadline: number, staleUntil: number, tags: Array<string>, offsetMs: number): unknown
-
-/** A call failed; true: that opened the breaker. */
-export declare function clientFailed(watch: ExternalObject<Watch>): boolean
-
-/** What the client was not told of: `k` and a key, `g` and a glob, `p` and a prefix, `t` and a tag. */
-export declare function clientMiss(watch: ExternalObject<Watch>, what: string): void
-
-/** Whether nothing was missed. */
-export declare function clientOwesNothing(watch: ExternalObject<Watch>): boolean
-
-/** A name that no other process has. */
-export declare function clientOwner(): string
-
-/** A probe goes out; false: none may. */
-export declare function clientProbe(watch: ExternalObject<Watch>): boolean
-
-/** How the probe ended; true: that closed the breaker. */
-export declare function clientProbed(watch: ExternalObject<Watch>, answered: boolean): boolean
-
-/** Milliseconds until a probe is due. */
-export declare function clientProbeIn(watch: ExternalObject<Watch>): number | null
-
-/** A call was answered. */
-export declare function clientSucceeded(watch: ExternalObject<Watch>): void
-
-/** What was missed, as `client_miss` takes it, now the caller's business; all of it is an empty prefix. */
-export declare function clientTake(watch: ExternalObject<Watch>): Array<string>
-
-/** The wait of one caller for another's load. */
-export declare function clientWait(waitMs: number): ExternalObject<Waiting>
-
-/**
- * What to do after a look (0 ours, 1 another's, 2 the value has come, 3 nobody can say) so many milliseconds after the
- * first: -1 run the loader, -2 read again, -3 run it without a lease, else look again in so many milliseconds.
- */
-export declare function clientWaitNext(waiting: ExternalObject<Waiting>, seen: number, elapsedMs: number): number
-
-/** The watch over one client; see `Watch`. */
-export declare function clientWatch(failures: number, probeMs: number): ExternalObject<Watch>
+/** Has the tick written for a while. */
+export declare function clockWake(): void
 
 /** A request body of one dialect in another. The names of the formats are checked by the shell. */
 export declare function convertRequest(body: Uint8Array, from: string, to: string, model: string | undefined | null, lossy: boolean, newId: (arg: string) => string): Buffer
 
 /** A response body in another dialect. */
 export declare function convertResponse(body: Uint8Array, from: string, to: string, options: ToldOptions, newId: (arg: string) => string): Buffer
+
+/** The names of a noun with their sums over all that was ever open, as JSON: `[[name, [sum, …]], …]`. */
+export declare function counterSums(noun: string): string
 
 /** The stream ended; returns as `decoder_push`. */
 export declare function decoderFinish(decoder: ExternalObject<Decoder>): unknown
@@ -142,18 +103,6 @@ export declare function documentSlices(shell: number, id: number, held: External
 /** The text with values replaced, added, or (null) removed. */
 export declare function documentWith(held: ExternalObject<Held>, pointers: Array<string>, values: Array<string | undefined | null>): Buffer
 
-/** The keys that a glob matches. */
-export declare function globFilter(glob: string, keys: Array<string>): Array<string>
-
-/**
- * What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes, else its
- * longest literal prefix that needs none, and `*`.
- */
-export declare function globForScan(glob: string): string
-
-/** The glob of everything that begins so. */
-export declare function globOfPrefix(prefix: string): string
-
 /** A promise of this shell is pending: the process stays, and so does the shell. */
 export declare function hold(shell: number): void
 
@@ -178,6 +127,9 @@ export declare function nextTurn(shell: number, id: number): void
  */
 export declare function openCells(name: string, length: number): unknown
 
+/** An ArrayBuffer of new cells, for a Float64Array; what they count stays in the sums when it is gone. */
+export declare function openCounters(noun: string, name: string, instance: string, length: number): unknown
+
 /** A response body as the JSON of `AssembledMessage`; without a format the body tells its own. */
 export declare function parseResponse(body: Uint8Array, from: string | undefined | null, newId: (arg: string) => string): unknown
 
@@ -201,6 +153,36 @@ export declare function slicesNext(slices: ExternalObject<Slices>): number
 
 /** The current piece's text, or undefined. */
 export declare function slicesText(slices: ExternalObject<Slices>): unknown
+
+/** Takes an entry in; its slot, or -1 when it is heavier than all room. Lists what left, whose slots are free by then. */
+export declare function slotsAdmit(slots: ExternalObject<Slots>, key: unknown, weight: number, filled: number): number
+
+/** The ring and the list behind it, as an ArrayBuffer. */
+export declare function slotsCells(slots: ExternalObject<Slots>): unknown
+
+/** Frees all slots. */
+export declare function slotsClear(slots: ExternalObject<Slots>): void
+
+/** Lists the next that left, when the list was full. */
+export declare function slotsMore(slots: ExternalObject<Slots>): void
+
+/**
+ * An empty table. `policy`: 0 lru, 1 tinylfu, 2 s3fifo; `max_weight` Infinity where nothing is weighed; `prefix` is put
+ * before each key when it is hashed.
+ */
+export declare function slotsOpen(policy: number, maxEntries: number, maxWeight: number, prefix: string): ExternalObject<Slots>
+
+/** Frees a slot. */
+export declare function slotsRemove(slots: ExternalObject<Slots>, slot: number, filled: number): boolean
+
+/** An entry weighs something else now; false when that is more than all room, and it has left. Lists what left else. */
+export declare function slotsResize(slots: ExternalObject<Slots>, slot: number, weight: number, filled: number): boolean
+
+/** Takes in the first `filled` hits of the ring. */
+export declare function slotsTouch(slots: ExternalObject<Slots>, filled: number): void
+
+/** What all entries weigh. */
+export declare function slotsWeight(slots: ExternalObject<Slots>): number
 
 /** Whether the provider said that it was done. */
 export declare function streamComplete(stream: ExternalObject<Stream>): boolean
@@ -255,6 +237,9 @@ export declare function streamTakeEvents(stream: ExternalObject<Stream>, client:
 
 /** The text so far, as a JSON string literal. */
 export declare function streamText(stream: ExternalObject<Stream>): unknown
+
+/** Puts the sum over the threads of one instance into `into`. */
+export declare function sumCounters(noun: string, name: string, instance: string, into: Float64Array): void
 
 /** What the client is told, checked by the shell. */
 export interface ToldOptions {

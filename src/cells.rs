@@ -39,16 +39,30 @@ pub fn open_cells(env: &Env, name: String, length: u32) -> napi::Result<Unknown<
 /// An external ArrayBuffer over the cells, which keeps them alive.
 pub fn expose(env: &Env, cells: Arc<Cells>) -> napi::Result<Unknown<'_>> {
     let (data, bytes) = (cells.as_ptr().cast_mut().cast::<c_void>(), size_of_val(&*cells));
-    let keep = Box::into_raw(Box::new(cells)).cast::<c_void>();
+    // SAFETY: the memory lives as long as `cells`; atomics may be read and written from any thread, and JavaScript's
+    // Atomics on an Int32Array are such accesses.
+    unsafe { expose_memory(env, data, bytes, cells) }
+}
+
+/// An external ArrayBuffer over memory that `keep` keeps.
+///
+/// # Safety
+/// The memory is there while `keep` is, and any thread may write to it at any time.
+pub unsafe fn expose_memory<T: Send + 'static>(
+    env: &Env,
+    data: *mut c_void,
+    bytes: usize,
+    keep: T,
+) -> napi::Result<Unknown<'_>> {
+    let keep = Box::into_raw(Box::new(keep)).cast::<c_void>();
     let mut value = ptr::null_mut();
-    // SAFETY: the memory lives as long as `keep`, which `forget` frees with the ArrayBuffer; atomics may be read
-    // and written from any thread, and JavaScript's Atomics on an Int32Array are such accesses.
+    // SAFETY: the caller says what the memory is; `keep` goes with the ArrayBuffer, by the finalizer of its type.
     unsafe {
         check_status!(sys::napi_create_external_arraybuffer(
             env.raw(),
             data,
             bytes,
-            Some(forget),
+            Some(forget::<T>),
             keep,
             &mut value
         ))?;
@@ -56,7 +70,7 @@ pub fn expose(env: &Env, cells: Arc<Cells>) -> napi::Result<Unknown<'_>> {
     }
 }
 
-unsafe extern "C" fn forget(_env: sys::napi_env, _data: *mut c_void, keep: *mut c_void) {
-    // SAFETY: the box that `expose` leaked, given back once.
-    drop(unsafe { Box::from_raw(keep.cast::<Arc<Cells>>()) });
+unsafe extern "C" fn forget<T>(_env: sys::napi_env, _data: *mut c_void, keep: *mut c_void) {
+    // SAFETY: the box that `expose_memory` leaked, given back once.
+    drop(unsafe { Box::from_raw(keep.cast::<T>()) });
 }

@@ -5,7 +5,9 @@
 mod body;
 mod cache;
 mod cells;
+mod clock;
 mod completion;
+mod counters;
 mod decoder;
 mod document;
 mod error;

@@ -1,3 +1,5 @@
 //! The tiered cache.
 
 pub mod client;
+pub mod key;
+pub mod slots;

@@ -1,9 +1,11 @@
 //! The world around the engines: worker threads and, as engines need them, sockets and disks. No Node.js here.
 
 pub mod client;
+pub mod counters;
 pub mod disk;
 pub mod inflate;
 pub mod memory;
 pub mod pool;
 pub mod redis;
 pub mod runtime;
+pub mod ticker;

@@ -3,16 +3,23 @@
 pub mod breaker;
 pub mod channel;
 pub mod coherence;
+mod flight;
 pub mod glob;
+mod identity;
 pub mod lifetime;
 pub mod load;
 pub mod missed;
+mod negative;
+pub mod policy;
 pub mod read;
 mod record;
 pub mod server_time;
 pub mod wire;
 pub mod write;
 
+pub use flight::{Flights, Lease};
+pub use identity::Identity;
+pub use negative::Negative;
 pub use record::{Record, Tag};
 
 /// Whole milliseconds since 1970, wall clock.

@@ -1,10 +1,34 @@
 //! Redis: our own connection, its breaker, tracking and the invalidation channel.
+//!
+//! A `Link` has one `Node` for each master: one for a server or what sentinels name, several for a cluster. Each node
+//! has one multiplexed connection that carries commands, pushes of tracking and the channel, so that an invalidation is
+//! told before any later reply is. The cluster's slots are kept here and not by the crate's cluster client: that one has
+//! neither a push order per node nor a bound on its retries, and it cannot SCAN one node.
+
+mod catch_up;
+mod compress;
+mod connection;
+mod fault;
+mod lease;
+mod link;
+mod node;
+mod pushes;
+mod read;
+mod route;
+mod sentinel;
+mod shared;
+mod sweep;
+mod target;
+mod topology;
+mod value;
+mod write;
+
+pub use link::Link;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use sluice_core::cache::{Millis, Record};
+use sluice_core::cache::Record;
 use sluice_core::error::Error;
-use std::sync::Arc;
 
 /// What a link is opened with; names as in the public options.
 #[derive(Debug, Clone, Deserialize, PartialEq)]
@@ -88,8 +112,11 @@ pub trait Listener: Send + Sync {
     fn published(&self, origin: &[u8], change: Change<'_>);
     /// Tracking is up (with a new connection), or lost.
     fn tracking(&self, up: bool, why: Option<Error>);
-    /// Redis is up or down.
+    /// Redis is up or down. Of a cluster: up while any master is.
     fn state(&self, state: State, why: Option<Error>);
+    /// The invalidation channel is heard, or was lost: what was published meanwhile is not known. Told only where
+    /// `publishes` is set.
+    fn channel(&self, _heard: bool) {}
 }
 /// A change on the invalidation channel.
 #[derive(Debug)]
@@ -118,6 +145,8 @@ pub enum Answer {
     },
     /// Something that we cannot read: a miss that is counted.
     Damaged,
+    /// Its master is down or did not answer in time, while others did.
+    Unreachable,
 }
 /// What Redis said to a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,65 +157,6 @@ pub enum Lease {
     Busy,
 }
 
-/// A connection to Redis, shared by what uses one engine.
-pub struct Link {
-    #[expect(dead_code, reason = "skeleton")]
-    config: Config,
-}
-#[expect(unused_variables, clippy::unused_async, reason = "skeleton")]
-impl Link {
-    /// A link that is not connected yet.
-    pub fn new(config: Config, listener: Arc<dyn Listener>) -> Arc<Self> {
-        Arc::new(Self { config })
-    }
-    /// Connects in the background; settles when the first try has ended, well or not.
-    pub async fn connect(&self) {}
-    /// Whether it answers, without asking.
-    pub fn state(&self) -> State {
-        State::Down
-    }
-    /// Whether tracking is up.
-    pub fn is_tracking(&self) -> bool {
-        false
-    }
-    /// Values of many keys, in their order. `Err`: down, or not answered in time.
-    pub async fn get_many(&self, keys: &[Bytes], now: Millis) -> Result<Vec<Answer>, Error> {
-        Err(down())
-    }
-    /// Writes records in order; `only_absent` is NX (a fill). One result for each.
-    pub async fn set_many(&self, writes: Vec<Write>, now: Millis) -> Vec<Result<bool, Error>> {
-        writes.iter().map(|_| Err(down())).collect()
-    }
-    /// Deletes exact keys; how many there were.
-    pub async fn remove(&self, keys: &[Bytes], origin: &[u8]) -> Result<u64, Error> {
-        Err(down())
-    }
-    /// SCAN and UNLINK on every master; how many.
-    pub async fn remove_pattern(&self, glob: &[u8], origin: &[u8]) -> Result<u64, Error> {
-        Err(down())
-    }
-    /// Deletes what carries a tag; how many, and which, so that other tiers can follow.
-    pub async fn remove_tag(&self, tag: &str, origin: &[u8]) -> Result<Vec<Bytes>, Error> {
-        Err(down())
-    }
-    /// Keys (without prefix) that begin so, at most `limit`.
-    pub async fn keys(&self, prefix: &[u8], limit: usize) -> Result<Vec<Bytes>, Error> {
-        Err(down())
-    }
-    /// Takes, renews (same owner) or is refused a lease.
-    pub async fn lease(&self, key: &[u8], owner: &[u8], ttl_ms: u64) -> Result<Lease, Error> {
-        Err(down())
-    }
-    /// Ends a lease of that owner.
-    pub async fn release(&self, key: &[u8], owner: &[u8]) -> Result<(), Error> {
-        Err(down())
-    }
-    /// Whether keys or patterns were missed while it was down and wait to be invalidated; they are kept here up to
-    /// 100,000 keys and 1,000 patterns, beyond that the whole prefix is unlinked.
-    pub fn missed(&self, change: Change<'_>) {}
-    /// Closes; pending calls fail.
-    pub async fn close(&self) {}
-}
 /// A write of one key.
 #[derive(Debug, Clone)]
 pub struct Write {
@@ -200,7 +170,4 @@ pub struct Write {
     pub fence: Option<(Bytes, u64)>,
     /// Publish the key for other hosts' disk tiers, as that origin.
     pub publish: Option<Bytes>,
-}
-fn down() -> Error {
-    Error::new(sluice_core::error::Kind::Redis).with("detail", "it is down")
 }

@@ -1,0 +1,298 @@
+'use strict';
+// The store of live values, against plain models in JavaScript.
+const { Slots } = require('../../lib/cache/slots');
+const { runChild } = require('../child');
+
+// the addon as it ships: nothing here needs test hooks
+const shipped = { env: { NAPI_RS_NATIVE_LIBRARY_PATH: '' } };
+
+const at = 1_700_000_000_000;
+const open = (options) => new Slots({ policy: 'lru', maxEntries: 100, now: () => at, ...options });
+/** A generator, so that a failure can be repeated. */
+function seeded(seed) {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+describe('values', () => {
+  test('are the very ones that were set, null included', () => {
+    const slots = open();
+    const cyclic = {};
+    cyclic.self = cyclic;
+    for (const value of [cyclic, null, 0, '', NaN, () => 1, new Date(0)]) {
+      expect(slots.set('k', value, Infinity)).toBe(true);
+      expect(slots.lookup('k').value).toBe(value);
+    }
+    expect(slots.lookup('other')).toBe(undefined);
+    expect(slots.size).toBe(1);
+  });
+
+  test('keys are told apart as JavaScript does, however they hash', () => {
+    const slots = open();
+    const keys = ['', 'a', 'A', 'ä', 'a\u0308', '\u0000', '💧', 'k'.repeat(255), 'k'.repeat(256), 'k'.repeat(100_000), 'ä'.repeat(127), 'ä'.repeat(128)];
+    keys.forEach((key, index) => slots.set(key, index, Infinity));
+    expect(keys.map((key) => slots.lookup(key).value)).toEqual(keys.map((_, index) => index));
+  });
+
+  test('delete says whether there was one, clear removes all', () => {
+    const slots = open();
+    slots.set('a', 1, Infinity);
+    slots.set('b', 2, at - 1);
+    expect([slots.delete('a'), slots.delete('a'), slots.delete('b'), slots.delete('never')]).toEqual([true, false, false, false]);
+    for (let key = 0; key < 50; key += 1) slots.set(`k${key}`, key, Infinity);
+    slots.clear();
+    expect([slots.size, slots.lookup('k1'), [...slots.live()]]).toEqual([0, undefined, []]);
+    for (let key = 0; key < 100; key += 1) slots.set(`k${key}`, key, Infinity);
+    expect([slots.size, slots.evictions]).toEqual([100, 0]);
+  });
+
+  test('a store lists what is fresh, and what carries a tag', () => {
+    const slots = open({ maxEntries: 4 });
+    slots.set('a', 1, Infinity, Infinity, ['red', 'round']);
+    slots.set('b', 2, at, at, ['red']);
+    slots.set('old', 3, at - 1, at - 1);
+    expect([...slots.live()].map((entry) => entry.key)).toEqual(['a', 'b']);
+    expect([slots.tagged('red'), slots.tagged('round'), slots.tagged('none')]).toEqual([['a', 'b'], ['a'], []]);
+    slots.set('a', 1, Infinity, Infinity, ['green']);
+    expect([slots.tagged('red'), slots.tagged('round'), slots.tagged('green')]).toEqual([['b'], [], ['a']]);
+    slots.delete('b');
+    expect(slots.tagged('red')).toEqual([]);
+    for (let key = 0; key < 4; key += 1) slots.set(`k${key}`, key, Infinity);
+    expect(slots.tagged('green')).toEqual([]);
+  });
+});
+
+describe('time', () => {
+  test('an entry is fresh at its deadline and not after it', () => {
+    let now = at;
+    const evicted = [];
+    const slots = open({ now: () => now, onEvict: (...args) => evicted.push(args) });
+    slots.set('k', 1, at + 10);
+    now = at + 10;
+    expect(slots.lookup('k')?.value).toBe(1);
+    now = at + 11;
+    expect(slots.lookup('k')).toBe(undefined);
+    expect([slots.size, evicted]).toEqual([0, [['k', 'expired']]]);
+  });
+
+  test('in its stale window an entry is kept, but only peekStale sees it', () => {
+    let now = at;
+    const slots = open({ now: () => now });
+    slots.set('k', 1, at + 10, at + 20);
+    now = at + 11;
+    expect([slots.lookup('k'), slots.peek('k'), slots.peekStale('k')?.value, slots.size]).toEqual([undefined, undefined, 1, 1]);
+    now = at + 20;
+    expect(slots.peekStale('k')?.value).toBe(1);
+    now = at + 21;
+    expect([slots.peekStale('k'), slots.size]).toEqual([undefined, 0]);
+  });
+
+  test('a clock that is set back makes an entry fresh again', () => {
+    let now = at;
+    const slots = open({ now: () => now });
+    slots.set('k', 1, at + 10, Infinity);
+    now = at + 11;
+    expect(slots.lookup('k')).toBe(undefined);
+    now = at;
+    expect(slots.lookup('k')?.value).toBe(1);
+  });
+
+  test('deadlines at the ends of what numbers hold', () => {
+    let now = 0;
+    const slots = open({ now: () => now });
+    const deadlines = [0, 1, 2 ** 31, 2 ** 53 - 1, 1e300, Infinity];
+    deadlines.forEach((deadline) => slots.set(String(deadline), deadline, deadline));
+    for (const time of [0, 1, 2, 2 ** 31, 2 ** 31 + 1, 2 ** 53, 1e301]) {
+      now = time;
+      expect(deadlines.filter((deadline) => slots.lookup(String(deadline)))).toEqual(deadlines.filter((deadline) => time <= deadline));
+    }
+  });
+});
+
+describe('policy', () => {
+  test('lru leaves in the exact order of use, over any operations', () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const random = seeded(seed);
+      const maxEntries = 1 + random(60);
+      const left = [];
+      const slots = open({ maxEntries, onEvict: (key) => left.push(key) });
+      const model = new Map();
+      const expected = [];
+      for (let step = 0; step < 5000; step += 1) {
+        const key = `k${random(90)}`;
+        const what = random(10);
+        if (what < 5) {
+          const found = slots.lookup(key);
+          expect(found?.value).toBe(model.get(key));
+          if (model.has(key)) {
+            const value = model.get(key);
+            model.delete(key);
+            model.set(key, value);
+          }
+        } else if (what < 9) {
+          slots.set(key, step, Infinity);
+          model.delete(key);
+          model.set(key, step);
+          if (model.size > maxEntries) {
+            const [oldest] = model.keys();
+            model.delete(oldest);
+            expected.push(oldest);
+          }
+        } else {
+          expect(slots.delete(key)).toBe(model.delete(key));
+        }
+      }
+      expect(left).toEqual(expected);
+      expect([...slots.live()].map((entry) => entry.key).sort()).toEqual([...model.keys()].sort());
+      expect(slots.evictions).toBe(expected.length);
+    }
+  });
+
+  test.each(['lru', 'lfu', 'tinylfu', 's3fifo'])('%s: never more entries or bytes than allowed, and what is set is found', (policy) => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const random = seeded(seed);
+      const [maxEntries, maxBytes] = [1 + random(80), 100 + random(900)];
+      const left = [];
+      const slots = open({ policy, maxEntries, maxBytes, sizeOf: (value) => value.size, onEvict: (key) => left.push(key) });
+      const held = new Map();
+      for (let step = 0; step < 3000; step += 1) {
+        const key = `k${random(200)}`;
+        const what = random(10);
+        if (what < 5) {
+          expect(slots.lookup(key)?.value).toBe(held.get(key));
+        } else if (what < 9) {
+          const value = { size: random(20) === 0 ? maxBytes + 1 + random(9) : random(40) };
+          const fits = value.size <= maxBytes;
+          expect(slots.set(key, value, Infinity)).toBe(fits);
+          held.delete(key);
+          for (const gone of left.splice(0)) expect(held.delete(gone)).toBe(true);
+          if (fits) held.set(key, value);
+          expect(slots.peek(key)?.value).toBe(fits ? value : undefined);
+        } else {
+          expect(slots.delete(key)).toBe(held.delete(key));
+        }
+        expect(slots.size).toBe(held.size);
+        expect(slots.size).toBeLessThanOrEqual(maxEntries);
+        expect(slots.bytes).toBe([...held.values()].reduce((sum, { size }) => sum + size, 0));
+        expect(slots.bytes).toBeLessThanOrEqual(maxBytes);
+      }
+      expect([...slots.live()].map((entry) => [entry.key, entry.value]).sort()).toEqual([...held].sort());
+    }
+  });
+
+  test('many leave for one that is heavy', () => {
+    const slots = open({ maxEntries: 1000, maxBytes: 1000, sizeOf: (value) => value });
+    for (let key = 0; key < 1000; key += 1) slots.set(`k${key}`, 1, Infinity);
+    expect([slots.size, slots.bytes]).toEqual([1000, 1000]);
+    slots.set('heavy', 1000, Infinity);
+    expect([slots.size, slots.bytes, slots.evictions, slots.lookup('heavy').value]).toEqual([1, 1000, 1000, 1000]);
+    slots.set('k', 0.5, Infinity);
+    expect([slots.size, slots.bytes, slots.peek('heavy')]).toEqual([1, 1, undefined]);
+  });
+
+  test('a size that is no number from 0 is refused, and the old value stays', () => {
+    let size = 1;
+    const slots = open({ sizeOf: () => size });
+    slots.set('k', 'old', Infinity);
+    for (size of [-1, NaN, Infinity, '5', undefined, 5n]) {
+      expect(() => slots.set('k', 'new', Infinity)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    }
+    expect(slots.lookup('k').value).toBe('old');
+  });
+
+  test('who hears that an entry left may use the store at once', () => {
+    const seen = [];
+    const slots = open({ maxEntries: 3, onEvict(key, reason) {
+      seen.push([key, reason, slots.size]);
+      if (seen.length < 5) slots.set(`again:${key}`, 1, Infinity);
+    } });
+    for (const key of ['a', 'b', 'c', 'd']) slots.set(key, key, Infinity);
+    expect(seen.map(([key, reason, size]) => [key, reason, size])).toEqual([
+      ['a', 'size', 3], ['b', 'size', 3], ['c', 'size', 3], ['d', 'size', 3], ['again:a', 'size', 3]]);
+    expect(slots.size).toBe(3);
+  });
+});
+
+describe('epochs', () => {
+  const near = () => {
+    const cells = new Int32Array(20);
+    return { cells, slots: open({ cells, eraIndex: 16 }) };
+  };
+  const moment = (epoch, era) => (epoch >>> 0) + (era & 0x1fffff) * 2 ** 32;
+
+  test('an entry holds until its cell or the era moves', () => {
+    const { cells, slots } = near();
+    slots.fill('a', 1, Infinity, Infinity, 3, moment(0, 0));
+    slots.fill('b', 2, Infinity, Infinity, 4, moment(0, 0));
+    expect([slots.lookup('a')?.value, slots.lookup('b')?.value]).toEqual([1, 2]);
+    cells[3] += 1;
+    expect([slots.lookup('a'), slots.lookup('b')?.value, slots.size]).toEqual([undefined, 2, 1]);
+    cells[16] += 1;
+    expect([slots.peekStale('b'), slots.size]).toEqual([undefined, 0]);
+  });
+
+  test('epochs and eras past the end of their numbers compare all the same', () => {
+    const { cells, slots } = near();
+    for (const epoch of [-1, 2 ** 31 - 1, -(2 ** 31)]) {
+      for (const era of [0, 0x1fffff, 0x200000, -1]) {
+        cells[3] = epoch;
+        cells[16] = era;
+        slots.fill('a', 1, Infinity, Infinity, 3, moment(epoch, era));
+        expect(slots.lookup('a')?.value).toBe(1);
+        cells[3] += 1;
+        expect(slots.lookup('a')).toBe(undefined);
+      }
+    }
+  });
+
+  test('what was filled under an epoch that has passed is not served', () => {
+    const { cells, slots } = near();
+    const before = moment(cells[3], cells[16]);
+    cells[3] += 1;
+    slots.fill('a', 'old', Infinity, Infinity, 3, before);
+    expect([slots.lookup('a'), slots.delete('a')]).toEqual([undefined, false]);
+  });
+});
+
+test('hits are counted: lookups that found something, and nothing else', () => {
+  const slots = open({ maxEntries: 10 });
+  let hits = 0;
+  for (let step = 0; step < 5000; step += 1) {
+    slots.set(`k${step % 20}`, step, Infinity);
+    if (slots.lookup(`k${(step * 7) % 20}`)) hits += 1;
+    slots.peek(`k${step % 20}`);
+    if (step % 100 === 0) slots.clear();
+  }
+  expect(hits).toBeGreaterThan(1000);
+  expect(slots.hits).toBe(hits);
+});
+
+test('a million entries: filling, passing through and removing take time in proportion', () => {
+  const slots = new Slots({ policy: 's3fifo', maxEntries: 1_000_000 });
+  const began = performance.now();
+  for (let key = 0; key < 1_300_000; key += 1) slots.set(`key:${key}`, key, Infinity);
+  expect([slots.size, slots.evictions]).toEqual([1_000_000, 300_000]);
+  for (let key = 0; key < 1_300_000; key += 1) slots.delete(`key:${key}`);
+  expect(slots.size).toBe(0);
+  // 2 s here; a tenth more than proportional would be hours
+  expect(performance.now() - began).toBeLessThan(60_000);
+}, 90_000);
+
+test('a store that nobody holds any more is collected, with what it held', async () => {
+  const { out } = await runChild(`
+    const { Slots } = require('./lib/cache/slots');
+    const used = () => { gc(); gc(); const { heapUsed, rss } = process.memoryUsage(); return [heapUsed, rss]; };
+    const round = () => { const slots = new Slots({ policy: 'tinylfu', maxEntries: 20000 }); for (let key = 0; key < 20000; key += 1) slots.set('k' + key, { key }, Infinity); };
+    (async () => {
+      const rest = () => new Promise((resolve) => setTimeout(resolve, 5));
+      for (let at = 0; at < 10; at += 1) { round(); await rest(); }
+      const before = used();
+      for (let at = 0; at < 100; at += 1) { round(); used(); await rest(); }
+      const after = used();
+      console.log(JSON.stringify(after.map((bytes, at) => bytes - before[at] < 30e6)));
+    })();`, { flags: ['--expose-gc'], ...shipped });
+  expect(JSON.parse(out)).toEqual([true, true]);
+}, 60_000);

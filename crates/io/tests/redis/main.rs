@@ -1,0 +1,10 @@
+//! The link against real servers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers count as no tests
+
+#[path = "../support/redis.rs"]
+mod servers;
+mod witness;
+
+mod commands;
+mod formats;
