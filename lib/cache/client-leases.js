@@ -5,14 +5,7 @@ const native = require('../native');
 const LEASE_MS = 10_000;
 const RENEW_MS = Math.floor(LEASE_MS / 3);
 
-const TAKE = `
-local held = redis.call('GET', KEYS[1])
-if held and held ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1`;
-const RELEASE = `
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0`;
+const [TAKE, RELEASE] = native.clientScripts();
 
 /** What was seen when the lease was asked for: see `client_wait_next` in src/cache/client.rs. */
 const SEEN = { GRANTED: 0, BUSY: 1, CHANGED: 2, AWAY: 3 };
@@ -37,14 +30,24 @@ class ClientLeases {
     this.#can = can;
   }
 
-  #full(key) {
-    return `${this.#prefix}\u0001l:${key}`;
-  }
   #owner(token) {
     return `${this.#name}:${token}`;
   }
-  #eval(script, key, ...args) {
-    return this.#calls.run(() => this.#commands.eval(script, [this.#full(key)], args));
+  /** Lease and counter as the client is told them, which puts its own prefix before keys. */
+  #keys(key) {
+    const { ownPrefix, isCluster } = this.#commands;
+    const [lease, counter, keptMs] = native.clientLeaseKeys(ownPrefix + this.#prefix, key, isCluster);
+    return [lease.slice(ownPrefix.length), counter.slice(ownPrefix.length), keptMs];
+  }
+  /** Takes or renews; whether it is ours. */
+  async #take(key, token) {
+    const [lease, counter, keptMs] = this.#keys(key);
+    const fence = await this.#calls.run(() => this.#commands.eval(TAKE, [lease, counter], [this.#owner(token), LEASE_MS, keptMs]));
+    return Number(fence) > 0;
+  }
+  #giveBack(key, token) {
+    const [lease] = this.#keys(key);
+    return this.#calls.run(() => this.#commands.eval(RELEASE, [lease], [this.#owner(token)])).catch(() => {});
   }
 
   /**
@@ -68,8 +71,9 @@ class ClientLeases {
   }
   async #look(key, token, isThere) {
     try {
-      if (Number(await this.#eval(TAKE, key, this.#owner(token), LEASE_MS)) === 1) {
-        this.#held.set(token, { key, until: this.#calls.elapsedMs() + LEASE_MS });
+      const asked = this.#calls.elapsedMs();
+      if (await this.#take(key, token)) {
+        this.#held.set(token, { key, until: asked + LEASE_MS });
         this.#renewSoon();
         return SEEN.GRANTED;
       }
@@ -86,7 +90,7 @@ class ClientLeases {
   }
 
   release(key, token) {
-    if (this.#held.delete(token)) this.#eval(RELEASE, key, this.#owner(token)).catch(() => {});
+    if (this.#held.delete(token)) void this.#giveBack(key, token);
   }
 
   #renewSoon() {
@@ -97,10 +101,10 @@ class ClientLeases {
   async #renew() {
     const renewals = [...this.#held].map(async ([token, lease]) => {
       const asked = this.#calls.elapsedMs();
-      const granted = Number(await this.#eval(TAKE, lease.key, this.#owner(token), LEASE_MS)) === 1;
+      const granted = await this.#take(lease.key, token);
       lease.until = granted ? asked + LEASE_MS : 0;
       // it ended while it was renewed
-      if (!this.#held.has(token)) await this.#eval(RELEASE, lease.key, this.#owner(token));
+      if (!this.#held.has(token)) await this.#giveBack(lease.key, token);
     });
     // one that cannot be renewed runs out
     await Promise.allSettled(renewals);

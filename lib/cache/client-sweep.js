@@ -7,24 +7,20 @@ const BATCH = 256;
 /** Keys that are kept for ourselves begin so, behind the prefix. */
 const OURS = '\u0001';
 
-// a tag's index lives as long as the longest value that carries the tag
-const TAG = `
-redis.call('SADD', KEYS[1], ARGV[1])
-local left = redis.call('PTTL', KEYS[1])
-local asked = tonumber(ARGV[2])
-if asked < 0 then redis.call('PERSIST', KEYS[1])
-elseif redis.call('SCARD', KEYS[1]) == 1 or (left >= 0 and left < asked) then redis.call('PEXPIRE', KEYS[1], asked) end
-return 1`;
-const TAGGED = `return redis.call('SRANDMEMBER', KEYS[1], ARGV[1])`;
-const UNTAG = `return redis.call('SREM', KEYS[1], unpack(ARGV))`;
+const [, , TAG] = native.clientScripts();
+const MEMBERS = `return redis.call('SRANDMEMBER', KEYS[1], ARGV[1])`;
+const LEAVE = `return redis.call('SREM', KEYS[1], unpack(ARGV))`;
 
 class ClientSweep {
   #commands;
   #prefix;
+  #owe;
 
-  constructor(commands, prefix) {
+  /** `owe(keys)`: these have to go once the client answers again. */
+  constructor(commands, prefix, owe) {
     this.#commands = commands;
     this.#prefix = prefix;
+    this.#owe = owe;
   }
 
   /** Deletes what a change names; how many keys. `gone` hears of those that are. */
@@ -73,19 +69,26 @@ class ClientSweep {
   /** Notes that a key carries tags, for as long as it lives. */
   async tag(key, tags, ms) {
     const left = ms === Infinity ? -1 : ms;
-    await Promise.all(tags.map((tag) => this.#commands.eval(TAG, [this.#tagKey(tag)], [key, left])));
+    // where keys lie on several nodes, a script sees those of one
+    const values = this.#commands.isCluster ? '' : this.#commands.ownPrefix + this.#prefix;
+    await Promise.all(tags.map((tag) => this.#commands.eval(TAG, [this.#tagKey(tag)], [left, key, values])));
     return true;
   }
+  /** A write adds its key to the tag after the value; here it leaves the tag first: no value is left that its tag forgot. */
   async #removeTag(tag, run, gone) {
     const index = this.#tagKey(tag);
     let removed = 0;
     for (;;) {
-      const keys = await run(() => this.#commands.eval(TAGGED, [index], [BATCH]));
+      const keys = await run(() => this.#commands.eval(MEMBERS, [index], [BATCH]));
       if (!Array.isArray(keys) || keys.length === 0) return removed;
-      removed += await run(() => this.#commands.unlink(keys.map((key) => this.#prefix + key)));
+      await run(() => this.#commands.eval(LEAVE, [index], keys));
+      try {
+        removed += await run(() => this.#commands.unlink(keys.map((key) => this.#prefix + key)));
+      } catch (error) {
+        this.#owe(keys);
+        throw error;
+      }
       gone(keys);
-      // last, so that a failure in between forgets nothing
-      await run(() => this.#commands.eval(UNTAG, [index], keys));
     }
   }
 

@@ -46,7 +46,7 @@ class Injected {
       down: (error) => this.#went(false, error),
       up: () => this.#went(true),
     });
-    this.#sweep = new ClientSweep(this.#commands, keyPrefix);
+    this.#sweep = new ClientSweep(this.#commands, keyPrefix, (keys) => keys.forEach((key) => this.#calls.missed(`k${key}`)));
     this.#leases = new ClientLeases(this.#commands, this.#calls, keyPrefix, (command) => this.#can(command));
   }
 

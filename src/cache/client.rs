@@ -11,7 +11,7 @@ use sluice_core::cache::load::{Next, Seen, Waiting};
 use sluice_core::cache::missed::{Owed, Wide};
 use sluice_core::cache::server_time::Offset;
 use sluice_core::cache::{Millis, NEVER, Record, Tag, glob};
-use sluice_io::client::{self, Watch};
+use sluice_io::client::{self, Watch, scripts};
 
 /// Milliseconds as they cross: Infinity for `NEVER`.
 pub fn to_millis(number: f64) -> Millis {
@@ -176,6 +176,18 @@ pub fn glob_of_prefix(prefix: String) -> String {
 #[napi(catch_unwind)]
 pub fn client_owner() -> String {
     client::owner()
+}
+/// The scripts that take and end a lease, and that add a key to a tag.
+#[napi(catch_unwind)]
+pub fn client_scripts() -> Vec<&'static str> {
+    vec![scripts::TAKE, scripts::RELEASE, scripts::TAG]
+}
+/// What the first of them is called with: the lease's key, the counter's, and for how long the counter is kept.
+#[napi(catch_unwind)]
+pub fn client_lease_keys(prefix: String, key: String, is_cluster: bool) -> Vec<String> {
+    let (lease, counter, kept_ms) = scripts::lease_keys(prefix.as_bytes(), key.as_bytes(), is_cluster);
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    vec![text(lease), text(counter), kept_ms.to_string()]
 }
 /// The wait of one caller for another's load.
 #[napi(catch_unwind)]

@@ -1,6 +1,7 @@
 //! An injected client as the Redis tier: what is not a command. The commands are sent from JavaScript, so that their
 //! promises settle in microtasks.
 
+pub mod scripts;
 mod value;
 mod watch;
 

@@ -1,5 +1,6 @@
 //! Values as a client sends and gets them: text, since not every client knows bytes.
 
+use crate::redis::compress::inflate;
 use bytes::Bytes;
 use sluice_core::cache::read::Answer;
 use sluice_core::cache::server_time::Offset;
@@ -35,9 +36,8 @@ pub fn decode(value: Bytes, kept: Option<Millis>, now: Millis, offset: Offset) -
             Answer::Found { record: Record::new(tag, bytes, deadline), doubt: kept.is_none() }
         }
         Some(Stored::Tagged(head, payload)) => {
-            if head.zstd {
-                return Answer::Damaged;
-            }
+            let payload = if head.zstd { inflate(&payload).map(Bytes::from) } else { Some(payload) };
+            let Some(payload) = payload else { return Answer::Damaged };
             // the server keeps it to the end of its stale window: no clock has to be asked
             let stale_until = match kept {
                 Some(kept) if kept != NEVER => now.saturating_add(kept),

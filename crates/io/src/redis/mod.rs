@@ -6,10 +6,10 @@
 //! neither a push order per node nor a bound on its retries, and it cannot SCAN one node.
 
 mod catch_up;
-mod compress;
+pub(crate) mod compress;
 mod connection;
 mod fault;
-mod lease;
+pub(crate) mod lease;
 mod link;
 mod node;
 mod pushes;
@@ -21,7 +21,7 @@ mod sweep;
 mod target;
 mod topology;
 mod value;
-mod write;
+pub(crate) mod write;
 
 pub use link::Link;
 
