@@ -43,6 +43,81 @@ export declare function bodyTree(shell: number, id: number, intake: ExternalObje
 /** Whether a small text is UTF-8; says where it is not. */
 export declare function bodyUtf8(bytes: Uint8Array): void
 
+/** Epochs, era and trust, for the near cache. */
+export declare function cacheCells(held: ExternalObject<Held>): unknown
+
+/** Removes everything that begins so. */
+export declare function cacheClear(shell: number, id: number, held: ExternalObject<Held>, prefix: unknown, now: number): number | null
+
+/** Removes all memory copies. */
+export declare function cacheClearMemory(held: ExternalObject<Held>): void
+
+/** Settles when everything accepted is done and everything is let go. */
+export declare function cacheClose(shell: number, id: number, held: ExternalObject<Held>): void
+
+/** Puts bytes, entries, evictions, damaged, dropped writes, degraded and invalidations into the numbers. */
+export declare function cacheCounters(held: ExternalObject<Held>): void
+
+/** The moment of a key, before a load begins. */
+export declare function cacheEpoch(held: ExternalObject<Held>, key: unknown): number
+
+/** Lets everything accepted leave. */
+export declare function cacheFlush(held: ExternalObject<Held>): void
+
+/** 4 x Redis + disk: 0 off, 1 down, 2 up. */
+export declare function cacheHealth(held: ExternalObject<Held>): number
+
+/** Keys that begin so: a list, or undefined and settled with one. */
+export declare function cacheKeys(shell: number, id: number, held: ExternalObject<Held>, prefix: unknown, limit: number, now: number): unknown
+
+/** Asks for the lease of a load: a token above 0, 0 (read again), -1 (run alone), or undefined and settled with one. */
+export declare function cacheLease(shell: number, id: number, held: ExternalObject<Held>, key: unknown, now: number, waitMs: number): number | null
+
+/** Tells events under that id from now on. `kinds`: 1 degraded and recovered, 2 invalidated, 4 evicted; 0 none. */
+export declare function cacheListen(shell: number, id: number, held: ExternalObject<Held>, kinds: number): void
+
+/** Memory only, at once. */
+export declare function cacheLookup(held: ExternalObject<Held>, key: unknown, now: number, flags: number): unknown
+
+/** The numbers of what was just looked up or settled. */
+export declare function cacheNumbers(): unknown
+
+/** Opens an engine with the settings of `lib/cache/engine.js`, as JSON. */
+export declare function cacheOpen(settings: string): ExternalObject<Held>
+
+/** Looks at the disk's ring, at most each 10 ms. */
+export declare function cachePoll(held: ExternalObject<Held>): void
+
+/** All tiers. Undefined: settles under that id, after the next `cacheFlush`. */
+export declare function cacheRead(shell: number, id: number, held: ExternalObject<Held>, key: unknown, now: number, flags: number): unknown
+
+/** Ends a lease. */
+export declare function cacheRelease(held: ExternalObject<Held>, key: unknown, token: number): void
+
+/** Removes keys: how many there were, at once or settled. */
+export declare function cacheRemove(shell: number, id: number, held: ExternalObject<Held>, keys: object, now: number): number | null
+
+/** Removes the memory copy. */
+export declare function cacheRemoveMemory(held: ExternalObject<Held>, key: unknown, now: number): boolean
+
+/** Removes what matches a glob. */
+export declare function cacheRemovePattern(shell: number, id: number, held: ExternalObject<Held>, pattern: unknown, now: number): number | null
+
+/** Removes what carries a tag. */
+export declare function cacheRemoveTag(shell: number, id: number, held: ExternalObject<Held>, tag: string, now: number): number | null
+
+/** Settles when the first tries to connect and to open have ended. */
+export declare function cacheStart(shell: number, id: number, held: ExternalObject<Held>): void
+
+/** Counts uses that the near cache has answered. */
+export declare function cacheTouch(held: ExternalObject<Held>, keys: object): void
+
+/**
+ * Writes a value: a boolean when that is known at once, else undefined and settled with one. Lifetimes are seconds,
+ * 0 for none; `draw` is -1 without jitter; `began` is -1 without a guard.
+ */
+export declare function cacheWrite(shell: number, id: number, held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number, tags: Array<string> | undefined | null, flags: number, began: number, token: number): boolean | null
+
 /** When tick 0 began, in milliseconds since 1970. */
 export declare function clockBase(): number
 

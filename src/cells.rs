@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicI32, AtomicU64};
 use std::sync::{Arc, LazyLock, Weak};
 
 type Cells = [AtomicI32];
@@ -42,6 +42,13 @@ pub fn expose(env: &Env, cells: Arc<Cells>) -> napi::Result<Unknown<'_>> {
     // SAFETY: the memory lives as long as `cells`; atomics may be read and written from any thread, and JavaScript's
     // Atomics on an Int32Array are such accesses.
     unsafe { expose_memory(env, data, bytes, cells) }
+}
+
+/// The same over the bits of numbers.
+pub fn expose_numbers(env: &Env, numbers: Arc<[AtomicU64]>) -> napi::Result<Unknown<'_>> {
+    let (data, bytes) = (numbers.as_ptr().cast_mut().cast::<c_void>(), size_of_val(&*numbers));
+    // SAFETY: as for cells; only the environment's own thread writes them.
+    unsafe { expose_memory(env, data, bytes, numbers) }
 }
 
 /// An external ArrayBuffer over memory that `keep` keeps.

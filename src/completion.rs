@@ -3,14 +3,17 @@
 //!
 //! Protocol with the shell (`lib/completion.js`): each copy of the shell registers one settle function and gets a
 //! number. Work is started with that number and an id of the shell's choice. A wake-up calls each settle function
-//! once with `[id, ok, value, id, ok, value, …]`; a value that is not ok is an error as JSON. The queue holds the
+//! once with `[id, ok, value, id, ok, value, …]`; a value that is not ok is an error as JSON. Reads of caches, of which
+//! there are many, come as `(count, payload, payload, …)` with their numbers in `numbers`. The queue holds the
 //! event loop, and the settle function, only between `hold` and `release`: while a caller's promise is pending.
 
+use crate::cache::{Numbers, READS_AT_ONCE, reply_value};
 use crate::error::{contain, raise};
 use napi::{Env, JsValue, Status, Unknown, bindgen_prelude::Function, check_status, sys};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use sluice_core::error::{Error, Kind};
+use sluice_io::cache::{Inbox, Reply};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
@@ -25,9 +28,14 @@ struct Completion {
     result: Result<Make, Error>,
 }
 
+#[derive(Default)]
+struct Ready {
+    completions: Vec<Completion>,
+    reads: Vec<Reply>,
+}
 /// What other threads see of an environment.
 struct Queue {
-    ready: Mutex<Vec<Completion>>,
+    ready: Mutex<Ready>,
     /// The thread-safe function, null once the environment is gone; calls are made under the lock.
     wake: Mutex<Wake>,
     /// Which of the two queues it is: see `Registry::last`.
@@ -39,10 +47,14 @@ unsafe impl Send for Wake {}
 
 impl Queue {
     fn push(&self, completion: Completion) {
+        self.add(|ready| ready.completions.push(completion));
+    }
+    fn add(&self, add: impl FnOnce(&mut Ready)) {
         let was_empty = {
             let mut ready = self.ready.lock();
-            ready.push(completion);
-            ready.len() == 1
+            let was_empty = ready.completions.is_empty() && ready.reads.is_empty();
+            add(&mut ready);
+            was_empty
         };
         if was_empty {
             self.call();
@@ -51,6 +63,8 @@ impl Queue {
     fn call(&self) {
         let mut wake = self.wake.lock();
         if wake.0.is_null() {
+            // gone: nobody will take it
+            *self.ready.lock() = Ready::default();
             return;
         }
         // SAFETY: not null, so alive: its finalizer takes the same lock to null it.
@@ -64,6 +78,31 @@ impl Queue {
         if status != sys::Status::napi_ok {
             wake.0 = ptr::null_mut(); // closing: the environment takes no more
         }
+    }
+}
+
+impl Inbox for Queue {
+    fn replies(&self, mut replies: Vec<Reply>) {
+        self.add(|ready| ready.reads.append(&mut replies));
+    }
+}
+
+/// A name for events that may be told again and again, from any thread, and that holds nothing.
+#[derive(Clone)]
+pub struct Announcer {
+    queue: Arc<Queue>,
+    shell: u32,
+    id: u32,
+}
+impl Announcer {
+    /// For the subscription of that shell under that id.
+    pub fn new(env: &Env, shell: u32, id: u32) -> napi::Result<Self> {
+        Ok(Self { queue: registry(env)?.queue.clone(), shell, id })
+    }
+    /// Tells what `make` builds on the event loop.
+    pub fn tell(&self, make: impl FnOnce(sys::napi_env) -> napi::Result<sys::napi_value> + Send + 'static) {
+        let (shell, id) = (self.shell, self.id);
+        self.queue.push(Completion { shell, id, result: Ok(Box::new(make)) });
     }
 }
 
@@ -88,6 +127,10 @@ impl Completer {
         let result = result.map(|make| Box::new(make) as Make);
         self.queue.push(Completion { shell: self.shell, id: self.id, result });
     }
+    /// The work was done at once: nothing is to be settled.
+    pub fn forget(mut self) {
+        self.settled = true;
+    }
     /// Settles with what `run` returns, which may panic.
     pub fn run<M>(self, what: &str, run: impl FnOnce() -> Result<M, Error>)
     where
@@ -109,6 +152,9 @@ impl Drop for Completer {
 /// The environment's side: touched on its own thread only.
 struct Registry {
     queue: Arc<Queue>,
+    /// The queue, as caches know it.
+    inbox: Arc<dyn Inbox>,
+    numbers: Numbers,
     /// For turns asked for while `queue` is being settled, and the other way round.
     other: Arc<Queue>,
     wakes: [sys::napi_threadsafe_function; 2],
@@ -128,6 +174,8 @@ fn registry(env: &Env) -> napi::Result<&'static mut Registry> {
     let ((queue, first), (other, second)) = (open(env, 0)?, open(env, 1)?);
     env.set_instance_data(
         Registry {
+            inbox: queue.clone(),
+            numbers: Numbers::new(),
             queue,
             other,
             wakes: [first, second],
@@ -144,8 +192,7 @@ fn registry(env: &Env) -> napi::Result<&'static mut Registry> {
 
 /// A queue and its thread-safe function.
 fn open(env: &Env, number: usize) -> napi::Result<(Arc<Queue>, sys::napi_threadsafe_function)> {
-    let queue =
-        Arc::new(Queue { ready: Mutex::new(Vec::new()), wake: Mutex::new(Wake(ptr::null_mut())), number });
+    let queue = Arc::new(Queue { ready: Mutex::default(), wake: Mutex::new(Wake(ptr::null_mut())), number });
     let raw = env.raw();
     let name = env.create_string("sluice")?;
     let mut wake = ptr::null_mut();
@@ -177,7 +224,7 @@ unsafe extern "C" fn closed(_env: sys::napi_env, context: *mut c_void, _hint: *m
     // SAFETY: the context is what `registry` passed in, and this is called once.
     let queue = unsafe { Arc::from_raw(context.cast::<Queue>()) };
     queue.wake.lock().0 = ptr::null_mut();
-    queue.ready.lock().clear();
+    *queue.ready.lock() = Ready::default();
 }
 
 unsafe extern "C" fn settle_all(
@@ -191,7 +238,7 @@ unsafe extern "C" fn settle_all(
     }
     // SAFETY: the queue lives until `closed`, which comes after the last call.
     let queue = unsafe { &*context.cast::<Queue>() };
-    let ready = std::mem::take(&mut *queue.ready.lock());
+    let Ready { completions: ready, reads } = std::mem::take(&mut *queue.ready.lock());
     let mut by_shell: Vec<(u32, Vec<Completion>)> = Vec::new();
     for completion in ready {
         match by_shell.iter_mut().find(|(shell, _)| *shell == completion.shell) {
@@ -203,6 +250,20 @@ unsafe extern "C" fn settle_all(
     if let Ok(registry) = registry(&env) {
         registry.last = queue.number;
     }
+    let mut reads = reads.into_iter().peekable();
+    while let Some(first) = reads.next() {
+        let shell = (first.who >> 32) as u32;
+        let mut batch = Vec::with_capacity(READS_AT_ONCE);
+        batch.push(first);
+        while batch.len() < READS_AT_ONCE {
+            let Some(next) = reads.next_if(|next| (next.who >> 32) as u32 == shell) else { break };
+            batch.push(next);
+        }
+        let _ = contain("completion", || {
+            let _ = settle_reads(&env, shell, batch);
+            Ok(())
+        });
+    }
     for (shell, completions) in by_shell {
         // a settle function does not throw; if the environment is being torn down there is nobody to tell
         let _ = contain("completion", || {
@@ -212,16 +273,44 @@ unsafe extern "C" fn settle_all(
     }
 }
 
+/// The shell's settle function, where the shell is still there.
+fn settle_function(env: &Env, shell: u32) -> napi::Result<Option<sys::napi_value>> {
+    let Some(&reference) = registry(env)?.shells.get(&shell) else { return Ok(None) };
+    let mut function = ptr::null_mut();
+    // SAFETY: a plain call on the environment's own thread; the reference lives until it is deleted there.
+    check_status!(unsafe { sys::napi_get_reference_value(env.raw(), reference, &mut function) })?;
+    Ok(Some(function).filter(|function| !function.is_null()))
+}
+
+fn settle_reads(env: &Env, shell: u32, replies: Vec<Reply>) -> napi::Result<()> {
+    let Some(function) = settle_function(env, shell)? else { return Ok(()) };
+    let numbers = &registry(env)?.numbers;
+    let count = env.create_uint32(replies.len() as u32)?.raw();
+    let mut arguments = Vec::with_capacity(replies.len() + 1);
+    arguments.push(count);
+    for (at, reply) in replies.iter().enumerate() {
+        arguments.push(reply_value(env, numbers, at, reply)?);
+    }
+    let this = undefined(env.raw())?;
+    // SAFETY: as many values as are said, all of this environment and made in this scope.
+    check_status!(unsafe {
+        sys::napi_call_function(
+            env.raw(),
+            this,
+            function,
+            arguments.len(),
+            arguments.as_ptr(),
+            ptr::null_mut(),
+        )
+    })
+}
+
 fn settle(env: &Env, shell: u32, completions: Vec<Completion>) -> napi::Result<()> {
-    let Some(&reference) = registry(env)?.shells.get(&shell) else { return Ok(()) };
+    let Some(function) = settle_function(env, shell)? else { return Ok(()) };
     let raw = env.raw();
-    let (mut function, mut this, mut list) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    let (mut this, mut list) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: plain calls on the environment's own thread, inside the scope that its thread-safe function opens.
     unsafe {
-        check_status!(sys::napi_get_reference_value(raw, reference, &mut function))?;
-        if function.is_null() {
-            return Ok(());
-        }
         check_status!(sys::napi_get_undefined(raw, &mut this))?;
         check_status!(sys::napi_create_array_with_length(raw, completions.len() * 3, &mut list))?;
         let mut index = 0;
@@ -338,4 +427,13 @@ pub fn undefined(env: sys::napi_env) -> napi::Result<sys::napi_value> {
     // SAFETY: called on the event loop with its environment.
     check_status!(unsafe { sys::napi_get_undefined(env, &mut value) })?;
     Ok(value)
+}
+
+/// Where the replies to a shell's reads go: the environment's queue.
+pub fn inbox(env: &Env) -> napi::Result<&'static Arc<dyn Inbox>> {
+    Ok(&registry(env)?.inbox)
+}
+/// The numbers of what has just been looked up or settled; see `crate::cache::Numbers`.
+pub fn numbers(env: &Env) -> napi::Result<&'static Numbers> {
+    Ok(&registry(env)?.numbers)
 }

@@ -2,7 +2,7 @@
 // Calls to a client that the application has: each has a deadline in native time, and a breaker leaves a client alone
 // that does not answer. What it missed meanwhile is told when it is back.
 const native = require('../native');
-const { beginQuietly, hold, release } = require('../completion');
+const { once, hold, release } = require('../completion');
 const { make } = require('../errors');
 const { isAnswer } = require('./client-commands');
 
@@ -102,7 +102,7 @@ class ClientCalls {
   }
   /** Native time, which does not keep the process alive. */
   after(ms, run) {
-    beginQuietly((shell, id) => native.clientAfter(shell, id, this.#watch, ms)).then(run, () => {});
+    once(run, (shell, id) => native.clientAfter(shell, id, this.#watch, ms));
   }
 
   #failed(error) {

@@ -1,5 +1,10 @@
-//! The tiered cache.
+//! The tiered cache: keys, the slots of live values, and the engine for `lib/cache/engine.js`.
 
+mod below;
+mod engine;
 pub mod client;
 pub mod key;
 pub mod slots;
+mod values;
+
+pub use values::{Numbers, READS_AT_ONCE, reply_value};

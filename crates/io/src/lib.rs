@@ -1,5 +1,6 @@
 //! The world around the engines: worker threads and, as engines need them, sockets and disks. No Node.js here.
 
+pub mod cache;
 pub mod client;
 pub mod counters;
 pub mod disk;

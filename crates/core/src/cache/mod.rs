@@ -10,10 +10,14 @@ pub mod lifetime;
 pub mod load;
 pub mod missed;
 mod negative;
+pub mod overlay;
+pub mod pages;
 pub mod policy;
 pub mod read;
 mod record;
+pub mod ring;
 pub mod server_time;
+pub mod stored;
 pub mod wire;
 pub mod write;
 

@@ -52,11 +52,11 @@ pub struct Found {
     pub quality: Quality,
 }
 
-/// A copy in memory, with the memory's trust when it was looked up.
-#[derive(Debug, Clone)]
-pub struct Copy {
-    /// The value.
-    pub record: Record,
+/// What is known of a copy in memory, with the memory's trust when it was looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// Its deadline.
+    pub deadline: Millis,
     /// When it was stored.
     pub stored: Millis,
     /// The trust in which it was stored.
@@ -86,6 +86,8 @@ pub enum Answer {
 /// What to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
+    /// Serve the copy in memory, until then from a near cache.
+    ServeCopy(Millis),
     /// Ask Redis, then call `on_redis`.
     AskRedis,
     /// Ask the disk, then call `on_disk`.
@@ -142,18 +144,28 @@ impl Read {
             damaged: 0,
         }
     }
-    /// What memory has, and whether it remembers that no tier has the key.
-    pub fn on_memory(&mut self, copy: Option<Copy>, known_absent: bool) -> Step {
+    /// What memory has, and whether it remembers that no tier has the key. `record` makes the value of a copy that
+    /// may have to be served stale.
+    pub fn on_memory(
+        &mut self,
+        copy: Option<Held>,
+        record: impl FnOnce() -> Option<Record>,
+        known_absent: bool,
+    ) -> Step {
         if self.flags & skip::MEMORY == 0 {
             if let Some(copy) = copy {
-                let deadline = copy.record.deadline;
                 let rules = &self.tiers.rules;
-                let good = rules.good_until(self.told, deadline, copy.stored, copy.copy_trust, copy.trust);
+                let good =
+                    rules.good_until(self.told, copy.deadline, copy.stored, copy.copy_trust, copy.trust);
                 match good {
-                    Some(until) if self.now <= until => {
-                        return self.found(copy.record, Tier::Memory, until, Outcome::default());
+                    Some(until) if self.now <= until => return Step::ServeCopy(until),
+                    // neither one that is past its time without asking nor a suspect one is served instead of an error
+                    _ if copy.copy_trust == copy.trust && copy.deadline < self.now => {
+                        if let Some(record) = record() {
+                            self.keep(record, Tier::Memory, false);
+                        }
                     }
-                    _ => self.keep(copy.record, Tier::Memory, copy.copy_trust != copy.trust),
+                    _ => {}
                 }
             } else if known_absent && self.flags == 0 && self.told.tells() {
                 return Step::Done(Box::new(Outcome { negative: true, ..Outcome::default() }));
@@ -242,14 +254,7 @@ impl Read {
     }
     /// Keeps what may be served stale if nothing better is found.
     fn keep(&mut self, record: Record, tier: Tier, doubt: bool) {
-        let fresh = record.is_fresh(self.now);
-        let quality = match doubt {
-            true if tier == Tier::Memory => return, // not even instead of an error: it cannot be told from a deleted one
-            true => Quality::Suspect,
-            // a copy whose time without asking has passed is no more than a hint
-            false if fresh => return,
-            false => Quality::Stale,
-        };
+        let quality = if doubt { Quality::Suspect } else { Quality::Stale };
         let usable = self.now <= record.stale_until;
         let better = self.spare.as_ref().is_none_or(|held| held.record.deadline < record.deadline);
         if usable && better {

@@ -1,10 +1,27 @@
 //! The disk tier: LMDB, shared by all processes of the host.
 
+mod check;
+mod commit;
+mod hearing;
+mod page;
+mod place;
+mod registry;
+mod store;
+mod tables;
+mod tier;
+mod work;
+mod writer;
+
 use bytes::Bytes;
+use sluice_core::cache::overlay::Effect;
 use sluice_core::cache::{Millis, Moment, Record};
-use sluice_core::error::{Error, Kind};
+use sluice_core::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tier::Tier;
+use work::{Mask, Op, Removal, Scan, What};
 
 /// What a disk tier is opened with.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +39,22 @@ pub struct Config {
 pub trait Listener: Send + Sync {
     /// Other processes changed keys of these hashes; None: any key may have changed.
     fn changed(&self, hashes: Option<&[u64]>);
+    /// Keys that match a pattern or carry a tag were removed by another instance or process; some may be known here
+    /// alone. Whoever cannot tell which lets all go.
+    fn removed(&self, what: Removed<'_>) {
+        let _ = what;
+        self.changed(None);
+    }
     /// It went off (disk full, read-only, removed) or is back.
     fn state(&self, up: bool, why: Option<Error>);
+}
+/// What other instances' keys went by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed<'a> {
+    /// A glob.
+    Pattern(&'a [u8]),
+    /// A tag.
+    Tag(&'a str),
 }
 /// What the disk had.
 #[derive(Debug, Clone)]
@@ -53,51 +84,130 @@ pub type Done = Box<dyn FnOnce(Result<u64, Error>) + Send>;
 /// Says, under the overlay's lock, whether a put may still be made: the moment has not passed.
 pub type Guard = Box<dyn FnOnce() -> bool + Send>;
 
-/// A store that is open in this process: one per canonical path, reference-counted.
-pub struct Disk {}
-#[expect(unused_variables, reason = "skeleton")]
+/// An instance's hold on a store. The store itself is open once per process and path, and closed when its last
+/// holder is dropped; that one waits until what it accepted is committed.
+pub struct Disk {
+    tier: Arc<Tier>,
+    id: u64,
+}
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+const MISSED_WAIT: Duration = Duration::from_secs(2);
+
 impl Disk {
-    /// Opens or joins the store at a path; blocking. The registry refuses other options for an open path.
+    /// Opens or joins the store at a path; blocking. The registry refuses other options for an open path. A store
+    /// that was damaged is set aside: the listener hears that it was off and why, and that it is back, empty.
     pub fn open(config: &Config, listener: Arc<dyn Listener>) -> Result<Arc<Self>, Error> {
-        Err(Error::new(Kind::StoreIo).with("detail", "skeleton"))
+        let (tier, aside) = registry::join(config)?;
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        if let Some(why) = aside {
+            listener.state(false, Some(why));
+            listener.state(true, None);
+        }
+        tier.listen(id, listener);
+        Ok(Arc::new(Self { tier, id }))
     }
     /// A random number of the store: processes of one host know each other's publications by it.
     pub fn origin(&self) -> &[u8] {
-        &[]
+        self.tier.origin()
     }
     /// Reads, overlay first; blocking, for the pool.
     pub fn get(&self, key: &[u8], now: Millis) -> Answer {
-        Answer::Absent
+        self.tier.get(key, now)
     }
-    /// Accepts a write into the overlay, at once; committed behind. False when it was refused.
+    /// Accepts a write into the overlay, at once; committed behind. False when it was refused: by the guard, or
+    /// for want of room, and then what the key had is deleted. With a guard it is a fill: it is not made either
+    /// when another process changes the key before it is committed.
     pub fn put(&self, key: &[u8], record: Record, guard: Option<Guard>) -> bool {
-        false
+        self.tier.put(self.id, key, record, guard, None)
+    }
+    /// The same for what was loaded under a lease, by owner and token: made only while the lease is still held,
+    /// and ahead of other puts, so that a `release` after it shows the value to who waits.
+    pub fn put_fenced(
+        &self,
+        key: &[u8],
+        record: Record,
+        guard: Option<Guard>,
+        owner: u64,
+        token: u64,
+    ) -> bool {
+        self.tier.put(self.id, key, record, guard, Some((owner, token)))
     }
     /// Removes keys from the overlay at once, `done` when committed.
     pub fn remove(&self, keys: &[Bytes], done: Done) {
-        done(Ok(0));
+        self.tier.remove(self.id, keys, done);
     }
     /// The same for a glob.
     pub fn remove_pattern(&self, glob: &[u8], done: Done) {
-        done(Ok(0));
+        self.scan(What::Pattern(Bytes::copy_from_slice(glob)), done);
     }
     /// The same for a tag.
     pub fn remove_tag(&self, tag: &str, done: Done) {
-        done(Ok(0));
+        self.scan(What::Tag(tag.into()), done);
     }
-    /// The same for everything.
+    fn scan(&self, what: What, done: Done) {
+        let change = work::change_of(&what);
+        let ticket = Removal::new(1, done);
+        let mask = Mask::new(what);
+        let mut pending = self.tier.pending.lock();
+        if !self.tier.is_up() || pending.masks.len() >= work::MAX_MASKS {
+            drop(pending);
+            self.tier.void();
+            self.tier.tell(0, &|listener| listener.changed(None));
+            return ticket.settle(0);
+        }
+        let is_hit = |key: &Bytes, effect: &Effect| match (&mask.what, effect) {
+            (_, Effect::Delete) => false,
+            (What::Pattern(pattern), Effect::Put(_)) => sluice_core::cache::glob::matches(pattern, key),
+            (What::Tag(tag), Effect::Put(put)) => put.record.tags.contains(tag),
+        };
+        let hits =
+            pending.overlay.iter().filter(|(key, effect)| is_hit(key, effect)).map(|(key, _)| key.clone());
+        let hits: Vec<Bytes> = hits.collect();
+        for key in hits {
+            ticket.add_part();
+            // there is a slot already: it always fits
+            pending.overlay.remove(key, Some(ticket.clone()));
+        }
+        pending.masks.push(mask.clone());
+        let scan =
+            Scan { mask, ticket, by: self.id, from: Vec::new(), is_long: false, is_done: false, removed: 0 };
+        let refused = pending.overlay.push(Op::Scan(scan)).is_err();
+        self.tier.tell_change(self.id, &change);
+        drop(pending);
+        self.tier.wake.notify_one();
+        if refused {
+            self.tier.overflow();
+        }
+    }
+    /// The same for everything, in all processes at once.
     pub fn clear(&self, done: Done) {
-        done(Ok(0));
+        let mut pending = self.tier.pending.lock();
+        self.tier.void();
+        let (waiting, _) = pending.overlay.forget();
+        let waiting =
+            waiting.into_iter().map(|(ticket, known)| (ticket, u64::from(known.unwrap_or(false)))).collect();
+        self.tier.tell(self.id, &|listener| listener.changed(None));
+        drop(pending);
+        if let Err(op) = self.tier.push(Op::Clear(waiting, done)) {
+            writer::refuse([sluice_core::cache::overlay::Next::Op(op)], &self.tier.away());
+        }
     }
-    /// Fresh keys that begin so, writes on their way included; blocking.
+    /// Fresh keys that begin so, in order of their bytes, writes on their way included; blocking.
     pub fn keys(&self, prefix: &[u8], limit: usize, now: Millis) -> Vec<Bytes> {
-        Vec::new()
+        self.tier.keys(prefix, limit, now)
     }
     /// Looks whether other processes have committed; tells the listeners what changed. About 100 ns when nothing has.
-    pub fn poll(&self) {}
-    /// The channel of other hosts' changes was heard without a gap until now; `false` when a gap begins.
-    pub fn heard(&self, hears: bool, now: Millis) {}
-    /// Takes, renews (same owner) or is refused a lease, ahead of queued puts; `done` gets it on the writer thread.
+    pub fn poll(&self) {
+        self.tier.poll();
+    }
+    /// The channel of other hosts' changes was heard without a gap until now; `false` when a gap begins. To be said
+    /// each second at least. Gaps are kept by the order of writes and by the system's clock, which a host's
+    /// processes share, so that `now` may be each one's own.
+    pub fn heard(&self, hears: bool, _now: Millis) {
+        self.tier.heard(hears);
+    }
+    /// Takes, renews (same owner) or is refused a lease, ahead of queued puts; `done` gets it on the writer thread,
+    /// or at once when it is plainly another's.
     pub fn lease(
         &self,
         key: &[u8],
@@ -106,23 +216,53 @@ impl Disk {
         ttl_ms: u64,
         done: Box<dyn FnOnce(Result<Lease, Error>) + Send>,
     ) {
-        done(Ok(Lease::Busy));
+        let store = self.tier.open_store();
+        if store.is_some_and(|store| store.is_leased(key, owner, now).unwrap_or(false)) {
+            return done(Ok(Lease::Busy));
+        }
+        let op = Op::Lease { key: Bytes::copy_from_slice(key), owner, now, ttl_ms, done };
+        if let Err(op) = self.tier.push(op) {
+            writer::refuse([sluice_core::cache::overlay::Next::Op(op)], &self.tier.away());
+        }
     }
     /// Ends a lease of that owner.
-    pub fn release(&self, key: &[u8], owner: u64) {}
+    pub fn release(&self, key: &[u8], owner: u64) {
+        // where it cannot be taken in, the lease's deadline ends it
+        let _ = self.tier.push(Op::Release { key: Bytes::copy_from_slice(key), owner });
+    }
     /// Keys and patterns that Redis missed, kept across restarts; see `redis::Link::missed`.
-    pub fn missed(&self, what: &[Bytes]) {}
-    /// Takes them back.
+    pub fn missed(&self, what: &[Bytes]) {
+        let _ = self.tier.push(Op::Missed(what.to_vec()));
+    }
+    /// Takes them back; blocking.
     pub fn take_missed(&self) -> Vec<Bytes> {
-        Vec::new()
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        match self.tier.push(Op::TakeMissed(reply)) {
+            Ok(()) => answer.recv_timeout(MISSED_WAIT).unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
     }
     /// Settles when everything accepted so far is committed.
     pub fn flush(&self, done: Done) {
-        done(Ok(0));
+        let mut pending = self.tier.pending.lock();
+        if !self.tier.is_up() {
+            drop(pending);
+            return done(Err(self.tier.away()));
+        }
+        let version = pending.overlay.version();
+        pending.flushes.push((version, done));
+        drop(pending);
+        self.tier.wake.notify_one();
     }
     /// Whether it is up.
     pub fn is_up(&self) -> bool {
-        false
+        self.tier.is_up()
+    }
+}
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.tier.unlisten(self.id);
+        registry::leave(&self.tier.root);
     }
 }
 /// An epoch guard for `put`.

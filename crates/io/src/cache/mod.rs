@@ -1,0 +1,20 @@
+//! The driver of the tiered cache: runs the core's machines on memory, Redis and disk. See docs/design/cache.md.
+
+mod client;
+pub mod config;
+mod disk;
+mod engine;
+mod events;
+mod load;
+mod queue;
+mod read;
+mod remove;
+mod ticket;
+mod write;
+
+pub use client::Answered;
+pub use engine::{Counters, Engine, Health};
+pub use events::{Event, Kinds, Subscriber};
+pub use read::{CopyHit, Looked};
+pub use ticket::{Hit, Inbox, Reply, Seen, Ticket};
+pub use write::{Guard, Value};

@@ -1,0 +1,270 @@
+//! Reads: memory on the caller's thread, Redis on the I/O thread, the disk on the pool; many at once in each.
+
+use super::engine::{Engine, Work};
+use super::queue::{Job, Set};
+use super::ticket::{Hit, Inbox, Seen, Ticket, answer};
+use crate::disk::{Answer as OnDisk, unless_moved};
+use crate::memory::Copy;
+use crate::pool;
+use crate::redis::{Answer as InRedis, Link, Write};
+use bytes::Bytes;
+use sluice_core::cache::read::{Answer, Held, Outcome, Read, Step};
+use sluice_core::cache::{Millis, Record, skip};
+use sluice_core::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// What memory alone says of a key.
+pub enum Looked {
+    /// A copy.
+    Copy(CopyHit),
+    /// A value that may be served stale, where there is no lower tier to ask.
+    Hit(Box<Hit>),
+    /// No tier has it; `true` where an absence was remembered.
+    Absent(bool),
+    /// Lower tiers must be asked; or, of a `read`, are being asked.
+    Unknown,
+}
+/// A fresh copy in memory.
+pub struct CopyHit {
+    /// The copy.
+    pub copy: Copy,
+    /// Until when it may be served from a near cache.
+    pub near_until: Millis,
+    /// What the cell said before.
+    pub seen: Seen,
+}
+/// A read that asks lower tiers.
+pub(super) struct Pending {
+    read: Read,
+    key: Bytes,
+    now: Millis,
+    seen: Seen,
+    ticket: Ticket,
+    work: Work,
+}
+/// How often the ring of the disk is looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+impl Engine {
+    pub(super) fn look(&self, key: &[u8], now: Millis, flags: u32) -> (Looked, Step, Read) {
+        self.poll();
+        let told = self.events.told(now);
+        let seen = Seen::take(&self.memory, key);
+        let trust = self.memory.trust();
+        let mut read = Read::new(self.tiers, told, flags, now);
+        let asked = self.tiers.memory && flags & skip::MEMORY == 0;
+        let copy = if asked { self.memory.get(key, now) } else { None };
+        let absent = copy.is_none() && self.tiers.negative.is_some() && self.memory.is_absent(key, now);
+        let held = copy.as_ref().map(|copy| Held {
+            deadline: copy.deadline(),
+            stored: copy.stored(),
+            copy_trust: copy.trust(),
+            trust,
+        });
+        let step = read.on_memory(held, || copy.as_ref().map(Copy::record), absent);
+        let looked = match (&step, copy) {
+            (Step::ServeCopy(near_until), Some(copy)) => {
+                Looked::Copy(CopyHit { copy, near_until: *near_until, seen })
+            }
+            (Step::Done(outcome), _) => match &outcome.found {
+                Some(found) => Looked::Hit(Box::new(Hit { found: found.clone(), seen })),
+                None => Looked::Absent(outcome.negative),
+            },
+            _ => Looked::Unknown,
+        };
+        (looked, step, read)
+    }
+    /// Looks at the disk's ring, at most each 10 ms.
+    pub fn poll(&self) {
+        let Some(disk) = &self.disk else { return };
+        {
+            let mut polled = self.polled.lock();
+            let at = Instant::now();
+            if polled.is_some_and(|last| at.duration_since(last) < POLL) {
+                return;
+            }
+            *polled = Some(at);
+        }
+        if let Some(disk) = disk.get() {
+            disk.poll();
+        }
+    }
+    /// Memory only, at once.
+    pub fn lookup(&self, key: &[u8], now: Millis, flags: u32) -> Result<Looked, Error> {
+        self.enter(now)?;
+        Ok(self.look(key, now, flags).0)
+    }
+    /// All tiers. `Unknown`: accepted, leaves with `flush`, and the answer goes to `inbox`.
+    pub fn read(
+        self: &Arc<Self>,
+        key: &[u8],
+        now: Millis,
+        flags: u32,
+        inbox: &Arc<dyn Inbox>,
+        who: u64,
+    ) -> Result<Looked, Error> {
+        self.enter(now)?;
+        let seen = Seen::take(&self.memory, key);
+        let (looked, step, read) = self.look(key, now, flags);
+        if !matches!(looked, Looked::Unknown) {
+            return Ok(looked);
+        }
+        let pending = Pending {
+            read,
+            key: Bytes::copy_from_slice(key),
+            now,
+            seen,
+            ticket: Ticket::new(inbox.clone(), who),
+            work: self.work(),
+        };
+        match step {
+            Step::AskDisk if self.redis.get().is_some() => Self::ask_disk(std::iter::once(pending)),
+            _ => self.accept(Job::Read(pending)),
+        }
+        Ok(Looked::Unknown)
+    }
+    /// Asks the disk on the pool.
+    pub(super) fn ask_disk(reads: impl Iterator<Item = Pending>) {
+        let mut reads: Vec<Pending> = reads.collect();
+        let Some(first) = reads.first_mut() else { return };
+        let engine = first.work.0.clone();
+        let Some(tier) = engine.disk.clone() else { return };
+        tier.with(move |disk| {
+            let disk = disk.cloned();
+            pool::spawn(move || {
+                let mut answers = Vec::with_capacity(reads.len());
+                for mut pending in reads {
+                    let said = match &disk {
+                        Some(disk) => match disk.get(&pending.key, pending.now) {
+                            OnDisk::Absent => Answer::Absent,
+                            OnDisk::Found { record, suspect } => Answer::Found { record, doubt: suspect },
+                            OnDisk::Damaged => Answer::Damaged,
+                        },
+                        None => Answer::Down,
+                    };
+                    if let Step::Done(outcome) = pending.read.on_disk(said) {
+                        answers.push(pending.finish(*outcome));
+                    }
+                }
+                deliver(answers);
+            });
+        });
+    }
+}
+
+/// An ended read: its work ends once it is answered.
+type Ended = (Ticket, Option<Hit>, Work);
+fn deliver(ended: Vec<Ended>) {
+    let (answers, works): (Vec<_>, Vec<_>) =
+        ended.into_iter().map(|(ticket, hit, work)| ((ticket, hit), work)).unzip();
+    answer(answers);
+    drop(works);
+}
+
+/// Asks Redis for many keys at once; what it does not have is asked of the disk.
+pub(super) async fn ask_redis(link: Arc<Link>, mut reads: Vec<Pending>) {
+    let keys: Vec<Bytes> = reads.iter().map(|pending| pending.key.clone()).collect();
+    let now = reads.iter().map(|pending| pending.now).max().unwrap_or_default();
+    // an error is a tier that is down: the link has told its listener
+    let answers = link.get_many(&keys, now).await.unwrap_or_default();
+    let mut answers = answers.into_iter();
+    let (mut ended, mut below, mut fills) = (Vec::with_capacity(reads.len()), Vec::new(), Vec::new());
+    for mut pending in reads.drain(..) {
+        let said = match answers.next() {
+            Some(InRedis::Absent) => Answer::Absent,
+            Some(InRedis::Found { record, known_ttl }) => Answer::Found { record, doubt: !known_ttl },
+            Some(InRedis::Damaged) => Answer::Damaged,
+            Some(InRedis::Unreachable) | None => Answer::Down,
+        };
+        match pending.read.on_redis(said) {
+            Step::Done(mut outcome) => {
+                if let Some(record) = outcome.fill_disk.take() {
+                    fills.push((
+                        pending.work.0.work(),
+                        pending.key.clone(),
+                        record,
+                        pending.seen,
+                        pending.now,
+                    ));
+                }
+                ended.push(pending.finish(*outcome));
+            }
+            _ => below.push(pending),
+        }
+    }
+    deliver(ended);
+    Engine::ask_disk(below.into_iter());
+    if !fills.is_empty() {
+        pool::spawn(move || fill_disk(fills));
+    }
+}
+
+/// Fills what Redis had into the disk, where it is not there already.
+pub(super) fn fill_disk(fills: Vec<(Work, Bytes, Record, Seen, Millis)>) {
+    for (work, key, record, seen, now) in fills {
+        let Some(disk) = work.0.disk.as_ref().and_then(|disk| disk.get()) else { return };
+        let held = match disk.get(&key, now) {
+            OnDisk::Found { record: held, suspect: false } => {
+                held.bytes == record.bytes && held.is_fresh(now)
+            }
+            _ => false,
+        };
+        if !held {
+            let guard = unless_moved(work.0.memory.clone(), key.clone(), seen.moment());
+            disk.put(&key, record, Some(guard));
+        }
+    }
+}
+
+impl Pending {
+    /// Makes the fills of an ended read, but for the disk's.
+    fn finish(self, mut outcome: Outcome) -> Ended {
+        let Pending { key, now, seen, ticket, work, .. } = self;
+        let engine = &work.0;
+        if outcome.damaged > 0 {
+            engine.tallies.damaged.fetch_add(u64::from(outcome.damaged), Ordering::Relaxed);
+        }
+        if let Some(record) = outcome.fill_memory.take() {
+            engine.memory.fill(&key, &record, now, seen.moment());
+        }
+        if let Some(until) = outcome.absent_until {
+            engine.memory.remember_absent(&key, until, seen.moment());
+        }
+        if let Some(record) = outcome.fill_redis.take() {
+            engine.fill_redis(key, record, now, seen);
+        }
+        (ticket, outcome.found.map(|found| Hit { found, seen }), work)
+    }
+}
+impl Engine {
+    /// Fills Redis with what the disk had, unless something is there or the key has changed since the read began.
+    fn fill_redis(self: &Arc<Self>, key: Bytes, record: Record, now: Millis, seen: Seen) {
+        if self.redis_up().is_none() {
+            return;
+        }
+        let write = Write { key: key.clone(), record, only_absent: true, fence: None, publish: None };
+        let (engine, undo, filled) = (self.clone(), self.work(), key.clone());
+        let done = Box::new(move |result: Result<bool, Error>| {
+            let superseded = engine.filling.lock().remove(&filled).unwrap_or(false);
+            let passed = engine.memory.moment(&filled) != seen.moment();
+            // a delete that was told, or made, while the fill was on its way came before it
+            if matches!(result, Ok(true)) && passed && !superseded {
+                engine.take_back(filled, undo);
+            }
+        });
+        let set = Set { write, now, done, work: self.work() };
+        let filling = self.memory.exclusive(&key, |own| {
+            let unmoved = own.is(seen.moment());
+            if unmoved {
+                self.filling.lock().insert(key.clone(), false);
+                self.accept(Job::Set(set));
+            }
+            unmoved
+        });
+        if filling {
+            self.flush();
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Writes: memory, the disk's overlay and the place in the Redis queue are taken before the call returns.
+
+use super::engine::Engine;
+use super::queue::{Job, Set};
+use crate::redis::{Change, Write};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use sluice_core::cache::lifetime::Asked;
+use sluice_core::cache::write::Plan;
+use sluice_core::cache::{Millis, Moment, Tag};
+use sluice_core::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A value to be written.
+#[derive(Debug, Clone)]
+pub struct Value {
+    /// What the bytes are.
+    pub tag: Tag,
+    /// The value.
+    pub bytes: Bytes,
+    /// Names by which it can be deleted.
+    pub tags: Box<[Box<str>]>,
+    /// How long it lives.
+    pub asked: Asked,
+}
+/// What must not have moved for a load's result to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guard {
+    /// When the load began.
+    pub began: Moment,
+    /// Its lease; 0 or less: it ran without.
+    pub token: i64,
+}
+/// Collects what the asked tiers say of a write.
+struct Verdict {
+    good: bool,
+    waits: u32,
+    done: Option<Box<dyn FnOnce(bool) + Send>>,
+}
+impl Verdict {
+    fn say(verdict: &Mutex<Verdict>, good: bool) {
+        let done = {
+            let mut verdict = verdict.lock();
+            verdict.good &= good;
+            verdict.waits -= 1;
+            if verdict.waits > 0 {
+                return;
+            }
+            verdict.done.take().map(|done| (done, verdict.good))
+        };
+        if let Some((done, good)) = done {
+            done(good);
+        }
+    }
+}
+
+impl Engine {
+    /// Writes a value. `Some` when that is known at once; else `done` is called with whether every tier that was
+    /// asked took it.
+    pub fn write(
+        self: &Arc<Self>,
+        key: &[u8],
+        value: &Value,
+        now: Millis,
+        flags: u32,
+        guard: Option<Guard>,
+        done: impl FnOnce() -> Box<dyn FnOnce(bool) + Send>,
+    ) -> Result<Option<bool>, Error> {
+        self.enter(now)?;
+        let lifetime = Plan::lifetime(&self.tiers, &value.asked, self.config.jitter);
+        let plan = Plan::new(&self.tiers, &lifetime, value.tag, &value.bytes, &value.tags, flags, now);
+        self.memory.exclusive(key, |own| {
+            let allowed = guard.is_none_or(|guard| {
+                own.is(guard.began) && (guard.token <= 0 || self.owner.holds(key, guard.token as u64))
+            });
+            if !allowed {
+                return Ok(Some(false));
+            }
+            let echoes = self.redis.get().is_some_and(|redis| redis.echoes);
+            match plan.memory.as_ref().filter(|_| !echoes) {
+                Some(record) => drop(own.put(record, now)),
+                // of a key whose echo would drop the copy anyway, or whose new value stays below, the old copy goes
+                None => drop(own.remove(now)),
+            }
+            own.moves();
+            Ok(self.write_below(key, plan, now, guard, done))
+        })
+    }
+    /// Disk and Redis, under the key's lock.
+    fn write_below(
+        self: &Arc<Self>,
+        key: &[u8],
+        plan: Plan,
+        now: Millis,
+        guard: Option<Guard>,
+        done: impl FnOnce() -> Box<dyn FnOnce(bool) + Send>,
+    ) -> Option<bool> {
+        if plan.disk.is_none() && plan.redis.is_none() {
+            return Some(true);
+        }
+        let key = Bytes::copy_from_slice(key);
+        let mut known = true;
+        let (mut later, mut write) = (None, None);
+        if let (Some(record), Some(tier)) = (plan.disk, &self.disk) {
+            match tier.get() {
+                Some(disk) => known &= disk.put(&key, record, None),
+                None => later = Some(record),
+            }
+        }
+        if let Some(record) = plan.redis {
+            if self.redis_up().is_some() {
+                let lower = guard.and_then(|guard| self.lower(guard.token));
+                let fence = lower.filter(|lower| lower.redis);
+                let fence = fence.map(|lower| (owner_name(lower.owner), lower.fence));
+                write = Some(Write {
+                    key: key.clone(),
+                    record,
+                    only_absent: false,
+                    fence,
+                    publish: self.origin(),
+                });
+                if let Some(superseded) = self.filling.lock().get_mut(&key) {
+                    *superseded = true;
+                }
+            } else {
+                known = false;
+                self.missed(&key);
+            }
+        }
+        let waits = u32::from(later.is_some()) + u32::from(write.is_some());
+        if waits == 0 {
+            self.count_dropped(known);
+            return Some(known);
+        }
+        let (engine, caller) = (self.clone(), done());
+        let ended: Box<dyn FnOnce(bool) + Send> = Box::new(move |good| {
+            engine.count_dropped(good);
+            caller(good);
+        });
+        let verdict = Arc::new(Mutex::new(Verdict { good: known, waits, done: Some(ended) }));
+        if let (Some(record), Some(tier)) = (later, &self.disk) {
+            let (verdict, key, work) = (verdict.clone(), key.clone(), self.work());
+            tier.with(move |disk| {
+                Verdict::say(&verdict, disk.is_some_and(|disk| disk.put(&key, record, None)));
+                drop(work);
+            });
+        }
+        if let Some(write) = write {
+            // the lock's release moves the epoch once
+            let after = guard.map(|guard| next_epoch(guard.began));
+            let (engine, undo) = (self.clone(), self.work());
+            let done = Box::new(move |result: Result<bool, Error>| {
+                match &result {
+                    Err(_) => engine.missed(&key),
+                    // a delete elsewhere that was told while the load's result was on its way came before it
+                    Ok(true) if after.is_some_and(|after| engine.memory.moment(&key) != after) => {
+                        engine.take_back(key, undo);
+                    }
+                    Ok(_) => {}
+                }
+                Verdict::say(&verdict, matches!(result, Ok(true)));
+            });
+            self.accept(Job::Set(Set { write, now, done, work: self.work() }));
+        }
+        None
+    }
+    fn count_dropped(&self, good: bool) {
+        if !good {
+            self.tallies.dropped_writes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    /// Redis did not take a change of this key: it is invalidated there when it is back.
+    pub(super) fn missed(&self, key: &Bytes) {
+        if let Some(redis) = self.redis.get() {
+            redis.link.missed(Change::Keys(vec![key]));
+            if let Some(disk) = self.disk.as_ref().and_then(|disk| disk.get()) {
+                disk.missed(std::slice::from_ref(key));
+            }
+        }
+    }
+}
+/// The name under which a lease is held in Redis.
+pub(super) fn owner_name(owner: u64) -> Bytes {
+    Bytes::from(format!("{owner:016x}"))
+}
+/// The moment after one more change of the key.
+fn next_epoch(moment: Moment) -> Moment {
+    moment & !0xffff_ffff | Moment::from((moment as u32).wrapping_add(1))
+}
