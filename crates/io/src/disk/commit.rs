@@ -357,7 +357,7 @@ impl Transaction<'_> {
             What::Tag(tag) => tables.tagged(txn, tag, &scan.from, SCAN_REMOVES)?,
             What::Pattern(pattern) => {
                 let prefix =
-                    stored_prefix(if is_long { LONG } else { SHORT }, &glob::literal_prefix(pattern));
+                    stored_prefix(if is_long { LONG } else { SHORT }, &glob::literal_prefix(pattern).0);
                 let mut found = 0;
                 let mut wanted = |under: &[u8], value: &[u8]| {
                     let is_hit = Stored::read(under, value).is_some_and(|stored| scan.mask.hides(&stored));
