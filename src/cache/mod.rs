@@ -1,8 +1,8 @@
 //! The tiered cache: keys, the slots of live values, and the engine for `lib/cache/engine.js`.
 
 mod below;
-mod engine;
 pub mod client;
+mod engine;
 pub mod key;
 pub mod slots;
 mod values;

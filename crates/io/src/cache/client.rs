@@ -6,7 +6,7 @@ use super::ticket::{Hit, Seen};
 use crate::disk::Answer as OnDisk;
 use crate::pool;
 use bytes::Bytes;
-use sluice_core::cache::lifetime::{Asked, Lifetime, capped};
+use sluice_core::cache::lifetime::{Asked, Lifetime};
 use sluice_core::cache::read::{Answer, Outcome, Step};
 use sluice_core::cache::write::Plan;
 use sluice_core::cache::{Millis, Moment, Record};
@@ -119,15 +119,18 @@ impl Engine {
         let lifetime: Lifetime = Plan::lifetime(&self.tiers, asked, self.config.jitter);
         lifetime.until(lifetime.redis, now)
     }
-    /// A record as Redis may hold it.
-    pub fn capped_for_redis(&self, record: Record, now: Millis) -> Record {
-        capped(record, self.tiers.caps.redis.unwrap_or(sluice_core::cache::NEVER), now)
+    /// How this host signs what it publishes.
+    pub fn disk_origin(&self) -> Bytes {
+        let disk = self.disk.as_ref().and_then(|disk| disk.get());
+        disk.map_or_else(Bytes::new, |disk| Bytes::copy_from_slice(disk.origin()))
     }
     /// The application's client answers, or does not.
     pub fn client_state(&self, up: bool) {
         self.events.set_down(!up);
-        if !self.tiers.rules.serves_when_down {
-            self.memory.bump_era();
+        if up {
+            self.memory.distrust();
+        } else {
+            self.memory.bump_era(); // near entries are dated anew
         }
     }
 }
