@@ -895,6 +895,7 @@ module.exports.nativeVersion = nativeBinding.nativeVersion
 module.exports.nextTurn = nativeBinding.nextTurn
 module.exports.openCells = nativeBinding.openCells
 module.exports.openCounters = nativeBinding.openCounters
+module.exports.openSums = nativeBinding.openSums
 module.exports.parseResponse = nativeBinding.parseResponse
 module.exports.registerShell = nativeBinding.registerShell
 module.exports.release = nativeBinding.release

@@ -1,7 +1,7 @@
 /**
- * sluice: stream assembly and body intake, native.
+ * sluice: tiered cache, stream assembly and body intake, native.
  *
- * Units: names ending in `Ms` are milliseconds, in `Bytes` bytes. Defaults stand behind `@default`.
+ * Units: `ttl` is in seconds, fractions allowed; names ending in `Ms` are milliseconds, in `Bytes` bytes. Defaults stand behind `@default`.
  * Options are checked by name: an unknown name, a wrong type or a value out of range is ERR_INVALID_OPTION, a TypeError
  * or RangeError that names the option, its range and the value it got.
  * Mistakes of the caller: constructors and synchronous functions throw, functions that return a promise reject.
@@ -13,6 +13,7 @@
 import type { IncomingMessage, ServerResponse, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Readable, Transform, Writable } from 'node:stream';
+import type { EventEmitter } from 'node:events';
 
 // ---- errors
 
@@ -21,9 +22,14 @@ export type SluiceErrorCode =
   | 'ERR_PLATFORM'            // no binary for this platform; the message names the package to install
   | 'ERR_INVALID_OPTION'      // RangeError or TypeError: names the option, the range and the value it got
   | 'ERR_CLOSED'              // used after close()
-  | 'ERR_TIMEOUT'             // a body that did not arrive in time; err.status = err.statusCode = 408
+  | 'ERR_TIMEOUT'             // a body that did not arrive in time (err.status = err.statusCode = 408), a loader that did not end in time; err.timeoutMs
   | 'ERR_ABORTED'             // an AbortSignal fired (err.cause is signal.reason), or the client left a pipe
   | 'ERR_INTERNAL'            // a contained panic: the object is unusable, the process is not
+  | 'ERR_VALUE'               // a value that the codec cannot encode, a key that is none
+  | 'ERR_REDIS'               // only in 'degraded' events; err.cause is what the server or the socket said
+  | 'ERR_STORE_LOCKED'        // another process owns it (exclusive stores only)
+  | 'ERR_STORE_CORRUPT'       // set aside under a new name, never deleted; err.path says where
+  | 'ERR_STORE_IO'            // only in 'degraded' events: a full disk, a missing right, a folder that is gone
   | 'ERR_UNSUPPORTED'         // a dialect cannot say it; err.pointer
   | 'BODY_TOO_LARGE'          // err.status = err.statusCode = 413, err.limit, err.received, err.type = 'entity.too.large'
   | 'ERR_BODY_ABORTED' | 'ERR_BODY_LENGTH'        // err.status 400
@@ -31,6 +37,277 @@ export type SluiceErrorCode =
   | 'ERR_BODY_JSON'           // a SyntaxError without a status: services map it; err.offset (bytes), err.line, err.column (from 1)
   | 'ERR_STREAM_FRAME'        // a frame over its limit or not decodable; err.offset: where it starts, in bytes of the stream
   | 'ERR_STREAM_UPSTREAM';    // the provider reported an error inside the stream; err.provider holds its own object
+
+// ---- redis, shared by engines
+
+/**
+ * A client that the application already has (ioredis, its Cluster, node-redis, a mock), used as it is and never closed.
+ * Told by having `get`, `set` and `del`; what else it has is used: `pttl`, `pipeline` or `multi`, `scan` or
+ * `scanIterator`, `unlink`, `eval`. Without a method its operation is not there: counted, never a TypeError.
+ */
+export interface RedisLike {
+  get(key: string): Promise<string | null>;
+  set(key: string, value: string, ...args: any[]): Promise<unknown>;
+  del(...keys: any[]): Promise<number>;
+}
+export interface RedisCommon {
+  /** ACL user. @default none. Own connection only, as the next three and connectTimeoutMs. */
+  username?: string;
+  /** @default none */
+  password?: string;
+  /** Database number. @default 0 */
+  db?: number;
+  /** `true`: the system's authorities; an object: PEM texts, the name the certificate must carry, false for any certificate. @default on for `rediss:` URLs */
+  tls?: boolean | { ca?: string | Buffer; cert?: string | Buffer; key?: string | Buffer; servername?: string; rejectUnauthorized?: boolean };
+  /** Before each key. No lone surrogates; does not start with U+0001. @default 'sluice:'; '' for an injected client */
+  keyPrefix?: string;
+  /** Of one try. @default 5000 */
+  connectTimeoutMs?: number;
+  /** One deadline for a call, tries included. @default 250 */
+  commandTimeoutMs?: number;
+  /** After so many failed calls in a row Redis is left alone but for a probe. false: the caller has a breaker. @default { failures: 5, probeMs: 1000 } */
+  breaker?: false | { failures?: number; probeMs?: number };
+  /** 'tagged': type, version, deadline and bytes. 'plain': JSON text with EX, as other writers have it. Both are always read. @default 'tagged'; 'plain' for an injected client */
+  format?: 'tagged' | 'plain';
+}
+/** Exactly one of `url`, `sentinel`, `client`. */
+export type RedisConnection = RedisCommon & (
+  /** `redis://`, or `rediss://` for TLS; several are the nodes of a cluster. */
+  | { url: string | string[] }
+  | { sentinel: { masterName: string; nodes: string[]; password?: string } }
+  | { client: RedisLike });
+export type RedisOption = string | RedisConnection | RedisLike;
+/** 'off': not configured. 'down': configured, and not to be had at the moment; the cache goes on without. */
+export interface Health { redis: 'up' | 'down' | 'off'; disk: 'up' | 'down' | 'off' }
+
+// ---- cache
+
+export interface MemoryTierOptions {
+  /**
+   * 'reference': live values, nothing serialised (cyclic values, functions, class instances); not with `shared`.
+   * 'bytes': encoded, off the heap. @default 'reference' when memory is the only tier and not shared, else 'bytes'
+   */
+  store?: 'reference' | 'bytes';
+  /** Bytes off the heap ('bytes'), or as `sizeOf` counts them ('reference'; without it only maxEntries rules). @default 64 MiB */
+  maxBytes?: number;
+  /** At most 16,000,000 for 'reference'. @default 10000 for 'reference'; ruled by maxBytes for 'bytes' */
+  maxEntries?: number;
+  /** 'reference' only: what a value weighs, called once per set. @default not weighed */
+  sizeOf?: (value: unknown, key: string) => number;
+  /** Seconds. Longest time a copy is served without asking the next tier, while nothing tells us of changes. Ignored when memory is the only tier. @default 10 */
+  ttl?: number;
+  /** What leaves first. 'lfu' is 'tinylfu'. @default what the benchmark shows to be best: see docs/cache.md */
+  policy?: 'lru' | 'lfu' | 'tinylfu' | 's3fifo';
+  /** 'bytes' only: decoded values held on the heap of this thread in front of the bytes. `false`: decode on every hit. @default { maxEntries: 10000 } */
+  near?: false | { maxEntries?: number };
+  /** 'bytes' only. Instances with one name, in any worker thread of the process, share one memory tier. Other options under the same name: ERR_INVALID_OPTION. @default not shared */
+  shared?: string;
+}
+export type RedisTierOptions = RedisConnection & {
+  /** Cap, seconds; Infinity: none. @default 3600 */
+  ttl?: number;
+  /** Server-assisted invalidation (client tracking): another instance's write drops our memory copy. Needs a keyPrefix. @default true; false for an injected client, which has none */
+  tracking?: boolean;
+  /** While Redis is down: serve what memory and disk have, or miss. @default 'serve' */
+  whenDown?: 'serve' | 'miss';
+  /** Compress values from so many bytes. @default false; minBytes 1024 */
+  compress?: false | { minBytes?: number };
+};
+export interface DiskTierOptions {
+  /** A directory, shared by all processes of the host. Not on a network file system. */
+  path: string;
+  /** Cap, seconds; Infinity: none. @default 86400 */
+  ttl?: number;
+  /** @default 1 GiB */
+  maxBytes?: number;
+  /** Compress values from so many bytes. @default false; minBytes 1024 */
+  compress?: false | { minBytes?: number };
+}
+/** At least one of memory, redis, disk. */
+export interface TieredCacheOptions {
+  /** In metrics and error texts. @default '' */
+  name?: string;
+  /** L1. @default {}: on */
+  memory?: MemoryTierOptions | false;
+  /** L2: a URL, options, or a client. @default false */
+  redis?: string | RedisTierOptions | RedisLike | false;
+  /** L3: a directory or options. @default false */
+  disk?: string | DiskTierOptions | false;
+  /** Share (0 to 1) of the TTL by which each deadline is moved, either way, drawn once per set; what is drawn is the deadline in all tiers. @default 0.1; 0 when memory is the only tier */
+  jitter?: number;
+  /**
+   * Remember keys that no tier has, until one is set: own sets forget at once, those of others within the staleness
+   * stated for the tiers; off for a Redis tier that tells nothing (injected, tracking refused or down).
+   * `ttl` in seconds. @default false; ttl 60, maxKeys 100000
+   */
+  negative?: false | { ttl?: number; maxKeys?: number };
+  /** 'v8' also keeps Date, Map, Set, BigInt and typed arrays. With either, Buffers and strings come back as such; with 'json' a Uint8Array comes back as a Buffer. @default 'json' */
+  codec?: 'json' | 'v8';
+  /** How long a caller waits for a loader that runs in another thread, process or host, before it runs its own. @default { waitMs: 1000 } */
+  lease?: { waitMs?: number };
+  /** Milliseconds since 1970: wall clock of memory and disk deadlines (Redis has its own), read at call time so that fake timers rule. @default () => Date.now() */
+  now?: () => number;
+  /** A number from 0 up to 1, for jitter. @default () => Math.random() */
+  random?: () => number;
+}
+export interface GetOptions {
+  /** Leave out memory, Redis, disk. @default false */
+  skipL1?: boolean; skipL2?: boolean; skipL3?: boolean;
+  /** Ends the wait with ERR_ABORTED. */
+  signal?: AbortSignal;
+}
+export interface SetOptions {
+  /** Leave out memory, Redis, disk. @default false */
+  skipL1?: boolean; skipL2?: boolean; skipL3?: boolean;
+  /** Caps for one entry in memory and on disk, seconds. @default the tiers' own */
+  l1Ttl?: number; l3Ttl?: number;
+  /** No jitter for this one. @default false */
+  skipTtlRandomization?: boolean;
+  /** Names by which `deleteByTag` finds it; a namespace has its own. @default [] */
+  tags?: string[];
+}
+export interface LoadOptions extends SetOptions {
+  /** Seconds. @default the longest tier's cap; none when memory is the only tier */
+  ttl?: number;
+  /** Serve the old value at once and refresh behind it, for this many seconds past its TTL. @default 0 */
+  staleWhileRevalidate?: number;
+  /** Serve the old value when the loader fails, for this many seconds past its TTL. @default 0 */
+  staleIfError?: number;
+  /** Give up waiting and serve stale (or reject with ERR_TIMEOUT). The load goes on, and its value is stored. @default no limit */
+  timeoutMs?: number;
+  /** Of this caller only: others go on waiting. */
+  signal?: AbortSignal;
+}
+export interface LoadContext<T> {
+  /** Fires when no caller waits any more, or on close(). */
+  signal: AbortSignal;
+  /** The value past its TTL that is still there, else null. */
+  previous: T | null;
+  /** Replaces the ttl, in seconds. 0: do not store. */
+  setTtl(seconds: number): void;
+}
+export interface CacheStats {
+  /** Hits and misses: each logical get counts once, whatever it asked. */
+  totalRequests: number;
+  hits: { l1: number; l2: number; l3: number };
+  misses: number;
+  /** "90.00%" */
+  hitRate: string; l1HitRate: string; l2HitRate: string; l3HitRate: string;
+  memory: { bytes: number; entries: number; evictions: number };
+  /** Callers of getOrSet that waited for another caller's load. */
+  coalesced: number;
+  /** Misses that were known without asking. */
+  negativeHits: number;
+  staleServed: number;
+  /** Calls that went on without a tier that was down. */
+  degraded: number;
+  droppedWrites: number;
+  /** Values that could not be read; each was a miss. */
+  damaged: number;
+  /** Memory copies dropped because somebody else changed their key. */
+  invalidations: number;
+  /** Since when it counts: the making of the cache, or resetStats(). */
+  since: Date;
+}
+interface CacheEvents {
+  /** Once when it goes, once when it is back. */
+  degraded: [tier: 'redis' | 'disk' | 'tracking', error: Error];
+  recovered: [tier: 'redis' | 'disk' | 'tracking'];
+  /** Keys that others changed, of which memory had copies. */
+  invalidated: [keys: string[]];
+  /** What left memory. */
+  evicted: [key: string, reason: 'size' | 'expired'];
+}
+/**
+ * L1 memory, L2 Redis, L3 disk. Reads fall through and fill upwards; one load per key at a time. Redis down is a slower
+ * cache, never an error. See docs/cache.md.
+ *
+ * Keys are strings that UTF-8 can say, the empty one too, and do not start with U+0001: else ERR_VALUE, rejected or
+ * thrown. After close() everything is ERR_CLOSED. A listener that throws does not break the cache.
+ */
+export class TieredCache extends EventEmitter<CacheEvents> {
+  /** Cheap: nothing connects, opens or starts. Throws ERR_INVALID_OPTION. */
+  constructor(options?: TieredCacheOptions);
+  /** Connects and opens what is configured; called by the first use when not called before. A tier that cannot be had does not reject: 'degraded' and health() tell. */
+  initialize(): Promise<void>;
+  /** The value, or null. What was decoded on this thread is served again by reference. */
+  get<T = unknown>(key: string, options?: GetOptions): Promise<T | null>;
+  /** The value in memory, or null. */
+  getSync<T = unknown>(key: string): T | null;
+  /** Whether memory has it. Counts as no request. */
+  hasSync(key: string): boolean;
+  /** Writes to memory only: for caches whose only tier is memory, and for values that need not travel. `ttl` as for set(). */
+  setSync(key: string, value: unknown, ttl?: number): void;
+  /** True when there was a memory copy, which is removed; other tiers keep theirs. */
+  deleteSync(key: string): boolean;
+  /** Removes the memory copies; in a namespace those with its prefix. */
+  clearSync(): void;
+  /** The value with the tier that had it and the seconds left (Infinity: no expiry), or null: tells a stored null from a miss. `stale`: past its TTL and kept for `staleWhileRevalidate` or `staleIfError`, `ttl` 0; get() does not serve it. */
+  getEntry<T = unknown>(key: string, options?: GetOptions): Promise<{ value: T; tier: 'l1' | 'l2' | 'l3'; ttl: number; stale: boolean } | null>;
+  /** The value as bytes, to send on, or null: a Buffer as it is, a string as UTF-8, anything else as the codec wrote it. */
+  getBytes(key: string, options?: GetOptions): Promise<Buffer | null>;
+  /** Values in the order of the keys, null for a miss; each counts as a request. */
+  getMany<T = unknown>(keys: string[], options?: GetOptions): Promise<(T | null)[]>;
+  /**
+   * True when every tier that was asked took it (disk: accepted, committed behind); false when one could not be reached
+   * (counted, never thrown). `ttl` in seconds: above 0, Infinity for no expiry of its own, rounded to the nearest
+   * millisecond and at least one. @default the longest tier's cap; no expiry when memory is the only tier.
+   * Rejects with ERR_VALUE for undefined and for what the codec cannot say, with the key in `err.key`.
+   */
+  set(key: string, value: unknown, ttl?: number, options?: SetOptions): Promise<boolean>;
+  /** As set(), for many: all are checked before the first is written. */
+  setMany(entries: Iterable<[key: string, value: unknown, ttl?: number]>, options?: SetOptions): Promise<boolean>;
+  /** True when anything was removed, from whatever tier. An exact key, literally, when it holds none of `*`, `?`, `[`; else a glob, where `\` escapes. */
+  delete(keyOrPattern: string): Promise<boolean>;
+  /** How many of these exact keys were there. */
+  deleteMany(keys: string[]): Promise<number>;
+  /** How many keys the glob matched, as Redis matches: `*`, `?`, `[a-z]`, `[^a]`, `\` escapes. */
+  deletePattern(pattern: string): Promise<number>;
+  /** How many keys carried the tag. */
+  deleteByTag(tag: string): Promise<number>;
+  /** As delete() of an exact key, now and again after delayMs, against a racing reader that fills an old value back. Resolves after the first; a pending second runs at close. */
+  deleteTwice(key: string, delayMs: number): Promise<boolean>;
+  /**
+   * The value, from the nearest tier that has it, else from the loader, which runs once for all callers of the key: on
+   * this thread, and by leases in other threads, processes and hosts that share a tier. `options`: a number is the ttl.
+   * What the loader throws rejects its callers and is not cached; its undefined is returned and not cached; what the
+   * codec cannot say is ERR_VALUE. A set or delete during the load wins over it. Rejects with ERR_TIMEOUT, ERR_ABORTED.
+   */
+  getOrSet<T>(key: string, loader: (context: LoadContext<T>) => T | Promise<T>, options?: number | LoadOptions): Promise<T>;
+  /** Whether any tier has it. Counts as no request. */
+  has(key: string): Promise<boolean>;
+  /** Seconds left, with fractions: -1 no expiry, -2 no such key. Counts as no request. */
+  ttl(key: string): Promise<number>;
+  /** Live keys with a prefix, from the widest tier, writes on their way included, in no order. @default '', limit 1000; Infinity: all */
+  keys(prefix?: string, limit?: number): Promise<string[]>;
+  /** Removes everything: with Redis all keys of its keyPrefix, in a namespace all keys of it. Rejects with ERR_INVALID_OPTION for Redis with neither. */
+  clear(): Promise<void>;
+  /** How many values were loaded or there already, how many loaders failed or had none, and the milliseconds it took. @default concurrency 10 */
+  warmup(keys: { key: string; loader: () => unknown; ttl?: number }[], options?: { concurrency?: number; onProgress?: (done: number, total: number) => void }): Promise<{ success: number; failed: number; totalTime: number }>;
+  /** A view whose keys all carry `prefix:`; it shares tiers, statistics and loads. clear() and close() on it concern the view only. */
+  namespace(prefix: string): TieredCache;
+  health(): Health;
+  /** Counted by all threads that have a cache of that name, or by this cache when it has none. */
+  getStats(): CacheStats;
+  /** Counts from 0 again for this instance; metrics() goes on. */
+  resetStats(): void;
+  /** Waits for what was accepted, pending disk writes too, tells running loaders by their signal, lets everything go. Idempotent. */
+  close(): Promise<void>;
+  /** As close(); only where the realm has the symbol. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+/**
+ * `namespace:entity:id:extra`. `% : * ? [ ] \` and control characters inside a part are percent-encoded, so that such a
+ * key never reads as a glob. A part left out between others is empty: `a:b::c`. Throws ERR_INVALID_OPTION for a part that
+ * is no string, ERR_VALUE for lone surrogates.
+ */
+export function cacheKey(namespace: string, entity: string, id?: string, extra?: string): string;
+/**
+ * SHA-256, hex, of canonical JSON (RFC 8785) of what JSON.stringify would write: the order of members does not count.
+ * undefined (as a member too), Map and Set (in any order), Date, BigInt and bytes are told apart by type from each other
+ * and from any JSON. Throws ERR_VALUE for cycles, functions, symbols and what is nested too deeply.
+ */
+export function hashKey(input: unknown): string;
 
 // ---- streams
 
@@ -224,5 +501,11 @@ export class JsonDocument {
 /** Answers an error: its status (errors not ours: 500 without their message), `connection: close` on HTTP/1, a body in the caller's own shape when given. */
 export function respondWithError(req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse, error: unknown, options?: { body?: string | Uint8Array; headers?: OutgoingHttpHeaders }): Promise<void>;
 
+// ---- the whole
 
+/**
+ * Prometheus text exposition (version 0.0.4) of the caches of this process, in all threads:
+ * `sluice_<noun>_<what>[_total]{name}`. Equal names are summed; counters never go back when an instance closes.
+ */
+export function metrics(): string;
 export const version: string;

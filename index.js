@@ -1,8 +1,12 @@
 'use strict';
 // The public face. Names are listed one by one so that they work as ESM named imports.
 const { readBody, readText, readJson, readDocument } = require('./lib/body');
+const { TieredCache } = require('./lib/cache/cache');
+const { hashKey } = require('./lib/cache/hash');
+const { cacheKey } = require('./lib/cache/keys');
 const { JsonDocument } = require('./lib/document');
 const { EventStreamDecoder } = require('./lib/event-stream');
+const { metrics } = require('./lib/metrics');
 const { pipeStream } = require('./lib/pipe');
 const { convertRequest } = require('./lib/request');
 const { respondWithError } = require('./lib/respond');
@@ -12,6 +16,9 @@ const { streamTransform, streamTransformWeb } = require('./lib/transforms');
 const { version } = require('./package.json');
 
 module.exports = {
+  TieredCache,
+  cacheKey,
+  hashKey,
   StreamAssembler,
   pipeStream,
   streamTransform,
@@ -27,5 +34,6 @@ module.exports = {
   readDocument,
   JsonDocument,
   respondWithError,
+  metrics,
   version,
 };

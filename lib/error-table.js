@@ -10,6 +10,7 @@ module.exports = {
   Aborted: { code: 'ERR_ABORTED', Class: 'Error', name: 'AbortError', template: '{what} was aborted' },
   Internal: { code: 'ERR_INTERNAL', Class: 'Error', name: 'Error', template: '{what} failed inside native code: {detail}' },
   Unsupported: { code: 'ERR_UNSUPPORTED', Class: 'Error', name: 'Error', template: '{dialect} cannot say {what} (at {pointer})' },
+  Timeout: { code: 'ERR_TIMEOUT', Class: 'Error', name: 'TimeoutError', template: '{what} did not end within {timeoutMs} ms' },
   Value: { code: 'ERR_VALUE', Class: 'TypeError', name: 'TypeError', template: '{what} cannot be stored: {detail}' },
   Redis: { code: 'ERR_REDIS', Class: 'Error', name: 'Error', template: 'Redis: {detail}' },
   StoreLocked: { code: 'ERR_STORE_LOCKED', Class: 'Error', name: 'Error', template: 'the store at {path} is in use: {detail}' },

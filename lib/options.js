@@ -57,15 +57,65 @@ function signal(value, option) {
   return value;
 }
 
+/** A number from `min` to `max`, fractions allowed. */
+function number(min, max, fallback) {
+  const range = `a number from ${min} to ${max}`;
+  return (value, option) => {
+    if (value === undefined) return fallback;
+    if (typeof value !== 'number') throw wrongType(option, range, value);
+    if (!(value >= min && value <= max)) throw outOfRange(option, range, value);
+    return value;
+  };
+}
+// the latest deadline that a whole number of milliseconds can say
+const MAX_SECONDS = Math.floor(Number.MAX_SAFE_INTEGER / 2000);
+/** A lifetime in seconds, fractions allowed, Infinity too. */
+function seconds(fallback) {
+  const range = `a number of seconds above 0 and up to ${MAX_SECONDS}, or Infinity`;
+  return (value, option) => {
+    if (value === undefined) return fallback;
+    if (typeof value !== 'number') throw wrongType(option, range, value);
+    if (!(value > 0 && (value <= MAX_SECONDS || value === Infinity))) throw outOfRange(option, range, value);
+    return value;
+  };
+}
+/** A string that is not empty. */
+function text(fallback) {
+  const range = 'a string that is not empty';
+  return (value, option) => {
+    if (value === undefined) return fallback;
+    if (typeof value !== 'string') throw wrongType(option, range, value);
+    if (value === '') throw outOfRange(option, range, value);
+    return value;
+  };
+}
+/** An array of strings that are not empty. */
+function texts(fallback) {
+  const range = 'an array of strings that are not empty';
+  return (value, option) => {
+    if (value === undefined) return fallback;
+    if (!Array.isArray(value) || value.some((one) => typeof one !== 'string')) throw wrongType(option, range, value);
+    if (value.includes('')) throw outOfRange(option, range, value);
+    return value;
+  };
+}
+/** An object of further options, named `outer.inner`; its defaults stand in for `undefined` when `always`. */
+function nested(shape, always = true) {
+  return (value, option) => (value === undefined && !always ? undefined : read(shape, value, option, `${option}.`));
+}
+
 /** The options object, checked and with its defaults; `undefined` stands for all of them. */
-function read(shape, options, where = 'options') {
+function read(shape, options, where = 'options', prefix = '') {
   if (options !== undefined && (options === null || typeof options !== 'object')) throw wrongType(where, 'an object', options);
   const out = {};
-  for (const name in shape) out[name] = shape[name](options?.[name], name);
+  for (const name in shape) out[name] = shape[name](options?.[name], prefix + name);
   for (const name in options) {
-    if (!Object.hasOwn(shape, name)) throw make('OptionUnknown', { option: name, known: Object.keys(shape).join(', ') });
+    if (!Object.hasOwn(shape, name)) throw make('OptionUnknown', { option: prefix + name, known: Object.keys(shape).join(', ') });
   }
   return out;
 }
 
-module.exports = { read, integer, milliseconds, bytes, boolean, string, func, oneOf, signal, typed, wrongType, outOfRange };
+module.exports = {
+  read, nested, integer, number, seconds, milliseconds, bytes, boolean, string, text, texts, func, oneOf, signal, typed, wrongType, outOfRange,
+  MAX_SECONDS,
+};

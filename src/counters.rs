@@ -33,7 +33,14 @@ pub fn sum_counters(noun: String, name: String, instance: String, mut into: Floa
 /// The names of a noun with their sums over all that was ever open, as JSON: `[[name, [sum, …]], …]`.
 #[napi(catch_unwind)]
 pub fn counter_sums(noun: String) -> String {
-    let sums = counters::sums(&noun);
+    as_json(&counters::sums(&noun))
+}
+/// The same over what is open, where threads that share an instance say the same.
+#[napi(catch_unwind)]
+pub fn open_sums(noun: String) -> String {
+    as_json(&counters::open_sums(&noun))
+}
+fn as_json(sums: &[(String, Vec<f64>)]) -> String {
     let mut out = Vec::from(b"[");
     for (index, (name, counts)) in sums.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"[" } else { b",[" });

@@ -9,6 +9,7 @@ const states = ['off', 'down', 'up'];
 /** What a near cache holds of a value comes from here; the fields are those of src/cache/values.rs. */
 const STATUS = 1;
 const KNOWN_ABSENT = 3;
+const ERA = 65_536;
 
 /**
  * A value that was found. `stale`: 0 fresh, 1 past its deadline, 2 suspect: to be served in place of an error only.
@@ -55,6 +56,8 @@ class Engine {
     this.#numbers = sharedNumbers();
     /** Epochs of keys by cell, then the era: Int32Array. */
     this.cells = new Int32Array(native.cacheCells(this.#held));
+    /** Where the era is in `cells`. */
+    this.eraIndex = ERA;
     /** Whether reads and writes are known at once. */
     this.memoryOnly = !settings.redis && !settings.disk;
     /** Whether a near cache has to call `poll()` now and then. */
@@ -131,6 +134,10 @@ class Engine {
   epoch(key) {
     return call(native.cacheEpoch, this.#held, key);
   }
+  /** The place of a key's epoch in `cells`. */
+  cell(key) {
+    return call(native.cacheCell, key);
+  }
   /** Counts hits that the near cache has answered. */
   touch(keys) {
     native.cacheTouch(this.#held, keys);
@@ -191,9 +198,9 @@ class Engine {
   removeMemory(key, now) {
     return call(native.cacheRemoveMemory, this.#held, key, now);
   }
-  /** All memory copies. */
-  clearMemory() {
-    call(native.cacheClearMemory, this.#held);
+  /** All memory copies of keys that begin so. */
+  clearMemory(prefix, now) {
+    call(native.cacheClearMemory, this.#held, prefix, now);
   }
   /** Fresh keys that begin so, at most `limit`, from the widest tier that answers. */
   keys(prefix, limit, now) {

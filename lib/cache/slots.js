@@ -150,6 +150,11 @@ class Slots {
     return this.#entries.size;
   }
 
+  /** Who hears of what leaves; undefined: nobody. */
+  set onEvict(listener) {
+    this.#onEvict = listener;
+  }
+
   /** What they weigh by `sizeOf`. */
   get bytes() {
     return this.#bytes;

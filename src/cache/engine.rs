@@ -214,13 +214,18 @@ pub fn cache_remove_memory(
 ) -> napi::Result<bool> {
     with_text(env, &key, "a key", |key| held.call(|engine| Ok(engine.remove_memory(key, now as u64))))
 }
-/// Removes all memory copies.
+/// Removes all memory copies of keys that begin so.
 #[napi(catch_unwind)]
-pub fn cache_clear_memory(held: &External<Held>) -> napi::Result<()> {
+pub fn cache_clear_memory(held: &External<Held>, prefix: String, now: f64) -> napi::Result<()> {
     held.call(|engine| {
-        engine.clear_memory();
+        engine.clear_memory(prefix.as_bytes(), now as u64);
         Ok(())
     })
+}
+/// The cell of a key.
+#[napi(catch_unwind)]
+pub fn cache_cell(env: &Env, key: Unknown<'_>) -> napi::Result<u32> {
+    with_text(env, &key, "a key", |key| Ok(sluice_core::cache::cell_of(sluice_core::cache::key_hash(key)) as u32))
 }
 
 /// 4 x Redis + disk: 0 off, 1 down, 2 up.

@@ -3,6 +3,7 @@
 mod below;
 pub mod client;
 mod engine;
+mod globs;
 pub mod key;
 pub mod slots;
 mod values;

@@ -68,6 +68,8 @@ table! {
     Internal: "ERR_INTERNAL", "Error", "Error", 0, "", "{what} failed inside native code: {detail}";
     /// A dialect cannot say what the request holds at `err.pointer`; `lossy: true` drops it.
     Unsupported: "ERR_UNSUPPORTED", "Error", "Error", 0, "", "{dialect} cannot say {what} (at {pointer})";
+    /// What was waited for did not end within `err.timeoutMs`, and there was no stale value to serve instead.
+    Timeout: "ERR_TIMEOUT", "Error", "TimeoutError", 0, "", "{what} did not end within {timeoutMs} ms";
     /// The value cannot be encoded: undefined, a function, a cycle, a BigInt in JSON, a lone surrogate in a key.
     Value: "ERR_VALUE", "TypeError", "TypeError", 0, "", "{what} cannot be stored: {detail}";
     /// Redis refused, failed or did not answer; `err.cause` is what the server or the socket said. Only in `degraded` events: a cache does not fail with Redis.

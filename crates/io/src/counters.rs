@@ -92,7 +92,32 @@ pub fn sums(noun: &str) -> Vec<(String, Vec<f64>)> {
     names.map(|(name, named)| (name.clone(), named.sum())).collect()
 }
 
+/// Names of a noun, each with the sum over what is open under it. Cells that say how much there is, not how much there
+/// was: threads that share an instance say the same, so the highest of them counts.
+pub fn open_sums(noun: &str) -> Vec<(String, Vec<f64>)> {
+    let registry = REGISTRY.lock();
+    let names = registry.nouns.get(noun).into_iter().flatten();
+    let sum = |named: &Named| {
+        let mut sum = Vec::new();
+        named.instances.values().for_each(|instance| add(&mut sum, instance.highest().into_iter()));
+        sum
+    };
+    names.map(|(name, named)| (name.clone(), sum(named))).filter(|(_, sum)| !sum.is_empty()).collect()
+}
+
 impl Instance {
+    fn highest(&self) -> Vec<f64> {
+        let mut highest: Vec<f64> = Vec::new();
+        for (_, cells) in &self.open {
+            for (at, count) in read(cells).enumerate() {
+                match highest.get_mut(at) {
+                    Some(one) => *one = one.max(count),
+                    None => highest.push(count),
+                }
+            }
+        }
+        highest
+    }
     fn sum(&self) -> Vec<f64> {
         let mut sum = self.closed.clone();
         self.open.iter().for_each(|(_, cells)| add(&mut sum, read(cells)));
@@ -148,6 +173,21 @@ mod tests {
         assert_eq!(total("apple"), [("n".to_owned(), vec![111.0, 0.5])]);
         drop(other);
         assert_eq!(total("apple"), [("n".to_owned(), vec![111.0, 0.5])]);
+    }
+
+    #[test]
+    fn what_there_is_counts_once_for_the_threads_that_share_it_and_only_while_they_are_open() {
+        let first = Counters::open("fig", "n", "shared", 2);
+        let second = Counters::open("fig", "n", "shared", 2);
+        let other = Counters::open("fig", "n", "own", 2);
+        count(&first, 0, 5.0);
+        count(&second, 0, 7.0);
+        count(&other, 0, 100.0);
+        assert_eq!(open_sums("fig"), [("n".to_owned(), vec![107.0, 0.0])]);
+        drop(second);
+        assert_eq!(open_sums("fig"), [("n".to_owned(), vec![105.0, 0.0])]);
+        drop((first, other));
+        assert_eq!(open_sums("fig"), []);
     }
 
     #[test]

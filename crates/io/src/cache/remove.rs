@@ -76,9 +76,13 @@ impl Engine {
     pub fn remove_memory(&self, key: &[u8], now: Millis) -> bool {
         self.memory.remove(key, now)
     }
-    /// Removes all memory copies.
-    pub fn clear_memory(&self) {
-        self.memory.clear();
+    /// Removes all memory copies of keys that begin so.
+    pub fn clear_memory(&self, prefix: &[u8], now: Millis) {
+        if prefix.is_empty() {
+            self.memory.clear();
+        } else {
+            self.forget_copies(&prefix_glob(prefix), now);
+        }
     }
     /// Removes what matches a glob.
     pub fn remove_pattern(

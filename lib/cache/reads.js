@@ -1,0 +1,163 @@
+'use strict';
+// Reads: what tiers have of a key, as a value, as bytes, as a time left.
+const { readGet } = require('./options');
+const { decode, encode, toBytes } = require('./codec');
+const { limits } = require('./limits');
+const { checkKey } = require('./keys');
+
+const thenable = (value) => value !== null && typeof value === 'object' && typeof value.then === 'function';
+const OTHER_TIERS = 6;
+
+/**
+ * What the tiers have of a key: null, or `{ tier, deadline, stale, … }` with `value` where it is live; a promise of that
+ * where a tier below memory is asked.
+ */
+function find(view, key, flags) {
+  const { tiers } = view;
+  const { engine, live, wide } = tiers;
+  const full = view.prefix + key;
+  const now = tiers.now();
+  let behind = null;
+  if (live !== undefined && !(flags & 1)) {
+    const entry = live.lookup(full) ?? live.peekStale(full);
+    if (entry !== undefined) {
+      const { value, deadline } = entry;
+      const found = { value, tier: 'l1', deadline, stale: now > deadline };
+      if (!found.stale) return found;
+      behind = found;
+    }
+  }
+  if (engine === undefined) return behind;
+  if (live === undefined && !(flags & 1)) {
+    const found = engine.lookup(full, now, flags);
+    if (found === null && engine.wasRemembered()) tiers.stats.negative();
+    if (found !== undefined && !(wide && found?.stale)) return found;
+  }
+  if (!wide || (flags & OTHER_TIERS) === OTHER_TIERS) return behind;
+  return engine.read(full, now, flags).then((found) => found ?? behind);
+}
+
+/** Decodes what was found and holds it near; null, counted, when it cannot be read. */
+function opened(view, key, found, flags) {
+  if (found === null || found.value !== undefined) return found;
+  const value = decode(found.tag, found.payload);
+  if (value === undefined) {
+    view.tiers.stats.damaged();
+    return null;
+  }
+  found.value = value;
+  if (!found.stale && flags === 0 && found.nearUntil > 0 && !view.closed) {
+    const until = Math.min(found.deadline, found.nearUntil);
+    view.near.fill(view.nearPrefix + key, value, until, until, found.cell, momentOf(found));
+  }
+  return found;
+}
+
+/** As find(), with the value. */
+function fetch(view, key, flags) {
+  const found = find(view, key, flags);
+  return thenable(found) ? found.then((late) => opened(view, key, late, flags)) : opened(view, key, found, flags);
+}
+
+// epoch and era as one number, as Engine.epoch gives it
+const momentOf = ({ epoch, era }) => (epoch >>> 0) + (era & 0x1fffff) * 2 ** 32;
+const isHit = (found) => found !== null && !found.stale;
+/** Counts a read and gives what is to be served. */
+function served(view, found) {
+  if (isHit(found)) {
+    view.tiers.stats.hit(found.tier);
+    return found;
+  }
+  view.tiers.stats.miss();
+  return null;
+}
+async function bySignal(signal, promise, what) {
+  if (signal === undefined) return promise;
+  const limit = limits({ signal }, what);
+  try {
+    return await limit.race(promise);
+  } finally {
+    limit.clear();
+  }
+}
+
+async function get(view, key, options) {
+  view.open();
+  checkKey(key);
+  const { flags, signal } = readGet(options);
+  const found = served(view, await bySignal(signal, fetch(view, key, flags), 'get'));
+  return found === null ? null : found.value;
+}
+
+function getSync(view, key) {
+  view.open();
+  checkKey(key);
+  const found = served(view, inMemory(view, key));
+  return found === null ? null : found.value;
+}
+function inMemory(view, key) {
+  return opened(view, key, find(view, key, OTHER_TIERS), 0);
+}
+const hasSync = (view, key) => isHit(find(view, key, OTHER_TIERS));
+
+const secondsLeft = (found, now) => (found.deadline === Infinity ? Infinity : Math.max(found.deadline - now, 0) / 1000);
+
+async function getEntry(view, key, options) {
+  const { flags, signal } = readGet(options);
+  const found = await bySignal(signal, fetch(view, key, flags), 'getEntry');
+  const now = view.tiers.now();
+  served(view, found);
+  // a suspect copy, stale before its deadline, is nothing to tell of
+  if (found === null || (found.stale && now <= found.deadline)) return null;
+  return { value: found.value, tier: found.tier, ttl: secondsLeft(found, now), stale: Boolean(found.stale) };
+}
+
+async function getBytes(view, key, options) {
+  const { flags, signal } = readGet(options);
+  const found = served(view, await bySignal(signal, find(view, key, flags), 'getBytes'));
+  if (found === null) return null;
+  const { tag, payload } = found.payload === undefined ? encode(view.tiers.config.codec, key, found.value) : found;
+  return toBytes(tag, payload);
+}
+
+async function getMany(view, keys, options) {
+  const { flags, signal } = readGet(options);
+  const { tiers } = view;
+  const out = new Array(keys.length);
+  const asked = [];
+  for (let at = 0; at < keys.length; at += 1) {
+    const entry = flags & 1 ? undefined : view.near.lookup(view.nearPrefix + keys[at]);
+    const found = entry === undefined ? opened(view, keys[at], find(view, keys[at], flags | OTHER_TIERS), flags) : { value: entry.value, tier: 'l1' };
+    if (isHit(found) || !tiers.wide) out[at] = served(view, found)?.value ?? null;
+    else asked.push(at);
+  }
+  if (asked.length === 0) return out;
+  const late = tiers.engine.readMany(asked.map((at) => view.prefix + keys[at]), tiers.now(), flags);
+  const answers = await bySignal(signal, late, 'getMany');
+  for (const [nth, at] of asked.entries()) out[at] = served(view, opened(view, keys[at], answers[nth], flags))?.value ?? null;
+  return out;
+}
+
+async function ttl(view, key) {
+  const found = await find(view, key, 0);
+  if (!isHit(found)) return -2;
+  const left = secondsLeft(found, view.tiers.now());
+  return left === Infinity ? -1 : left;
+}
+
+async function keys(view, prefix, limit) {
+  const { tiers } = view;
+  const start = view.prefix + prefix;
+  if (tiers.engine !== undefined) {
+    const found = await tiers.engine.keys(start, limit, tiers.now());
+    return found.map((full) => full.slice(view.prefix.length));
+  }
+  const out = [];
+  for (const { key } of tiers.live.live()) {
+    if (out.length >= limit) break;
+    if (key.startsWith(start)) out.push(key.slice(view.prefix.length));
+  }
+  return out;
+}
+
+module.exports = { fetch, get, getSync, hasSync, getEntry, getBytes, getMany, ttl, keys };

@@ -1,0 +1,120 @@
+'use strict';
+// What the views of a cache share: its tiers, its loads, its statistics, and how they begin and end.
+const { readOptions } = require('./options');
+const { Flights } = require('./load');
+const { Slots } = require('./slots');
+const { live } = require('./alive');
+const { settingsOf } = require('./settings');
+const { Stats } = require('./stats');
+
+class Tiers {
+  #starting;
+  #closing;
+  #hearing = new Set();
+
+  constructor(options) {
+    const config = readOptions(options);
+    const { memory, redis, disk } = config;
+    this.config = config;
+    this.what = config.name === '' ? 'the cache' : `the cache ${JSON.stringify(config.name)}`;
+    this.now = config.now ?? (() => Date.now());
+    this.random = config.random ?? (() => Math.random());
+    /** Whether there is a tier below memory. */
+    this.wide = redis !== undefined || disk !== undefined;
+    /** Whether others may run a loader for the same key. */
+    this.leases = this.wide || memory?.shared !== undefined;
+    this.engine = this.#makeEngine(config);
+    /** Live values of a reference store. */
+    this.live = memory?.store === 'reference' ? this.#slots(memory.maxEntries, '', memory) : undefined;
+    this.flights = new Flights(this);
+    this.stats = new Stats(this);
+    this.closed = false;
+    this.forget = live(this);
+    /** Second deletes that wait for their time: timers by what they run. */
+    this.later = new Map();
+  }
+  #makeEngine(config) {
+    if (!this.wide && config.memory.store === 'reference') return undefined;
+    // loaded where there is something to drive
+    if (config.redis?.client !== undefined) return new (require('./injected').Injected)(config);
+    return new (require('./engine').Engine)(settingsOf(config));
+  }
+  #slots(maxEntries, prefix, { maxBytes, sizeOf, policy } = {}) {
+    const cells = this.engine?.cells;
+    const { now } = this.config;
+    return new Slots({ policy: policy ?? 's3fifo', maxEntries, maxBytes, sizeOf, now, cells, eraIndex: this.engine?.eraIndex, prefix });
+  }
+  /** Near values of a view in front of bytes; undefined where there are none. */
+  newNear(prefix) {
+    const near = this.config.memory?.near;
+    return near ? this.#slots(near.maxEntries, prefix, { policy: this.config.memory.policy }) : undefined;
+  }
+
+  /** Starts what is configured, once. */
+  begin() {
+    if (this.#starting === undefined) this.#starting = this.engine === undefined ? Promise.resolve() : this.engine.start();
+  }
+  async start() {
+    this.begin();
+    await this.#starting;
+  }
+  epoch(full) {
+    return this.engine === undefined ? 0 : this.engine.epoch(full);
+  }
+  health() {
+    return this.engine === undefined ? { redis: 'off', disk: 'off' } : this.engine.health();
+  }
+
+  /** A view wants to hear of events. */
+  hear(view, event) {
+    if (this.#hearing.size === 0) this.engine?.listen((...told) => this.tell(...told));
+    this.#hearing.add(view);
+    if (event === 'evicted' && this.live) this.live.onEvict = (key, reason) => this.tell('evicted', key, reason);
+  }
+  deaf(view) {
+    this.#hearing.delete(view);
+  }
+  /** Emits, for each view what concerns it; what listeners throw is theirs. */
+  tell(event, what, ...more) {
+    for (const { emitter, prefix } of [...this.#hearing]) {
+      if (emitter.listenerCount(event) === 0) continue;
+      let subject = what;
+      if (event === 'evicted') {
+        if (!what.startsWith(prefix)) continue;
+        subject = what.slice(prefix.length);
+      } else if (event === 'invalidated') {
+        subject = what.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+        if (subject.length === 0) continue;
+      }
+      try {
+        emitter.emit(event, subject, ...more);
+      } catch {
+        // a listener's failure is no failure of the cache
+      }
+    }
+  }
+
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+  async #close() {
+    const due = [...this.later];
+    this.closed = true;
+    this.flights.stop();
+    this.later.clear();
+    for (const [run, timer] of due) {
+      clearTimeout(timer);
+      run();
+    }
+    this.stats.keep();
+    this.forget();
+    this.live?.clear();
+    // near values of all views are asked again, and find the cache closed
+    if (this.engine?.cells !== undefined) Atomics.add(this.engine.cells, this.engine.eraIndex, 1);
+    await this.engine?.close();
+    this.#hearing.clear();
+  }
+}
+
+module.exports = { Tiers };

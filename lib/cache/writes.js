@@ -1,0 +1,99 @@
+'use strict';
+// Writes: a value with its lifetime, to every tier that is asked.
+const { wrongType } = require('../options');
+const { readTtl } = require('./options');
+const { encode, checkValue } = require('./codec');
+const { checkKey } = require('./keys');
+
+const OTHER_TIERS = 6;
+const NO_OPTIONS = { flags: 0, l1Ttl: undefined, l3Ttl: undefined, skipTtlRandomization: false, tags: undefined };
+
+/** A value as the tiers take it; throws ERR_VALUE for what is none. */
+function prepared(tiers, key, value) {
+  checkValue(key, value);
+  return tiers.engine === undefined ? undefined : encode(tiers.config.codec, key, value);
+}
+
+// as `Lifetime` of crates/core draws it, for values that no other tier has
+function deadlines(tiers, ttl, l1Ttl, staleFor, draw) {
+  const millis = (seconds) => Math.max(Math.round(seconds * 1000), 1);
+  const moved = draw < 0 ? 1 : 1 + tiers.config.jitter * (2 * draw - 1);
+  const whole = ttl === undefined ? Infinity : millis(ttl * moved);
+  const own = Math.min(whole, l1Ttl === undefined ? Infinity : millis(l1Ttl));
+  const deadline = tiers.now() + own;
+  return [deadline, own < whole || !(staleFor > 0) ? deadline : deadline + millis(staleFor)];
+}
+
+/** Writes what was prepared; a promise where a tier below memory is asked. `guard`: only if nothing has changed since. */
+function put(view, key, value, encoded, ttl, options, staleFor = 0, guard = undefined) {
+  const { tiers } = view;
+  const { engine, live } = tiers;
+  const full = view.prefix + key;
+  if (guard === undefined) tiers.flights.supersede(full);
+  const { flags, l1Ttl, l3Ttl } = options;
+  const tags = (options.tags ?? []).map((tag) => view.prefix + tag);
+  const draw = options.skipTtlRandomization || tiers.config.jitter === 0 ? -1 : tiers.random();
+  const [deadline, staleUntil] = live === undefined ? [] : deadlines(tiers, ttl, l1Ttl, staleFor, draw);
+  if (engine === undefined) {
+    if (flags & 1) live.delete(full);
+    else return live.set(full, value, deadline, staleUntil, tags);
+    return true;
+  }
+  const before = live === undefined ? 0 : engine.epoch(full);
+  const lifetime = { ttl, l1Ttl, l3Ttl, staleFor, jitter: draw };
+  const taken = engine.write(full, encoded.tag, encoded.payload, tiers.now(), lifetime, tags, flags, guard);
+  if (live !== undefined && !(flags & 1)) hold(view, full, value, deadline, staleUntil, tags, before);
+  return taken;
+}
+
+/** Holds a live value beside what was written just now, unless somebody else has changed the key since. */
+function hold({ tiers }, full, value, deadline, staleUntil, tags, before) {
+  const { engine, live } = tiers;
+  const after = engine.epoch(full);
+  if (after === before + 1) live.fill(full, value, deadline, staleUntil, engine.cell(full), after, tags);
+  else live.delete(full);
+}
+
+async function set(view, key, value, ttl, options) {
+  return put(view, key, value, prepared(view.tiers, key, value), ttl, options);
+}
+
+/** A load's fill. */
+async function fill(view, key, value, ttl, options, staleFor, guard) {
+  return put(view, key, value, prepared(view.tiers, key, value), ttl, options, staleFor, guard);
+}
+
+function setSync(view, key, value, ttl) {
+  const { tiers } = view;
+  const options = { ...NO_OPTIONS, flags: OTHER_TIERS };
+  if (tiers.live === undefined || tiers.engine === undefined) {
+    put(view, key, value, prepared(tiers, key, value), ttl, options);
+    return;
+  }
+  // a live value that does not travel need not be encoded
+  checkValue(key, value);
+  const full = view.prefix + key;
+  tiers.flights.supersede(full);
+  const before = tiers.engine.epoch(full);
+  tiers.engine.removeMemory(full, tiers.now());
+  const [deadline] = deadlines(tiers, ttl, undefined, 0, tiers.config.jitter === 0 ? -1 : tiers.random());
+  hold(view, full, value, deadline, deadline, [], before);
+}
+
+async function setMany(view, entries, options) {
+  if (entries === null || typeof entries !== 'object' || typeof entries[Symbol.iterator] !== 'function') {
+    throw wrongType('entries', 'an iterable of [key, value, ttl]', entries);
+  }
+  const list = [];
+  // all are checked before the first is written
+  for (const entry of entries) {
+    if (!Array.isArray(entry)) throw wrongType(`entries[${list.length}]`, 'an array [key, value, ttl]', entry);
+    const [key, value, ttl] = entry;
+    checkKey(key);
+    list.push([key, value, prepared(view.tiers, key, value), readTtl(ttl, `entries[${list.length}].ttl`)]);
+  }
+  const taken = await Promise.all(list.map(([key, value, encoded, ttl]) => put(view, key, value, encoded, ttl, options)));
+  return taken.every(Boolean);
+}
+
+module.exports = { set, fill, setSync, setMany };
