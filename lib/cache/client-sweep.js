@@ -59,7 +59,7 @@ class ClientSweep {
       const page = await run(step);
       const keys = page.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
       const ours = all ? keys : keys.filter((key) => !key.startsWith(OURS));
-      if (ours.length > 0) yield native.globFilter(glob, ours);
+      if (ours.length > 0) yield native.globMatches(glob, ours).map((at) => ours[at]);
     }
   }
 

@@ -31,6 +31,11 @@ function found(payload, at) {
   };
 }
 
+/** The same of an array, as src/cache/client.rs makes it. */
+function foundOf([tag, payload, tier, deadline, nearUntil, staleUntil, stale, cell, epoch, era]) {
+  return { tag, payload, tier: tiers[tier], deadline, nearUntil, staleUntil, stale, cell, epoch, era };
+}
+
 const none = Promise.resolve(null);
 const inSeconds = (seconds) => (seconds === undefined || seconds === null ? 0 : seconds);
 
@@ -62,6 +67,11 @@ class Engine {
     this.memoryOnly = !settings.redis && !settings.disk;
     /** Whether a near cache has to call `poll()` now and then. */
     this.polls = Boolean(settings.disk);
+  }
+
+  /** The native engine. */
+  get handle() {
+    return this.#held;
   }
 
   /** Connects and opens what is configured. Never rejects. */
@@ -280,4 +290,4 @@ class Engine {
 /** Subscriptions of engines that were dropped without being closed. */
 const registry = typeof FinalizationRegistry === 'function' ? new FinalizationRegistry(unsubscribe) : undefined;
 
-module.exports = { Engine };
+module.exports = { Engine, foundOf };

@@ -3,8 +3,8 @@
 // commands sent from here, so that what the client settles in microtasks settles so here. Methods as `Engine`'s.
 const native = require('../native');
 const { begin } = require('../completion');
-const { make } = require('../errors');
-const { Engine } = require('./engine');
+const { make, call } = require('../errors');
+const { Engine, foundOf } = require('./engine');
 const { ClientCommands } = require('./client-commands');
 const { ClientCalls } = require('./client-calls');
 const { ClientLeases } = require('./client-leases');
@@ -13,12 +13,11 @@ const { ClientSweep } = require('./client-sweep');
 const SKIP_REDIS = 2;
 /** How a client answered for a key; see `client_answered` in src/cache/client.rs. */
 const SAID = { ABSENT: 0, FOUND: 1, DAMAGED: 2, DOWN: 3 };
-const DOWN = [SAID.DOWN, undefined, undefined];
+const DOWN = [SAID.DOWN, undefined, NaN];
 /** The offset between the server's clock and ours is looked at that often. */
 const TIME_MS = 60_000;
 
-class Injected {
-  #engine;
+class Injected extends Engine {
   #commands;
   #calls;
   #sweep;
@@ -27,18 +26,20 @@ class Injected {
   #isTagged;
   #publishes;
   #listener = undefined;
+  #closed = undefined;
   #refused = new Set();
   #counts = { droppedWrites: 0, degraded: 0 };
   /** The server's milliseconds less ours, and when that was seen. */
   #offset = { ms: 0, since: -Infinity, isAsked: false };
 
-  constructor(config) {
-    const { client, keyPrefix, commandTimeoutMs, breaker, format } = config.redis;
-    this.#engine = new Engine(config);
+  /** `redis` are the options of the client: `{ client, keyPrefix, commandTimeoutMs, breaker, format }`. */
+  constructor(settings, redis) {
+    super(settings);
+    const { client, keyPrefix, commandTimeoutMs, breaker, format } = redis;
     this.#commands = new ClientCommands(client);
     this.#prefix = keyPrefix;
     this.#isTagged = format === 'tagged';
-    this.#publishes = config.disk !== undefined;
+    this.#publishes = Boolean(settings.disk);
     const { failures, probeMs } = breaker === false ? { failures: 0, probeMs: 1000 } : breaker;
     this.#calls = new ClientCalls({ failures, probeMs, timeoutMs: commandTimeoutMs }, {
       probe: () => this.#commands.probe(`${keyPrefix}\u0001p`),
@@ -50,40 +51,15 @@ class Injected {
     this.#leases = new ClientLeases(this.#commands, this.#calls, keyPrefix, (command) => this.#can(command));
   }
 
-  get cells() {
-    return this.#engine.cells;
-  }
-  get eraIndex() {
-    return this.#engine.eraIndex;
-  }
-  cell(key) {
-    return this.#engine.cell(key);
-  }
-  epoch(key) {
-    return this.#engine.epoch(key);
-  }
-  start() {
-    return this.#engine.start();
-  }
-  lookup(key, now, flags) {
-    return this.#engine.lookup(key, now, flags);
-  }
-  removeMemory(key) {
-    return this.#engine.removeMemory(key);
-  }
-  clearMemory(prefix) {
-    return this.#engine.clearMemory(prefix);
-  }
-
   async read(key, now, flags) {
-    if (flags & SKIP_REDIS) return this.#engine.read(key, now, flags);
-    const moment = this.#engine.epoch(key);
+    if (flags & SKIP_REDIS) return super.read(key, now, flags);
+    const moment = this.epoch(key);
     const [said] = await this.#ask([key], now);
     return this.#answered(key, now, flags, moment, said);
   }
   async readMany(keys, now, flags) {
-    if (flags & SKIP_REDIS) return this.#engine.readMany(keys, now, flags);
-    const moments = keys.map((key) => this.#engine.epoch(key));
+    if (flags & SKIP_REDIS) return super.readMany(keys, now, flags);
+    const moments = keys.map((key) => this.epoch(key));
     const said = await this.#ask(keys, now);
     return Promise.all(keys.map((key, at) => this.#answered(key, now, flags, moments[at], said[at])));
   }
@@ -106,32 +82,34 @@ class Injected {
 
   /** Goes on with a read: fills memory and disk, asks the disk. */
   async #answered(key, now, flags, moment, said) {
-    const engine = this.#engine;
-    const args = [key, now, flags, moment, ...said, this.#offset.ms];
-    const found = engine.answered(...args);
-    if (found !== undefined) return found;
-    const { found: below, fill } = await engine.answeredBelow(...args);
+    const args = [this.handle, key, now, flags, moment, ...said, this.#offset.ms];
+    const found = call(native.clientAnswered, ...args);
+    if (found !== undefined) return found === null ? null : foundOf(found);
+    const [below, fill] = await begin((shell, id) => native.clientAnsweredBelow(shell, id, ...args));
+    if (below === null) return null;
+    const hit = foundOf(below);
     // it is on its way before any later delete: they share a connection
-    if (fill !== null && this.#calls.up && engine.epoch(key) === moment) {
-      const [text, ms] = this.#encoded(fill.tag, fill.payload, now, fill.deadline, fill.staleUntil, fill.tags);
+    if (fill !== null && this.#calls.up && this.epoch(key) === moment) {
+      const [deadline, staleUntil, tags] = fill;
+      const [text, ms] = this.#encoded(hit.tag, hit.payload, now, deadline, staleUntil, tags);
       this.#calls.run(() => this.#commands.set(this.#prefix + key, text, ms, true)).catch(() => {});
     }
-    return below;
+    return hit;
   }
 
   write(key, tag, payload, now, lifetime, tags, flags, guard) {
-    const engine = this.#engine;
-    if (flags & SKIP_REDIS) return engine.write(key, tag, payload, now, lifetime, tags, flags, guard);
-    const isLost = guard !== undefined && (engine.epoch(key) !== guard.epoch || !this.#leases.holds(guard.token));
-    if (isLost) return Promise.resolve(false);
-    const taken = engine.write(key, tag, payload, now, lifetime, tags, flags | SKIP_REDIS, guard);
-    const { deadline, staleUntil } = engine.redisLifetime(now, lifetime);
+    if (flags & SKIP_REDIS) return super.write(key, tag, payload, now, lifetime, tags, flags, guard);
+    if (guard !== undefined && (this.epoch(key) !== guard.epoch || !this.#leases.holds(guard.token))) return Promise.resolve(false);
+    const taken = super.write(key, tag, payload, now, lifetime, tags, flags | SKIP_REDIS, guard);
+    const { ttl = 0, l1Ttl = 0, l3Ttl = 0, staleFor = 0, jitter = -1 } = lifetime;
+    const [deadline, staleUntil] = call(native.clientTimes, this.handle, now, ttl, l1Ttl, l3Ttl, staleFor, jitter);
     if (this.#isTagged) this.#lookAtTime(now);
-    const [text, ms] = this.#encoded(tag, payload, now, deadline, staleUntil, tags);
-    return this.#set(key, text, ms, tags, taken);
+    const [text, ms] = this.#encoded(tag, payload, now, deadline, staleUntil, tags ?? []);
+    return this.#set(key, text, ms, tags ?? [], taken);
   }
-  async writeMany(list, now, flags) {
-    return Promise.all(list.map(([key, tag, payload, lifetime, tags, guard]) => this.write(key, tag, payload, now, lifetime, tags, flags, guard)));
+  async writeMany(list, now, tags, flags) {
+    const taken = await Promise.all(list.map(([key, tag, payload, lifetime]) => this.write(key, tag, payload, now, lifetime, tags, flags)));
+    return taken.every(Boolean);
   }
 
   async #set(key, text, ms, tags, taken) {
@@ -166,7 +144,7 @@ class Injected {
   }
 
   async remove(keys, now) {
-    const below = this.#engine.remove(keys, now);
+    const below = super.remove(keys, now);
     const full = keys.map((key) => this.#prefix + key);
     const removed = await this.#told(keys.map((key) => `k${key}`), () => this.#commands.del(full));
     if (removed !== undefined) for (const key of keys) this.#calls.wrote(key);
@@ -174,28 +152,28 @@ class Injected {
     return Math.max(await below, removed ?? 0);
   }
   removePattern(glob, now) {
-    return this.#removeWide(`g${glob}`, this.#engine.removePattern(glob, now));
+    return this.#removeWide(`g${glob}`, super.removePattern(glob, now), now);
   }
   removeTag(tag, now) {
-    return this.#removeWide(`t${tag}`, this.#engine.removeTag(tag, now));
+    return this.#removeWide(`t${tag}`, super.removeTag(tag, now), now);
   }
   async clear(prefix, now) {
-    await this.#removeWide(`p${prefix}`, this.#engine.clear(prefix, now));
+    await this.#removeWide(`p${prefix}`, super.clear(prefix, now), now);
   }
   /** What goes from Redis step by step: each step has its own deadline. */
-  async #removeWide(what, below) {
+  async #removeWide(what, below, now) {
     const need = what[0] === 't' ? 'eval' : 'scan';
     let removed = 0;
     if (this.#can(need)) {
-      const gone = await this.#told([what], (run) => this.#sweep.remove(what, run, (keys) => this.#forget(keys)), true);
+      const gone = await this.#told([what], (run) => this.#sweep.remove(what, run, (keys) => this.#forget(keys, now)), true);
       removed = gone ?? 0;
       this.#publish(what[0], [what.slice(1)]);
     }
     return Math.max((await below) ?? 0, removed);
   }
   /** Reads that began before the keys went may have filled memory from them. */
-  #forget(keys) {
-    for (const key of keys) this.#engine.removeMemory(key);
+  #forget(keys, now) {
+    for (const key of keys) this.removeMemory(key, now);
   }
 
   /** Tells the client of a change; undefined, and remembered, when it could not be told. */
@@ -212,24 +190,24 @@ class Injected {
   }
 
   async keys(prefix, limit, now) {
-    if (!this.#can('scan') || !this.#calls.up) return this.#engine.keys(prefix, limit, now);
+    if (!this.#can('scan') || !this.#calls.up) return super.keys(prefix, limit, now);
     try {
       return await this.#sweep.keys(prefix, limit, (step) => this.#calls.run(step));
     } catch {
-      return this.#engine.keys(prefix, limit, now);
+      return super.keys(prefix, limit, now);
     }
   }
 
   async lease(key, now, waitMs) {
-    const token = await this.#engine.lease(key, now, waitMs);
+    const token = await super.lease(key, now, waitMs);
     if (token <= 0 || !this.#calls.up) return token;
     const beyond = await this.#leases.take(key, token, waitMs, () => this.#isThere(key));
-    if (beyond <= 0) this.#engine.release(key, token);
+    if (beyond <= 0) super.release(key, token);
     return beyond;
   }
   release(key, token) {
     this.#leases.release(key, token);
-    this.#engine.release(key, token);
+    super.release(key, token);
   }
   async #isThere(key) {
     const [[said]] = await this.#ask([key]);
@@ -247,7 +225,7 @@ class Injected {
   }
 
   #went(up, error) {
-    this.#engine.redisState(up);
+    call(native.clientState, this.handle, up);
     if (up) this.#listener?.('recovered', 'redis');
     else this.#degraded(make('Redis', { detail: error?.message ?? String(error) }, error));
   }
@@ -259,7 +237,7 @@ class Injected {
   /** Tells hosts with a disk tier. */
   #publish(kind, items) {
     if (!this.#publishes || !this.#commands.can('publish')) return;
-    const message = this.#engine.notice(kind, items);
+    const message = call(native.clientNotice, this.handle, kind, items);
     this.#calls.run(() => this.#commands.publish(`${this.#commands.ownPrefix}${this.#prefix}inv`, message)).catch(() => {});
   }
 
@@ -280,30 +258,34 @@ class Injected {
     );
   }
 
-  listen(on) {
+  listen(on, kinds) {
     this.#listener = on;
-    this.#engine.listen(on);
+    super.listen(on, kinds);
   }
   health() {
-    return { ...this.#engine.health(), redis: this.#calls.up ? 'up' : 'down' };
+    return { ...super.health(), redis: this.#calls.up ? 'up' : 'down' };
   }
   counters() {
-    const counters = this.#engine.counters();
+    const counters = super.counters();
     for (const [name, count] of Object.entries(this.#counts)) counters[name] += count;
     return counters;
   }
-  async close() {
+  close() {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+  async #end() {
     this.#leases.close();
     await this.#calls.close();
-    await this.#engine.close();
+    await super.close();
   }
 }
 
 function saidOf([value, msLeft]) {
-  if (value === null) return [SAID.ABSENT, undefined, undefined];
-  if (typeof value !== 'string' && !ArrayBuffer.isView(value)) return [SAID.DAMAGED, undefined, undefined];
+  if (value === null) return [SAID.ABSENT, undefined, NaN];
+  if (typeof value !== 'string' && !ArrayBuffer.isView(value)) return [SAID.DAMAGED, undefined, NaN];
   // it ended between both commands
-  if (msLeft === -2) return [SAID.ABSENT, undefined, undefined];
+  if (msLeft === -2) return [SAID.ABSENT, undefined, NaN];
   const left = typeof msLeft !== 'number' || Number.isNaN(msLeft) ? NaN : msLeft < 0 ? Infinity : msLeft;
   return [SAID.FOUND, value, left];
 }

@@ -36,8 +36,9 @@ class Tiers {
   #makeEngine(config) {
     if (!this.wide && config.memory.store === 'reference') return undefined;
     // loaded where there is something to drive
-    if (config.redis?.client !== undefined) return new (require('./injected').Injected)(config);
-    return new (require('./engine').Engine)(settingsOf(config));
+    const settings = settingsOf(config);
+    if (config.redis?.client !== undefined) return new (require('./injected').Injected)(settings, config.redis);
+    return new (require('./engine').Engine)(settings);
   }
   #slots(maxEntries, prefix, { maxBytes, sizeOf, policy } = {}) {
     const cells = this.engine?.cells;

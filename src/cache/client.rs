@@ -164,11 +164,6 @@ pub fn glob_for_scan(glob: String) -> String {
     let end = prefix.find(['*', '?', '[', ']', '\\']).unwrap_or(prefix.len());
     format!("{}*", prefix.get(..end).unwrap_or_default())
 }
-/// The keys that a glob matches.
-#[napi(catch_unwind)]
-pub fn glob_filter(glob: String, keys: Vec<String>) -> Vec<String> {
-    keys.into_iter().filter(|key| glob::matches(glob.as_bytes(), key.as_bytes())).collect()
-}
 /// The glob of everything that begins so.
 #[napi(catch_unwind)]
 pub fn glob_of_prefix(prefix: String) -> String {
