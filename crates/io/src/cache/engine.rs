@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use sluice_core::cache::Millis;
 use sluice_core::cache::read::Tiers;
 use sluice_core::error::{Error, Kind};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -80,6 +80,10 @@ pub struct Engine {
     pub(super) reads: Mutex<Vec<Job>>,
     /// Keys that are being filled into Redis, and whether a set of ours has come behind the fill.
     pub(super) filling: Mutex<HashMap<Bytes, bool>>,
+    /// Hashes of keys whose copies are to be dropped.
+    pub(super) outdated: Mutex<Vec<u64>>,
+    /// What this process has told the disk that Redis missed.
+    pub(super) own_missed: Mutex<HashSet<Bytes>>,
     pub(super) number: u64,
     pub(super) now: AtomicU64,
     pub(super) polled: Mutex<Option<std::time::Instant>>,
@@ -120,6 +124,8 @@ impl Engine {
             tallies: Tallies::default(),
             reads: Mutex::default(),
             filling: Mutex::default(),
+            own_missed: Mutex::default(),
+            outdated: Mutex::default(),
             number: RandomState::new().hash_one(0) >> 12,
             now: AtomicU64::new(0),
             polled: Mutex::new(None),
@@ -186,17 +192,21 @@ impl Engine {
             runtime.spawn(async move { connecting.connect().await });
         }
     }
-    /// What earlier runs of this host could not tell Redis is told now.
+    /// What earlier runs of this host could not tell Redis is told now; and the disk hears each half second whether
+    /// other hosts are heard.
     fn disk_opened(&self, disk: &Arc<Disk>) {
-        if self.config.link().is_some() {
-            disk.heard(self.hears.load(Ordering::Acquire), self.last_now());
-        }
-        if let Some(redis) = self.redis.get() {
-            let missed = disk.take_missed();
-            if !missed.is_empty() {
-                redis.link.missed(crate::redis::Change::Keys(missed.iter().map(|key| &**key).collect()));
+        let Some(redis) = self.redis.get() else { return };
+        disk.heard(self.hears.load(Ordering::Acquire), self.last_now());
+        self.tell_missed(disk);
+        let engine = self.me();
+        redis.runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let Some(engine) = engine.upgrade() else { return };
+                let Some(disk) = engine.disk.as_ref().and_then(|disk| disk.get()) else { return };
+                disk.heard(engine.hears.load(Ordering::Acquire), engine.last_now());
             }
-        }
+        });
     }
     /// Settles when the first tries to connect and to open have ended.
     pub fn started(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
@@ -357,6 +367,7 @@ impl Engine {
             self.owner.release(&key, token);
             self.give_back(key, lower);
         }
+        self.owner.end();
     }
 }
 impl Drop for Engine {

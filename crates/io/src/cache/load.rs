@@ -25,6 +25,15 @@ pub(super) struct Lower {
     pub fence: u64,
     /// Redis; else the disk.
     pub redis: bool,
+    /// When it was asked for last with success: it is held for `LEASE_MS` from then on at least.
+    pub renewed: Instant,
+}
+impl Lower {
+    /// Whether it may have run out before a command of now takes effect. Else no fence is needed, which is a script:
+    /// Redis tells us of what a script of ours writes as if another had.
+    pub fn may_have_ended(&self) -> bool {
+        self.renewed.elapsed() > Duration::from_millis(LEASE_MS / 2)
+    }
 }
 /// Where a lease beyond this process is taken.
 #[derive(Clone)]
@@ -189,7 +198,7 @@ impl Load {
         let (engine, started) = (&work.0, Instant::now());
         let mut waiting = Waiting::new(wait_ms);
         loop {
-            let mut granted = None;
+            let (mut granted, asked) = (None, Instant::now());
             if let Table::Disk(disk) = &self.table {
                 disk.poll();
             }
@@ -214,7 +223,7 @@ impl Load {
             match waiting.on(seen, elapsed_ms) {
                 Next::Run => {
                     let Some(fence) = granted else { return self.token as i64 };
-                    let lower = self.lower(fence);
+                    let lower = self.lower(fence, asked);
                     engine.lowers.lock().insert(self.token, (self.key.clone(), lower));
                     return self.token as i64;
                 }
@@ -237,8 +246,8 @@ impl Load {
     fn now_after(&self, started: Instant) -> Millis {
         self.now.saturating_add(started.elapsed().as_millis() as Millis)
     }
-    fn lower(&self, fence: u64) -> Lower {
-        Lower { owner: self.owner, fence, redis: matches!(self.table, Table::Redis(_)) }
+    fn lower(&self, fence: u64, renewed: Instant) -> Lower {
+        Lower { owner: self.owner, fence, redis: matches!(self.table, Table::Redis(_)), renewed }
     }
     /// Renews until the lease has ended here, or is another's there.
     async fn renew(&self) {
@@ -247,8 +256,13 @@ impl Load {
             tokio::time::sleep(Duration::from_millis(RENEW_MS)).await;
             let Some(engine) = self.engine.upgrade() else { return };
             let Some(held) = engine.lower(self.token as i64) else { return };
+            let asked = Instant::now();
             match self.table.lease(&self.key, self.owner, self.now_after(started)).await {
-                Ok(Some(fence)) if fence == held.fence => {}
+                Ok(Some(fence)) if fence == held.fence => {
+                    if let Some((_, lower)) = engine.lowers.lock().get_mut(&self.token) {
+                        lower.renewed = asked;
+                    }
+                }
                 Err(_) => {} // away: the deadline decides, and the fence when it is back
                 Ok(_) => {
                     // it ran out and was another's meanwhile: what this load brings is not stored

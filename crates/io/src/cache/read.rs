@@ -1,6 +1,7 @@
 //! Reads: memory on the caller's thread, Redis on the I/O thread, the disk on the pool; many at once in each.
 
 use super::engine::{Engine, Work};
+use super::events::Changing;
 use super::queue::{Job, Set};
 use super::ticket::{Hit, Inbox, Seen, Ticket, answer};
 use crate::disk::{Answer as OnDisk, unless_moved};
@@ -213,6 +214,7 @@ pub(super) fn fill_disk(fills: Vec<(Work, Bytes, Record, Seen, Millis)>) {
         };
         if !held {
             let guard = unless_moved(work.0.memory.clone(), key.clone(), seen.moment());
+            let _changing = Changing::of(&work.0.memory);
             disk.put(&key, record, Some(guard));
         }
     }
@@ -245,13 +247,12 @@ impl Engine {
             return;
         }
         let write = Write { key: key.clone(), record, only_absent: true, fence: None, publish: None };
-        let (engine, undo, filled) = (self.clone(), self.work(), key.clone());
+        let (engine, filled) = (self.clone(), key.clone());
         let done = Box::new(move |result: Result<bool, Error>| {
-            let superseded = engine.filling.lock().remove(&filled).unwrap_or(false);
-            let passed = engine.memory.moment(&filled) != seen.moment();
-            // a delete that was told, or made, while the fill was on its way came before it
-            if matches!(result, Ok(true)) && passed && !superseded {
-                engine.take_back(filled, undo);
+            if matches!(result, Ok(true)) {
+                engine.doubt(filled, move |moment| moment != seen.moment());
+            } else {
+                engine.filling.lock().remove(&filled);
             }
         });
         let set = Set { write, now, done, work: self.work() };

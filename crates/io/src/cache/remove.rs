@@ -1,17 +1,21 @@
 //! Deletes: of keys, of what matches a glob, of what carries a tag, of everything with a prefix; from all tiers.
 
 use super::engine::{DISK_TIMEOUT, Engine, Work};
+use super::events::Changing;
 use super::queue::Job;
+use super::write::{PATTERN, TAG};
 use crate::disk::Disk;
 use crate::redis::{Change, Link};
 use crate::runtime::Runtime;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sluice_core::cache::{Millis, glob};
+use sluice_core::cache::{Millis, Moment, glob};
 use sluice_core::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 
+/// How long Redis may take to tell of a change that it has made.
+const TOLD_WITHIN: std::time::Duration = std::time::Duration::from_millis(20);
 /// How many keys were removed.
 pub type Done = Box<dyn FnOnce(u64) + Send>;
 
@@ -102,7 +106,7 @@ impl Engine {
         self.remove_below(what, &shared);
         Ok(None)
     }
-    fn forget_copies(&self, pattern: &[u8], now: Millis) -> u64 {
+    pub(super) fn forget_copies(&self, pattern: &[u8], now: Millis) -> u64 {
         self.memory.bump_era();
         let keys = self.memory.keys(&|key| glob::matches(pattern, key), false, now);
         keys.iter().map(|key| u64::from(self.memory.remove(key, now))).sum()
@@ -125,7 +129,7 @@ impl Engine {
         self.remove_below(what, &shared);
         Ok(None)
     }
-    fn forget_tagged(&self, tag: &str, now: Millis) -> u64 {
+    pub(super) fn forget_tagged(&self, tag: &str, now: Millis) -> u64 {
         self.memory.bump_era();
         self.memory.tagged(tag).iter().map(|key| u64::from(self.memory.remove(key, now))).sum()
     }
@@ -174,11 +178,12 @@ impl Engine {
     }
     fn remove_on_disk(&self, what: What, shared: &Shared) {
         let Some(tier) = &self.disk else { return };
-        let shared = shared.clone();
+        let (shared, memory) = (shared.clone(), self.memory.clone());
         tier.with(move |disk| {
             let Some(disk) = disk else { return count(&shared, |_| {}) };
             let done: crate::disk::Done =
                 Box::new(move |result| count(&shared, |count| count.disk += result.unwrap_or(0)));
+            let _changing = Changing::of(&memory);
             match what {
                 What::Keys(keys) => disk.remove(&keys, done),
                 What::Glob(glob) => disk.remove_pattern(&glob, done),
@@ -235,12 +240,33 @@ impl Engine {
         let Some(redis) = self.redis.get() else { return };
         match what {
             What::Keys(keys) => keys.iter().for_each(|key| self.missed(key)),
-            What::Glob(glob) => redis.link.missed(Change::Pattern(glob)),
-            What::Tag(tag) => redis.link.missed(Change::Tag(tag)),
+            What::Glob(glob) => {
+                redis.link.missed(Change::Pattern(glob));
+                self.missed_on_disk(PATTERN, glob);
+            }
+            What::Tag(tag) => {
+                redis.link.missed(Change::Tag(tag));
+                self.missed_on_disk(TAG, tag.as_bytes());
+            }
         }
     }
-    /// Undoes a fill of Redis that came behind a delete.
-    pub(super) fn take_back(self: &Arc<Self>, key: Bytes, work: Work) {
+    /// A value that may be older than a delete was stored in Redis: takes it back if the key has changed elsewhere
+    /// meanwhile. Redis tells of changes up to an event loop's round after the answer, so it is looked at twice.
+    pub(super) fn doubt(self: &Arc<Self>, key: Bytes, changed: impl Fn(Moment) -> bool + Send + 'static) {
+        let Some(redis) = self.redis.get() else { return };
+        let engine = self.clone();
+        redis.runtime.spawn(async move {
+            let work = engine.work();
+            if !changed(engine.memory.moment(&key)) {
+                tokio::time::sleep(TOLD_WITHIN).await;
+            }
+            let superseded = engine.filling.lock().remove(&key).unwrap_or(false);
+            if changed(engine.memory.moment(&key)) && !superseded {
+                engine.take_back(key, work);
+            }
+        });
+    }
+    fn take_back(self: &Arc<Self>, key: Bytes, work: Work) {
         let Some(redis) = self.redis_up() else { return self.missed(&key) };
         let (engine, link) = (self.clone(), redis.link.clone());
         let task = async move {

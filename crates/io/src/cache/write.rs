@@ -1,13 +1,15 @@
 //! Writes: memory, the disk's overlay and the place in the Redis queue are taken before the call returns.
 
 use super::engine::Engine;
+use super::events::Changing;
 use super::queue::{Job, Set};
+use crate::disk::Disk;
 use crate::redis::{Change, Write};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sluice_core::cache::lifetime::Asked;
 use sluice_core::cache::write::Plan;
-use sluice_core::cache::{Millis, Moment, Tag};
+use sluice_core::cache::{Millis, Moment, Record, Tag};
 use sluice_core::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -104,14 +106,14 @@ impl Engine {
         let (mut later, mut write) = (None, None);
         if let (Some(record), Some(tier)) = (plan.disk, &self.disk) {
             match tier.get() {
-                Some(disk) => known &= disk.put(&key, record, None),
+                Some(disk) => known &= self.put_on_disk(&disk, &key, record, guard),
                 None => later = Some(record),
             }
         }
         if let Some(record) = plan.redis {
             if self.redis_up().is_some() {
                 let lower = guard.and_then(|guard| self.lower(guard.token));
-                let fence = lower.filter(|lower| lower.redis);
+                let fence = lower.filter(|lower| lower.redis && lower.may_have_ended());
                 let fence = fence.map(|lower| (owner_name(lower.owner), lower.fence));
                 write = Some(Write {
                     key: key.clone(),
@@ -142,22 +144,21 @@ impl Engine {
         if let (Some(record), Some(tier)) = (later, &self.disk) {
             let (verdict, key, work) = (verdict.clone(), key.clone(), self.work());
             tier.with(move |disk| {
-                Verdict::say(&verdict, disk.is_some_and(|disk| disk.put(&key, record, None)));
+                let taken = disk.is_some_and(|disk| work.0.put_on_disk(disk, &key, record, guard));
+                Verdict::say(&verdict, taken);
                 drop(work);
             });
         }
         if let Some(write) = write {
-            // the lock's release moves the epoch once
-            let after = guard.map(|guard| next_epoch(guard.began));
-            let (engine, undo) = (self.clone(), self.work());
+            // the lock's release moves the epoch once; the echo of a script does once more
+            let steps = if write.fence.is_some() { 2 } else { 1 };
+            let began = guard.map(|guard| guard.began);
+            let engine = self.clone();
             let done = Box::new(move |result: Result<bool, Error>| {
-                match &result {
-                    Err(_) => engine.missed(&key),
-                    // a delete elsewhere that was told while the load's result was on its way came before it
-                    Ok(true) if after.is_some_and(|after| engine.memory.moment(&key) != after) => {
-                        engine.take_back(key, undo);
-                    }
-                    Ok(_) => {}
+                if result.is_err() {
+                    engine.missed(&key);
+                } else if let (Ok(true), Some(began)) = (&result, began) {
+                    engine.doubt(key, move |moment| passed(began, moment, steps));
                 }
                 Verdict::say(&verdict, matches!(result, Ok(true)));
             });
@@ -170,21 +171,59 @@ impl Engine {
             self.tallies.dropped_writes.fetch_add(1, Ordering::Relaxed);
         }
     }
+    fn put_on_disk(&self, disk: &Disk, key: &Bytes, record: Record, guard: Option<Guard>) -> bool {
+        let _changing = Changing::of(&self.memory);
+        match guard.and_then(|guard| self.lower(guard.token)).filter(|lower| !lower.redis) {
+            Some(lower) => disk.put_fenced(key, record, None, lower.owner, lower.fence),
+            None => disk.put(key, record, None),
+        }
+    }
     /// Redis did not take a change of this key: it is invalidated there when it is back.
     pub(super) fn missed(&self, key: &Bytes) {
-        if let Some(redis) = self.redis.get() {
-            redis.link.missed(Change::Keys(vec![key]));
-            if let Some(disk) = self.disk.as_ref().and_then(|disk| disk.get()) {
-                disk.missed(std::slice::from_ref(key));
+        let Some(redis) = self.redis.get() else { return };
+        redis.link.missed(Change::Keys(vec![key]));
+        self.missed_on_disk(KEY, key);
+    }
+    /// Remembers what Redis missed on disk too, for the case that this process does not live to tell it.
+    pub(super) fn missed_on_disk(&self, kind: u8, what: &[u8]) {
+        let Some(disk) = self.disk.as_ref().and_then(|disk| disk.get()) else { return };
+        let mut written = Vec::with_capacity(what.len() + 1);
+        written.push(kind);
+        written.extend_from_slice(what);
+        let written = Bytes::from(written);
+        let mut own = self.own_missed.lock();
+        if own.len() < MOST_MISSED && own.insert(written.clone()) {
+            disk.missed(&[written]);
+        }
+    }
+    /// Tells Redis what other processes, or earlier ones, could not; what this one could not its link tells. Blocking.
+    pub(super) fn tell_missed(&self, disk: &Disk) {
+        let Some(redis) = self.redis.get() else { return };
+        let taken = disk.take_missed();
+        let own = std::mem::take(&mut *self.own_missed.lock());
+        for what in taken.iter().filter(|what| !own.contains(*what)) {
+            match what.split_first() {
+                Some((&KEY, key)) => redis.link.missed(Change::Keys(vec![key])),
+                Some((&PATTERN, glob)) => redis.link.missed(Change::Pattern(glob)),
+                Some((&TAG, tag)) => redis.link.missed(Change::Tag(&String::from_utf8_lossy(tag))),
+                _ => {}
             }
         }
     }
 }
+/// How many changes are remembered on disk.
+const MOST_MISSED: usize = 100_000;
+/// What was missed, as it is written on disk.
+pub(super) const KEY: u8 = b'k';
+pub(super) const PATTERN: u8 = b'p';
+pub(super) const TAG: u8 = b't';
+
 /// The name under which a lease is held in Redis.
 pub(super) fn owner_name(owner: u64) -> Bytes {
     Bytes::from(format!("{owner:016x}"))
 }
-/// The moment after one more change of the key.
-fn next_epoch(moment: Moment) -> Moment {
-    moment & !0xffff_ffff | Moment::from((moment as u32).wrapping_add(1))
+/// Whether more has happened to a key since `began` than so many changes.
+pub(super) fn passed(began: Moment, moment: Moment, steps: u32) -> bool {
+    let changes = (moment as u32).wrapping_sub(began as u32);
+    moment >> 32 != began >> 32 || changes > steps
 }

@@ -50,9 +50,15 @@ impl Owner {
         self.memory.flights.lock().holds(key, token)
     }
 }
-impl Drop for Owner {
-    fn drop(&mut self) {
+impl Owner {
+    /// Ends all leases of this owner.
+    pub fn end(&self) {
         let waiters = self.memory.flights.lock().drop_owner(self.id);
         waiters.into_iter().for_each(|waiter| waiter());
+    }
+}
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.end();
     }
 }

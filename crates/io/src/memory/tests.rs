@@ -307,7 +307,7 @@ fn an_era_waits_for_a_fill_that_has_looked_at_its_moment() {
                 started.recv().unwrap();
                 change(memory);
                 // as a delete by pattern does: what is there after the era has begun is removed
-                memory.keys(&|_| true, false, 0).iter().for_each(|key| drop(memory.remove(key, 0)));
+                memory.keys(&|_| true, false, 0).iter().for_each(|key| assert!(memory.remove(key, 0)));
             });
             memory.exclusive(b"a", |own| {
                 assert!(own.is(began));

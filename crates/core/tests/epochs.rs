@@ -1,0 +1,121 @@
+//! The protocol of epochs, eras and stripes (docs/design/cache.md, "Coherence") as a model, in every interleaving of
+//! its threads. Only under a cfg of its own, see CONTRIBUTING.md: loom replaces the atomics of whatever it runs.
+#![cfg(sluice_loom)]
+#![allow(clippy::unwrap_used)]
+
+use loom::sync::atomic::{AtomicI32, Ordering};
+use loom::sync::{Arc, Mutex, RwLock};
+use loom::thread;
+
+const OLD: u32 = 1;
+const NEW: u32 = 2;
+
+/// One key: its cell, the era, its stripe, its copy in memory, and its value in the tier below.
+struct Key {
+    epoch: AtomicI32,
+    era: AtomicI32,
+    stripe: Mutex<()>,
+    held: RwLock<()>,
+    copy: Mutex<Option<u32>>,
+    below: Mutex<Option<u32>>,
+}
+impl Key {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            epoch: AtomicI32::new(0),
+            era: AtomicI32::new(0),
+            stripe: Mutex::new(()),
+            held: RwLock::new(()),
+            copy: Mutex::new(None),
+            below: Mutex::new(Some(OLD)),
+        })
+    }
+    fn moment(&self) -> (i32, i32) {
+        (self.epoch.load(Ordering::Acquire), self.era.load(Ordering::Acquire))
+    }
+    fn get(&self) -> Option<u32> {
+        *self.copy.lock().unwrap()
+    }
+    /// `Memory::exclusive` with a change of memory and of the tier below, in that order.
+    fn change(&self, value: Option<u32>) {
+        let _stripe = self.stripe.lock().unwrap();
+        let _held = self.held.read().unwrap();
+        *self.copy.lock().unwrap() = value;
+        *self.below.lock().unwrap() = value;
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+    /// A read of the tier below and the fill of what it found.
+    fn read_and_fill(&self) {
+        let began = self.moment();
+        let Some(found) = *self.below.lock().unwrap() else { return };
+        let _stripe = self.stripe.lock().unwrap();
+        let _held = self.held.read().unwrap();
+        if self.moment() == began {
+            *self.copy.lock().unwrap() = Some(found);
+        }
+    }
+    /// A delete that names no key: the tier below, the era, then the copies that are there.
+    fn forget(&self) {
+        *self.below.lock().unwrap() = None;
+        {
+            let _held = self.held.write().unwrap();
+            self.era.fetch_add(1, Ordering::AcqRel);
+        }
+        if self.get().is_none() {
+            return;
+        }
+        let _stripe = self.stripe.lock().unwrap();
+        *self.copy.lock().unwrap() = None;
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+#[test]
+fn a_fill_never_follows_a_newer_set() {
+    loom::model(|| {
+        let key = Key::new();
+        let (filler, writer) = (key.clone(), key.clone());
+        let fills = thread::spawn(move || filler.read_and_fill());
+        let writes = thread::spawn(move || {
+            writer.change(Some(NEW));
+            assert_eq!(writer.get(), Some(NEW), "what was set is found");
+        });
+        fills.join().unwrap();
+        writes.join().unwrap();
+        assert_eq!(key.get(), Some(NEW));
+    });
+}
+
+#[test]
+fn a_fill_never_brings_back_what_was_deleted() {
+    for by_name in [true, false] {
+        loom::model(move || {
+            let key = Key::new();
+            let (filler, writer) = (key.clone(), key.clone());
+            let fills = thread::spawn(move || filler.read_and_fill());
+            let deletes = thread::spawn(move || if by_name { writer.change(None) } else { writer.forget() });
+            fills.join().unwrap();
+            deletes.join().unwrap();
+            assert_eq!(key.get(), None);
+        });
+    }
+}
+
+#[test]
+fn a_near_entry_that_looks_good_after_a_set_holds_its_value() {
+    loom::model(|| {
+        let key = Key::new();
+        *key.copy.lock().unwrap() = Some(OLD);
+        let (reader, writer) = (key.clone(), key.clone());
+        let reads = thread::spawn(move || {
+            let moment = reader.moment();
+            (moment, reader.get())
+        });
+        let writes = thread::spawn(move || writer.change(Some(NEW)));
+        let (moment, near) = reads.join().unwrap();
+        writes.join().unwrap();
+        if moment == key.moment() {
+            assert_eq!(near, Some(NEW));
+        }
+    });
+}
