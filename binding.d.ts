@@ -259,9 +259,6 @@ export declare function documentSlices(shell: number, id: number, held: External
 /** The text with values replaced, added, or (null) removed. */
 export declare function documentWith(held: ExternalObject<Held>, pointers: Array<string>, values: Array<string | undefined | null>): Buffer
 
-/** The keys that a glob matches. */
-export declare function globFilter(glob: string, keys: Array<string>): Array<string>
-
 /**
  * What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes, else its
  * longest literal prefix that needs none, and `*`.

@@ -912,7 +912,6 @@ module.exports.documentRaw = nativeBinding.documentRaw
 module.exports.documentSize = nativeBinding.documentSize
 module.exports.documentSlices = nativeBinding.documentSlices
 module.exports.documentWith = nativeBinding.documentWith
-module.exports.globFilter = nativeBinding.globFilter
 module.exports.globForScan = nativeBinding.globForScan
 module.exports.globMatches = nativeBinding.globMatches
 module.exports.globOfPrefix = nativeBinding.globOfPrefix

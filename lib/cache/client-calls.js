@@ -2,7 +2,7 @@
 // Calls to a client that the application has: each has a deadline in native time, and a breaker leaves a client alone
 // that does not answer. What it missed meanwhile is told when it is back.
 const native = require('../native');
-const { once, hold, release } = require('../completion');
+const { once, hold, nextTurn, release } = require('../completion');
 const { make } = require('../errors');
 const { isAnswer } = require('./client-commands');
 
@@ -83,14 +83,16 @@ class ClientCalls {
     if (this.#isArmed) return;
     this.#isArmed = true;
     // this object is kept: whoever waits for a call may have nothing else that leads to it
-    this.after(ms, () => {
-      this.#isArmed = false;
-      this.#sweep();
-    });
+    this.after(ms, () => void this.#sweep());
   }
-  #sweep() {
+  async #sweep() {
+    const now = this.elapsedMs();
+    // a loop that was held up may have answers that it has not read yet
+    await nextTurn();
+    await nextTurn();
+    this.#isArmed = false;
     for (const call of this.#pending) {
-      const left = call.since + this.#timeoutMs - this.elapsedMs();
+      const left = call.since + this.#timeoutMs - now;
       if (left > 0) return this.#arm(Math.ceil(left));
       call.late();
     }

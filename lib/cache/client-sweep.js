@@ -4,6 +4,8 @@
 const native = require('../native');
 
 const BATCH = 256;
+/** Keys that are gathered before they are unlinked: mocks lose their place when keys go while they are scanned. */
+const GATHERED = 50_000;
 /** Keys that are kept for ourselves begin so, behind the prefix. */
 const OURS = '\u0001';
 
@@ -29,11 +31,19 @@ class ClientSweep {
     if (kind === 't') return this.#removeTag(text, run, gone);
     const glob = kind === 'p' ? native.globOfPrefix(text) : text;
     let removed = 0;
-    for await (const keys of this.#matching(glob, run, what === 'p')) {
+    const gathered = new Set();
+    const unlink = async () => {
+      const keys = [...gathered];
       const full = keys.map((key) => this.#prefix + key);
       for (let at = 0; at < full.length; at += BATCH) removed += await run(() => this.#commands.unlink(full.slice(at, at + BATCH)));
       gone(keys);
+      gathered.clear();
+    };
+    for await (const keys of this.#matching(glob, run, what === 'p')) {
+      for (const key of keys) gathered.add(key);
+      if (gathered.size >= GATHERED) await unlink();
     }
+    await unlink();
     return removed;
   }
 

@@ -45,7 +45,8 @@ class Place {
     if (combination.hasDisk) this.#folder ??= mkdtempSync(path.join(os.tmpdir(), 'sluice-contract-'));
     const cache = new TieredCache({
       memory: combination.hasMemory ? { ...combination.memory, ...memory } : false,
-      redis: combination.hasRedis ? { ...combination.redis(this.prefix), ...redis } : false,
+      // what deadlines do has tests of its own; here the machine may be busy
+      redis: combination.hasRedis ? { ...combination.redis(this.prefix), commandTimeoutMs: 5000, ...redis } : false,
       disk: combination.hasDisk ? { path: path.join(this.#folder, 'disk'), maxBytes: 64 << 20, ...disk } : false,
       jitter: 0,
       ...options,

@@ -1,0 +1,24 @@
+'use strict';
+// The contract on our own connection to one server: Redis alone, and with memory and disk.
+const { startRedis, stopAll } = require('../../redis');
+const { contract } = require('./combination');
+const suites = require('./suites');
+
+let server;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(stopAll);
+
+const tagged = (keyPrefix) => ({ url: server.url, keyPrefix });
+const plain = (keyPrefix) => ({ url: server.url, keyPrefix, format: 'plain' });
+
+contract([
+  { name: 'Redis, tagged', memory: false, redis: tagged },
+  { name: 'Redis, plain', memory: false, redis: plain, plain: true },
+  { name: 'memory and Redis, tagged', redis: tagged },
+  { name: 'memory and Redis, plain', redis: plain, plain: true },
+  { name: 'memory of live values, and Redis', memory: { store: 'reference' }, redis: tagged },
+  { name: 'Redis and disk', memory: false, redis: tagged, disk: true },
+  { name: 'memory, Redis and disk', redis: tagged, disk: true },
+], suites);
