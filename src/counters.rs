@@ -15,7 +15,22 @@ pub fn open_counters(
     instance: String,
     length: u32,
 ) -> napi::Result<Unknown<'_>> {
-    let counters = Counters::open(&noun, &name, &instance, length.max(1) as usize);
+    show(env, Counters::open(&noun, &name, &instance, length.max(1) as usize))
+}
+
+/// The same for what goes up and down: in the sums while it is there, the largest of an instance's threads.
+#[napi(catch_unwind)]
+pub fn open_gauges(
+    env: &Env,
+    noun: String,
+    name: String,
+    instance: String,
+    length: u32,
+) -> napi::Result<Unknown<'_>> {
+    show(env, Counters::gauges(&noun, &name, &instance, length.max(1) as usize))
+}
+
+fn show(env: &Env, counters: Counters) -> napi::Result<Unknown<'_>> {
     let (data, bytes) = (counters.cells().as_ptr().cast_mut().cast(), size_of_val(&**counters.cells()));
     // SAFETY: `counters` keeps its cells; they are atomics, and a float64 of an ArrayBuffer is written as one word.
     unsafe { expose_memory(env, data, bytes, counters) }
@@ -33,14 +48,7 @@ pub fn sum_counters(noun: String, name: String, instance: String, mut into: Floa
 /// The names of a noun with their sums over all that was ever open, as JSON: `[[name, [sum, …]], …]`.
 #[napi(catch_unwind)]
 pub fn counter_sums(noun: String) -> String {
-    as_json(&counters::sums(&noun))
-}
-/// The same over what is open, where threads that share an instance say the same.
-#[napi(catch_unwind)]
-pub fn open_sums(noun: String) -> String {
-    as_json(&counters::open_sums(&noun))
-}
-fn as_json(sums: &[(String, Vec<f64>)]) -> String {
+    let sums = counters::sums(&noun);
     let mut out = Vec::from(b"[");
     for (index, (name, counts)) in sums.iter().enumerate() {
         out.extend_from_slice(if index == 0 { b"[" } else { b",[" });

@@ -71,7 +71,8 @@ fn cost(policy: Policy) {
     };
     let zipf_hit = best(Box::new(|| picks.iter().for_each(|at| drop(black_box(memory.get(&keys[*at], 0))))));
     let any = best(Box::new(|| {
-        (0..ENTRIES).for_each(|_| drop(black_box(memory.get(&keys[random(&mut seed) as usize % ENTRIES], 0))));
+        (0..ENTRIES)
+            .for_each(|_| drop(black_box(memory.get(&keys[random(&mut seed) as usize % ENTRIES], 0))));
     }));
     let over = best(Box::new(|| keys.iter().for_each(|key| drop(black_box(memory.set(key, &value, 0))))));
     let usage = memory.usage();
@@ -94,7 +95,10 @@ fn cost(policy: Policy) {
     let set = began.elapsed() / churned as u32;
     let usage = memory.usage();
     let each = (resident_bytes() - before - own) / usage.entries;
-    println!("{policy:?}: churning in 300 MiB: {} entries, {each} resident bytes an entry, set {set:?}", usage.entries);
+    println!(
+        "{policy:?}: churning in 300 MiB: {} entries, {each} resident bytes an entry, set {set:?}",
+        usage.entries
+    );
 }
 
 /// Zipf(0.9) over ten times as many keys as fit; each 10,000 reads a scan over a tenth as many keys that never recur.

@@ -26,6 +26,8 @@ struct Named {
 }
 #[derive(Default)]
 struct Instance {
+    /// What goes up and down: nothing of it is kept, and threads that share an instance all say the same.
+    gauges: bool,
     closed: Vec<f64>,
     open: Vec<(u64, Arc<[Cell]>)>,
 }
@@ -42,12 +44,23 @@ impl Counters {
     /// New cells, all 0. `noun` and `name` are what metrics show; `instance` tells instances of one name apart, and
     /// is the same in all threads that share one.
     pub fn open(noun: &str, name: &str, instance: &str, length: usize) -> Self {
+        Self::new(noun, name, instance, length, false)
+    }
+    /// The same for what goes up and down: in the sums while it is open, the largest of an instance's threads.
+    pub fn gauges(noun: &str, name: &str, instance: &str, length: usize) -> Self {
+        Self::new(noun, name, instance, length, true)
+    }
+    fn new(noun: &str, name: &str, instance: &str, length: usize, gauges: bool) -> Self {
         let cells: Arc<[Cell]> = (0..length).map(|_| Cell::new(0)).collect();
         let mut registry = REGISTRY.lock();
         registry.next += 1;
         let id = registry.next;
         let named = registry.nouns.entry(noun.into()).or_default().entry(name.into()).or_default();
-        named.instances.entry(instance.into()).or_default().open.push((id, Arc::clone(&cells)));
+        let of = named
+            .instances
+            .entry(instance.into())
+            .or_insert_with(|| Instance { gauges, ..Instance::default() });
+        of.open.push((id, Arc::clone(&cells)));
         Self { id, noun: noun.into(), name: name.into(), instance: instance.into(), cells }
     }
     /// The cells.
@@ -62,19 +75,21 @@ impl Drop for Counters {
         let Some(named) = names.get_mut(&self.name) else { return };
         let Some(instance) = named.instances.get_mut(&self.instance) else { return };
         instance.open.retain(|(id, _)| *id != self.id);
-        add(&mut instance.closed, read(&self.cells));
+        if !instance.gauges {
+            add(&mut instance.closed, &mut read(&self.cells));
+        }
         if !instance.open.is_empty() {
             return;
         }
         if let Some(instance) = named.instances.remove(&self.instance) {
-            add(&mut named.closed, instance.closed.into_iter());
+            add(&mut named.closed, instance.closed.into_iter().by_ref());
         }
         if named.instances.is_empty()
             && names.len() > MAX_NAMES
             && let Some(named) = names.remove(&self.name)
         {
             let unnamed = names.entry(String::new()).or_default();
-            add(&mut unnamed.closed, named.closed.into_iter());
+            add(&mut unnamed.closed, named.closed.into_iter().by_ref());
         }
     }
 }
@@ -92,53 +107,35 @@ pub fn sums(noun: &str) -> Vec<(String, Vec<f64>)> {
     names.map(|(name, named)| (name.clone(), named.sum())).collect()
 }
 
-/// Names of a noun, each with the sum over what is open under it. Cells that say how much there is, not how much there
-/// was: threads that share an instance say the same, so the highest of them counts.
-pub fn open_sums(noun: &str) -> Vec<(String, Vec<f64>)> {
-    let registry = REGISTRY.lock();
-    let names = registry.nouns.get(noun).into_iter().flatten();
-    let sum = |named: &Named| {
-        let mut sum = Vec::new();
-        named.instances.values().for_each(|instance| add(&mut sum, instance.highest().into_iter()));
-        sum
-    };
-    names.map(|(name, named)| (name.clone(), sum(named))).filter(|(_, sum)| !sum.is_empty()).collect()
-}
-
 impl Instance {
-    fn highest(&self) -> Vec<f64> {
-        let mut highest: Vec<f64> = Vec::new();
-        for (_, cells) in &self.open {
-            for (at, count) in read(cells).enumerate() {
-                match highest.get_mut(at) {
-                    Some(one) => *one = one.max(count),
-                    None => highest.push(count),
-                }
-            }
-        }
-        highest
-    }
     fn sum(&self) -> Vec<f64> {
         let mut sum = self.closed.clone();
-        self.open.iter().for_each(|(_, cells)| add(&mut sum, read(cells)));
+        let join: fn(&mut Vec<f64>, &mut dyn Iterator<Item = f64>) = if self.gauges { largest } else { add };
+        self.open.iter().for_each(|(_, cells)| join(&mut sum, &mut read(cells)));
         sum
     }
 }
 impl Named {
     fn sum(&self) -> Vec<f64> {
         let mut sum = self.closed.clone();
-        self.instances.values().for_each(|instance| add(&mut sum, instance.sum().into_iter()));
+        self.instances.values().for_each(|instance| add(&mut sum, &mut instance.sum().into_iter()));
         sum
     }
 }
 fn read(cells: &[Cell]) -> impl Iterator<Item = f64> {
     cells.iter().map(|cell| f64::from_bits(cell.load(Ordering::Relaxed)))
 }
-fn add(sum: &mut Vec<f64>, counts: impl Iterator<Item = f64>) {
+fn add(sum: &mut Vec<f64>, counts: &mut dyn Iterator<Item = f64>) {
+    join(sum, counts, |sum, count| sum + count);
+}
+fn largest(most: &mut Vec<f64>, counts: &mut dyn Iterator<Item = f64>) {
+    join(most, counts, f64::max);
+}
+fn join(into: &mut Vec<f64>, counts: &mut dyn Iterator<Item = f64>, how: impl Fn(f64, f64) -> f64) {
     for (at, count) in counts.enumerate() {
-        match sum.get_mut(at) {
-            Some(one) => *one += count,
-            None => sum.push(count),
+        match into.get_mut(at) {
+            Some(one) => *one = how(*one, count),
+            None => into.push(count),
         }
     }
 }
@@ -176,18 +173,18 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_counts_once_for_the_threads_that_share_it_and_only_while_they_are_open() {
-        let first = Counters::open("fig", "n", "shared", 2);
-        let second = Counters::open("fig", "n", "shared", 2);
-        let other = Counters::open("fig", "n", "own", 2);
-        count(&first, 0, 5.0);
-        count(&second, 0, 7.0);
+    fn gauges_are_there_while_they_are_open_and_threads_of_an_instance_say_the_same() {
+        let first = Counters::gauges("fig", "n", "shared", 1);
+        let second = Counters::gauges("fig", "n", "shared", 1);
+        let other = Counters::gauges("fig", "n", "own", 1);
+        count(&first, 0, 10.0);
+        count(&second, 0, 12.0);
         count(&other, 0, 100.0);
-        assert_eq!(open_sums("fig"), [("n".to_owned(), vec![107.0, 0.0])]);
+        assert_eq!(total("fig"), [("n".to_owned(), vec![112.0])]);
         drop(second);
-        assert_eq!(open_sums("fig"), [("n".to_owned(), vec![105.0, 0.0])]);
+        assert_eq!(total("fig"), [("n".to_owned(), vec![110.0])]);
         drop((first, other));
-        assert_eq!(open_sums("fig"), []);
+        assert_eq!(total("fig"), [("n".to_owned(), vec![])]);
     }
 
     #[test]

@@ -206,9 +206,9 @@ fn instances_of_a_process_tell_each_other_and_share_one_store() {
     let (two, ear_two) = open(&folder.config());
     one.put(b"a", text("1"), None);
     assert_eq!(read(&two, "a").as_deref(), Some("1"));
-    assert_eq!(ear_two.take_hashes(), [key_hash(b"a")]);
+    until("the change is told", || ear_two.take_hashes() == [key_hash(b"a")]);
     remove(&two, &["a"]);
-    assert_eq!(ear_one.take_hashes(), [key_hash(b"a")]);
+    until("the change is told", || ear_one.take_hashes() == [key_hash(b"a")]);
     assert!(ear_two.take_hashes().is_empty());
     let (done, told) = done();
     two.remove_pattern(b"x*", done);
@@ -220,6 +220,57 @@ fn instances_of_a_process_tell_each_other_and_share_one_store() {
     drop(one);
     assert!(two.put(b"b", text("1"), None));
     flush(&two);
+}
+
+#[test]
+fn a_fill_is_refused_until_its_instance_has_heard_of_anothers_write() {
+    let folder = Folder::new();
+    let (one, _) = open(&folder.config());
+    let deaf = Arc::new(Deaf::default());
+    let two = Disk::open(&folder.config(), deaf.clone()).unwrap();
+    let held = deaf.0.lock().unwrap();
+    one.put(b"k", text("new"), None);
+    assert!(!two.put(b"k", text("old"), Some(Box::new(|| true))));
+    assert!(two.put(b"other", text("x"), Some(Box::new(|| true))));
+    drop(held);
+    until("it has been told", || two.put(b"k", text("newer"), Some(Box::new(|| true))));
+    flush(&one);
+    assert_eq!(read(&one, "k").as_deref(), Some("newer"));
+}
+/// Hears nothing while its lock is held.
+#[derive(Default)]
+struct Deaf(std::sync::Mutex<()>);
+impl sluice_io::disk::Listener for Deaf {
+    fn changed(&self, _hashes: Option<&[u64]>) {
+        drop(self.0.lock());
+    }
+    fn state(&self, _up: bool, _why: Option<sluice_core::error::Error>) {}
+}
+
+#[test]
+fn instances_that_share_a_memory_are_not_told_of_each_other() {
+    let folder = Folder::new();
+    let ears = [0, 1].map(|_| Arc::new(Sharing::default()));
+    let [one, two] = [0, 1].map(|index: usize| Disk::open(&folder.config(), ears[index].clone()).unwrap());
+    let (other, ear) = open(&folder.config());
+    one.put(b"a", text("1"), None);
+    two.put(b"b", text("1"), None);
+    until("the third is told", || ear.hashes.lock().unwrap().len() == 2);
+    other.put(b"c", text("1"), None);
+    until("both are told", || ears.iter().all(|ear| ear.0.take_hashes() == [key_hash(b"c")]));
+}
+#[derive(Default)]
+struct Sharing(Ear);
+impl sluice_io::disk::Listener for Sharing {
+    fn memory(&self) -> usize {
+        77
+    }
+    fn changed(&self, hashes: Option<&[u64]>) {
+        self.0.changed(hashes);
+    }
+    fn state(&self, up: bool, why: Option<sluice_core::error::Error>) {
+        self.0.state(up, why);
+    }
 }
 
 #[test]

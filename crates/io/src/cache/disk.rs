@@ -8,9 +8,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 type Waiting = Box<dyn FnOnce(Option<&Arc<Disk>>) + Send>;
+/// What waits for the opening: in order before anything later, and once the tier is what it will be.
+#[derive(Default)]
+struct Opening {
+    before: VecDeque<Waiting>,
+    after: Vec<Box<dyn FnOnce() + Send>>,
+}
 enum State {
     Idle,
-    Opening(VecDeque<Waiting>),
+    Opening(Opening),
     Open(Arc<Disk>),
     Off,
 }
@@ -37,7 +43,7 @@ impl DiskTier {
         if !matches!(*state, State::Idle) {
             return;
         }
-        *state = State::Opening(VecDeque::new());
+        *state = State::Opening(Opening::default());
         drop(state);
         let tier = self.clone();
         pool::spawn(move || {
@@ -59,11 +65,14 @@ impl DiskTier {
         loop {
             let next = {
                 let mut state = self.state.lock();
-                let State::Opening(waiting) = &mut *state else { return };
-                match waiting.pop_front() {
+                let State::Opening(opening) = &mut *state else { return };
+                match opening.before.pop_front() {
                     Some(next) => next,
                     None => {
+                        let after = std::mem::take(&mut opening.after);
                         *state = disk.map_or(State::Off, State::Open);
+                        drop(state);
+                        after.into_iter().for_each(|call| call());
                         return;
                     }
                 }
@@ -76,8 +85,8 @@ impl DiskTier {
         let disk = {
             let mut state = self.state.lock();
             match &mut *state {
-                State::Opening(waiting) => {
-                    waiting.push_back(Box::new(call));
+                State::Opening(opening) => {
+                    opening.before.push_back(Box::new(call));
                     return;
                 }
                 State::Open(disk) => Some(disk.clone()),
@@ -85,6 +94,14 @@ impl DiskTier {
             }
         };
         call(disk.as_ref());
+    }
+    /// Calls when it is known whether the disk can be had, and `get` says so.
+    pub fn when_opened(&self, call: impl FnOnce() + Send + 'static) {
+        if let State::Opening(opening) = &mut *self.state.lock() {
+            opening.after.push(Box::new(call));
+            return;
+        }
+        call();
     }
     /// Gives the disk up; None when it was not open.
     pub fn close(&self) -> Option<Arc<Disk>> {

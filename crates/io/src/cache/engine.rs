@@ -31,6 +31,8 @@ pub(super) struct RedisTier {
     pub publishes: bool,
     pub timeout: Duration,
 }
+/// A disk that another process holds up is left as it is.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// How a call without a Redis tier waits for the disk.
 pub(super) const DISK_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -80,8 +82,6 @@ pub struct Engine {
     pub(super) reads: Mutex<Vec<Job>>,
     /// Keys that are being filled into Redis, and whether a set of ours has come behind the fill.
     pub(super) filling: Mutex<HashMap<Bytes, bool>>,
-    /// Hashes of keys whose copies are to be dropped.
-    pub(super) outdated: Mutex<Vec<u64>>,
     /// What this process has told the disk that Redis missed.
     pub(super) own_missed: Mutex<HashSet<Bytes>>,
     pub(super) number: u64,
@@ -125,7 +125,6 @@ impl Engine {
             reads: Mutex::default(),
             filling: Mutex::default(),
             own_missed: Mutex::default(),
-            outdated: Mutex::default(),
             number: RandomState::new().hash_one(0) >> 12,
             now: AtomicU64::new(0),
             polled: Mutex::new(None),
@@ -163,6 +162,9 @@ impl Engine {
                     engine.lost("disk", error);
                 }
             });
+            // who closes meanwhile waits: no file is made behind its back
+            let work = self.me.upgrade().map(|engine| engine.work());
+            disk.when_opened(move || drop(work));
             let engine = self.me.clone();
             disk.with(move |disk| {
                 let (Some(disk), Some(engine)) = (disk, engine.upgrade()) else { return };
@@ -214,7 +216,7 @@ impl Engine {
         let opened: Box<dyn FnOnce() + Send> = match &self.disk {
             Some(disk) => {
                 let disk = disk.clone();
-                Box::new(move || disk.with(move |_| done()))
+                Box::new(move || disk.when_opened(done))
             }
             None => done,
         };
@@ -338,13 +340,16 @@ impl Engine {
         let close_disk: Box<dyn FnOnce() + Send> = match disk {
             // dropped on the pool: not on the writer's own thread, which the drop may wait for
             Some(disk) => Box::new(move || {
-                let flushed = disk.clone();
-                flushed.flush(Box::new(move |_| {
-                    crate::pool::spawn(move || {
-                        drop(disk);
-                        done();
-                    });
-                }));
+                crate::pool::spawn(move || {
+                    let (flushed, wait) = std::sync::mpsc::channel();
+                    disk.flush(Box::new(move |_| {
+                        let _ = flushed.send(());
+                    }));
+                    let _ = wait.recv_timeout(CLOSE_WAIT);
+                    // the last holder's drop closes the store: nothing touches its files after `done`
+                    drop(disk);
+                    done();
+                });
             }),
             None => done,
         };

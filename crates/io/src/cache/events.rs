@@ -2,15 +2,13 @@
 //! call that tells, so no later answer can be taken for newer than it is.
 
 use super::engine::Engine;
-use crate::memory::Memory;
 use crate::redis::{Change, State};
 use crate::{disk, redis};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sluice_core::cache::coherence::Told as Rule;
-use sluice_core::cache::{Millis, cell_of, key_hash};
+use sluice_core::cache::{Millis, key_hash};
 use sluice_core::error::Error;
-use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -214,73 +212,28 @@ impl redis::Listener for Told {
         }
     }
 }
-thread_local! {
-    /// The memory of which this thread is changing a key, if it is.
-    static CHANGING: Cell<usize> = const { Cell::new(0) };
-}
-/// Marks that a key of a memory is being changed in all tiers, until it is dropped: what the disk then tells those
-/// who share that memory they need not hear.
-pub(super) struct Changing(usize);
-impl Changing {
-    pub fn of(memory: &Arc<Memory>) -> Self {
-        Self(CHANGING.replace(Arc::as_ptr(memory) as usize))
-    }
-}
-impl Drop for Changing {
-    fn drop(&mut self) {
-        CHANGING.set(self.0);
-    }
-}
-
 impl disk::Listener for Told {
-    /// Called under the disk's lock, and by who may hold the lock of a key in another memory: so no such lock is
-    /// waited for here. Near entries and fills on their way end at once, copies on the pool.
-    fn changed(&self, hashes: Option<&[u64]>) {
-        let Some(engine) = self.engine.upgrade() else { return };
-        let Some(hashes) = hashes else {
-            crate::pool::spawn(move || engine.memory.distrust());
-            return;
-        };
-        if CHANGING.get() == Arc::as_ptr(&engine.memory) as usize {
-            return;
-        }
-        engine.tallies.invalidations.fetch_add(hashes.len() as u64, Ordering::Relaxed);
-        for hash in hashes {
-            if let Some(cell) = engine.memory.cells().get(cell_of(*hash)) {
-                cell.fetch_add(1, Ordering::AcqRel);
-            }
-        }
-        let is_first = {
-            let mut outdated = engine.outdated.lock();
-            outdated.extend_from_slice(hashes);
-            outdated.len() == hashes.len()
-        };
-        if is_first {
-            crate::pool::spawn(move || {
-                let hashes = std::mem::take(&mut *engine.outdated.lock());
-                for hash in hashes {
-                    engine.memory.invalidate(hash);
-                }
-            });
-        }
+    fn memory(&self) -> usize {
+        self.engine.upgrade().map_or(0, |engine| Arc::as_ptr(&engine.memory) as usize)
     }
     fn removed(&self, what: disk::Removed<'_>) {
         let Some(engine) = self.engine.upgrade() else { return };
-        if CHANGING.get() == Arc::as_ptr(&engine.memory) as usize {
-            return;
-        }
-        let (pattern, tag) = match what {
-            disk::Removed::Pattern(pattern) => (Some(pattern.to_vec()), None),
-            disk::Removed::Tag(tag) => (None, Some(tag.to_owned())),
+        match what {
+            disk::Removed::Pattern(glob) => engine.forget_copies(glob, engine.last_now()),
+            disk::Removed::Tag(tag) => engine.forget_tagged(tag, engine.last_now()),
         };
-        crate::pool::spawn(move || {
-            if let Some(pattern) = pattern {
-                engine.forget_copies(&pattern, engine.last_now());
+    }
+    fn changed(&self, hashes: Option<&[u64]>) {
+        let Some(engine) = self.engine.upgrade() else { return };
+        match hashes {
+            Some(hashes) => {
+                for hash in hashes {
+                    engine.memory.invalidate(*hash);
+                }
+                engine.tallies.invalidations.fetch_add(hashes.len() as u64, Ordering::Relaxed);
             }
-            if let Some(tag) = tag {
-                engine.forget_tagged(&tag, engine.last_now());
-            }
-        });
+            None => engine.memory.distrust(),
+        }
     }
     fn state(&self, up: bool, why: Option<Error>) {
         let Some(engine) = self.engine.upgrade() else { return };

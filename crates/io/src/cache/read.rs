@@ -1,10 +1,9 @@
 //! Reads: memory on the caller's thread, Redis on the I/O thread, the disk on the pool; many at once in each.
 
 use super::engine::{Engine, Work};
-use super::events::Changing;
 use super::queue::{Job, Set};
 use super::ticket::{Hit, Inbox, Seen, Ticket, answer};
-use crate::disk::{Answer as OnDisk, unless_moved};
+use crate::disk::Answer as OnDisk;
 use crate::memory::Copy;
 use crate::pool;
 use crate::redis::{Answer as InRedis, Link, Write};
@@ -213,9 +212,12 @@ pub(super) fn fill_disk(fills: Vec<(Work, Bytes, Record, Seen, Millis)>) {
             _ => false,
         };
         if !held {
-            let guard = unless_moved(work.0.memory.clone(), key.clone(), seen.moment());
-            let _changing = Changing::of(&work.0.memory);
-            disk.put(&key, record, Some(guard));
+            // one step to all who change the key through this memory: a write reaches disk before it moves the epoch
+            work.0.memory.exclusive(&key, |own| {
+                if own.is(seen.moment()) {
+                    disk.put(&key, record, Some(Box::new(|| true)));
+                }
+            });
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Deletes: of keys, of what matches a glob, of what carries a tag, of everything with a prefix; from all tiers.
 
 use super::engine::{DISK_TIMEOUT, Engine, Work};
-use super::events::Changing;
 use super::queue::Job;
 use super::write::{PATTERN, TAG};
 use crate::disk::Disk;
@@ -178,12 +177,11 @@ impl Engine {
     }
     fn remove_on_disk(&self, what: What, shared: &Shared) {
         let Some(tier) = &self.disk else { return };
-        let (shared, memory) = (shared.clone(), self.memory.clone());
+        let shared = shared.clone();
         tier.with(move |disk| {
             let Some(disk) = disk else { return count(&shared, |_| {}) };
             let done: crate::disk::Done =
                 Box::new(move |result| count(&shared, |count| count.disk += result.unwrap_or(0)));
-            let _changing = Changing::of(&memory);
             match what {
                 What::Keys(keys) => disk.remove(&keys, done),
                 What::Glob(glob) => disk.remove_pattern(&glob, done),

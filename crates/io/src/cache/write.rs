@@ -1,7 +1,6 @@
 //! Writes: memory, the disk's overlay and the place in the Redis queue are taken before the call returns.
 
 use super::engine::Engine;
-use super::events::Changing;
 use super::queue::{Job, Set};
 use crate::disk::Disk;
 use crate::redis::{Change, Write};
@@ -172,7 +171,6 @@ impl Engine {
         }
     }
     fn put_on_disk(&self, disk: &Disk, key: &Bytes, record: Record, guard: Option<Guard>) -> bool {
-        let _changing = Changing::of(&self.memory);
         match guard.and_then(|guard| self.lower(guard.token)).filter(|lower| !lower.redis) {
             Some(lower) => disk.put_fenced(key, record, None, lower.owner, lower.fence),
             None => disk.put(key, record, None),

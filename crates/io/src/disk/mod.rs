@@ -1,8 +1,11 @@
 //! The disk tier: LMDB, shared by all processes of the host.
 
+mod accept;
+mod apply;
 mod check;
 mod commit;
 mod hearing;
+mod notices;
 mod page;
 mod place;
 mod registry;
@@ -13,15 +16,15 @@ mod work;
 mod writer;
 
 use bytes::Bytes;
-use sluice_core::cache::overlay::Effect;
-use sluice_core::cache::{Millis, Moment, Record};
+use sluice_core::cache::overlay::Next;
+use sluice_core::cache::{Millis, Record};
 use sluice_core::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tier::Tier;
-use work::{Mask, Op, Removal, Scan, What};
+use work::{Op, What};
 
 /// What a disk tier is opened with.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +40,10 @@ pub struct Config {
 }
 /// What a disk tier tells its owners (each instance that has it open): quick, and never blocking.
 pub trait Listener: Send + Sync {
+    /// Which memory it keeps, if any: instances that share one are not told of each other's changes.
+    fn memory(&self) -> usize {
+        0
+    }
     /// Other processes changed keys of these hashes; None: any key may have changed.
     fn changed(&self, hashes: Option<&[u64]>);
     /// Keys that match a pattern or carry a tag were removed by another instance or process; some may be known here
@@ -89,6 +96,7 @@ pub type Guard = Box<dyn FnOnce() -> bool + Send>;
 pub struct Disk {
     tier: Arc<Tier>,
     id: u64,
+    group: u64,
 }
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 const MISSED_WAIT: Duration = Duration::from_secs(2);
@@ -103,8 +111,9 @@ impl Disk {
             listener.state(false, Some(why));
             listener.state(true, None);
         }
-        tier.listen(id, listener);
-        Ok(Arc::new(Self { tier, id }))
+        let group = accept::group_of(&listener, id);
+        tier.listen(id, group, listener);
+        Ok(Arc::new(Self { tier, id, group }))
     }
     /// A random number of the store: processes of one host know each other's publications by it.
     pub fn origin(&self) -> &[u8] {
@@ -118,7 +127,7 @@ impl Disk {
     /// for want of room, and then what the key had is deleted. With a guard it is a fill: it is not made either
     /// when another process changes the key before it is committed.
     pub fn put(&self, key: &[u8], record: Record, guard: Option<Guard>) -> bool {
-        self.tier.put(self.id, key, record, guard, None)
+        self.tier.put(self.group, key, record, guard, None)
     }
     /// The same for what was loaded under a lease, by owner and token: made only while the lease is still held,
     /// and ahead of other puts, so that a `release` after it shows the value to who waits.
@@ -130,67 +139,23 @@ impl Disk {
         owner: u64,
         token: u64,
     ) -> bool {
-        self.tier.put(self.id, key, record, guard, Some((owner, token)))
+        self.tier.put(self.group, key, record, guard, Some((owner, token)))
     }
     /// Removes keys from the overlay at once, `done` when committed.
     pub fn remove(&self, keys: &[Bytes], done: Done) {
-        self.tier.remove(self.id, keys, done);
+        self.tier.remove(self.group, keys, done);
     }
     /// The same for a glob.
     pub fn remove_pattern(&self, glob: &[u8], done: Done) {
-        self.scan(What::Pattern(Bytes::copy_from_slice(glob)), done);
+        self.tier.scan(self.group, What::Pattern(Bytes::copy_from_slice(glob)), done);
     }
     /// The same for a tag.
     pub fn remove_tag(&self, tag: &str, done: Done) {
-        self.scan(What::Tag(tag.into()), done);
-    }
-    fn scan(&self, what: What, done: Done) {
-        let change = work::change_of(&what);
-        let ticket = Removal::new(1, done);
-        let mask = Mask::new(what);
-        let mut pending = self.tier.pending.lock();
-        if !self.tier.is_up() || pending.masks.len() >= work::MAX_MASKS {
-            drop(pending);
-            self.tier.void();
-            self.tier.tell(0, &|listener| listener.changed(None));
-            return ticket.settle(0);
-        }
-        let is_hit = |key: &Bytes, effect: &Effect| match (&mask.what, effect) {
-            (_, Effect::Delete) => false,
-            (What::Pattern(pattern), Effect::Put(_)) => sluice_core::cache::glob::matches(pattern, key),
-            (What::Tag(tag), Effect::Put(put)) => put.record.tags.contains(tag),
-        };
-        let hits =
-            pending.overlay.iter().filter(|(key, effect)| is_hit(key, effect)).map(|(key, _)| key.clone());
-        let hits: Vec<Bytes> = hits.collect();
-        for key in hits {
-            ticket.add_part();
-            // there is a slot already: it always fits
-            pending.overlay.remove(key, Some(ticket.clone()));
-        }
-        pending.masks.push(mask.clone());
-        let scan =
-            Scan { mask, ticket, by: self.id, from: Vec::new(), is_long: false, is_done: false, removed: 0 };
-        let refused = pending.overlay.push(Op::Scan(scan)).is_err();
-        self.tier.tell_change(self.id, &change);
-        drop(pending);
-        self.tier.wake.notify_one();
-        if refused {
-            self.tier.overflow();
-        }
+        self.tier.scan(self.group, What::Tag(tag.into()), done);
     }
     /// The same for everything, in all processes at once.
     pub fn clear(&self, done: Done) {
-        let mut pending = self.tier.pending.lock();
-        self.tier.void();
-        let (waiting, _) = pending.overlay.forget();
-        let waiting =
-            waiting.into_iter().map(|(ticket, known)| (ticket, u64::from(known.unwrap_or(false)))).collect();
-        self.tier.tell(self.id, &|listener| listener.changed(None));
-        drop(pending);
-        if let Err(op) = self.tier.push(Op::Clear(waiting, done)) {
-            writer::refuse([sluice_core::cache::overlay::Next::Op(op)], &self.tier.away());
-        }
+        self.tier.clear(self.group, done);
     }
     /// Fresh keys that begin so, in order of their bytes, writes on their way included; blocking.
     pub fn keys(&self, prefix: &[u8], limit: usize, now: Millis) -> Vec<Bytes> {
@@ -222,7 +187,7 @@ impl Disk {
         }
         let op = Op::Lease { key: Bytes::copy_from_slice(key), owner, now, ttl_ms, done };
         if let Err(op) = self.tier.push(op) {
-            writer::refuse([sluice_core::cache::overlay::Next::Op(op)], &self.tier.away());
+            writer::refuse([Next::Op(op)], &self.tier.away());
         }
     }
     /// Ends a lease of that owner.
@@ -264,8 +229,4 @@ impl Drop for Disk {
         self.tier.unlisten(self.id);
         registry::leave(&self.tier.root);
     }
-}
-/// An epoch guard for `put`.
-pub fn unless_moved(memory: Arc<crate::memory::Memory>, key: Bytes, began: Moment) -> Guard {
-    Box::new(move || memory.moment(&key) == began)
 }

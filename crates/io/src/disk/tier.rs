@@ -1,16 +1,17 @@
 //! A store as one process uses it: shared by all instances and threads that have opened its path.
 
 use super::hearing::Hearing;
+use super::notices::Ear;
 use super::page::SharedPage;
 use super::store::{self, Store};
-use super::work::{Mask, Op, Pending, Removal};
-use super::{Answer, Config, Guard, Listener, Removed, writer};
+use super::work::{Mask, Op, Pending};
+use super::{Answer, Config, writer};
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, RwLock};
-use sluice_core::cache::overlay::{Admission, Condition, Effect, Lane, Put};
+use sluice_core::cache::Millis;
+use sluice_core::cache::overlay::Effect;
 use sluice_core::cache::ring::Change;
 use sluice_core::cache::stored::{Stored, stored_key};
-use sluice_core::cache::{Millis, Record, key_hash};
 use sluice_core::error::{Error, Kind};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,6 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_secs(1);
 /// A closing process waits no longer for a writer that another process holds up.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
-const WAITING_PUTS: usize = 256;
 
 pub(super) struct Tier {
     pub(super) root: PathBuf,
@@ -39,9 +39,16 @@ pub(super) struct Tier {
     /// Something was changed while it was off: nothing older may be served again.
     pub(super) has_missed: AtomicBool,
     pub(super) ended: AtomicBool,
-    listeners: RwLock<Vec<(u64, Arc<dyn Listener>)>>,
+    pub(super) ears: RwLock<Vec<Ear>>,
+    /// Listeners keep more than one memory between them.
+    pub(super) has_groups: AtomicBool,
+    /// Something waits to be told.
+    pub(super) has_news: AtomicBool,
+    /// Held while it is told, so that it is told in order.
+    pub(super) delivering: Mutex<()>,
     told: Mutex<Told>,
-    told_row: AtomicU64,
+    /// The row of the ring up to which listeners have been told.
+    pub(super) told_row: AtomicU64,
     origin: Vec<u8>,
 }
 struct Told {
@@ -68,7 +75,10 @@ impl Tier {
             up: AtomicBool::new(true),
             has_missed: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-            listeners: RwLock::default(),
+            ears: RwLock::default(),
+            has_groups: AtomicBool::new(false),
+            has_news: AtomicBool::new(false),
+            delivering: Mutex::new(()),
             told: Mutex::new(told),
             told_row: AtomicU64::new(last_row),
             origin: store.origin.clone(),
@@ -89,32 +99,6 @@ impl Tier {
     }
     pub(super) fn open_store(&self) -> Option<Arc<Store>> {
         self.store.read().clone()
-    }
-    pub(super) fn listen(&self, id: u64, listener: Arc<dyn Listener>) {
-        self.listeners.write().push((id, listener));
-    }
-    /// True when nobody listens any more.
-    pub(super) fn unlisten(&self, id: u64) {
-        self.listeners.write().retain(|(one, _)| *one != id);
-    }
-    /// Tells everybody but one.
-    pub(super) fn tell(&self, except: u64, what: &dyn Fn(&dyn Listener)) {
-        let listeners = self.listeners.read();
-        listeners.iter().filter(|(id, _)| *id != except).for_each(|(_, listener)| what(&**listener));
-    }
-    pub(super) fn tell_change(&self, except: u64, change: &Change) {
-        if change.everything {
-            return self.tell(except, &|listener| listener.changed(None));
-        }
-        if !change.hashes.is_empty() {
-            self.tell(except, &|listener| listener.changed(Some(&change.hashes)));
-        }
-        for pattern in &change.patterns {
-            self.tell(except, &|listener| listener.removed(Removed::Pattern(pattern)));
-        }
-        for tag in &change.tags {
-            self.tell(except, &|listener| listener.removed(Removed::Tag(tag)));
-        }
     }
     /// Everything that has been written is void from now on, for all processes.
     pub(super) fn void(&self) {
@@ -169,84 +153,6 @@ impl Tier {
         }
     }
 
-    pub(super) fn put(
-        &self,
-        by: u64,
-        key: &[u8],
-        record: Record,
-        guard: Option<Guard>,
-        fence: Option<(u64, u64)>,
-    ) -> bool {
-        let hash = key_hash(key);
-        let is_fill = guard.is_some() || fence.is_some();
-        let mut pending = self.pending.lock();
-        // read before the guard is asked: what was told until then, the guard knows of
-        let told = self.told_row.load(Ordering::Acquire);
-        if guard.is_some_and(|guard| !guard()) {
-            return false;
-        }
-        if !self.is_up() || pending.closing {
-            drop(pending);
-            if !is_fill {
-                self.void();
-                self.tell(by, &|listener| listener.changed(Some(&[hash])));
-            }
-            return false;
-        }
-        let key = Bytes::copy_from_slice(key);
-        let was_idle = pending.overlay.is_idle();
-        let is_too_large =
-            record.bytes.len() > store::MAX_VALUE_BYTES.min((self.config.max_bytes / 4) as usize);
-        let generation = self.page.read().generation();
-        let put = Put { record, generation, condition: is_fill.then_some(Condition { told, fence }) };
-        let lane = if fence.is_some() { Lane::Urgent } else { Lane::Behind };
-        let admission = match is_too_large {
-            true if is_fill => Admission::Dropped,
-            true => match pending.overlay.remove(key, None) {
-                Admission::Accepted => Admission::Dropped,
-                full => full,
-            },
-            false => pending.overlay.put(key, put, lane),
-        };
-        // under the lock: a fill of another instance asks its guard under it too
-        self.tell(by, &|listener| listener.changed(Some(&[hash])));
-        let is_pressing = lane == Lane::Urgent || pending.overlay.waiting() == WAITING_PUTS;
-        drop(pending);
-        if was_idle || is_pressing || admission == Admission::Dropped {
-            self.wake.notify_one();
-        }
-        if admission == Admission::Full {
-            self.overflow();
-        }
-        admission == Admission::Accepted
-    }
-    pub(super) fn remove(&self, by: u64, keys: &[Bytes], done: super::Done) {
-        if keys.is_empty() {
-            return done(Ok(0));
-        }
-        let hashes: Vec<u64> = keys.iter().map(|key| key_hash(key)).collect();
-        let ticket = Removal::new(keys.len(), done);
-        let mut pending = self.pending.lock();
-        if !self.is_up() || pending.closing {
-            drop(pending);
-            self.void();
-            self.tell(by, &|listener| listener.changed(Some(&hashes)));
-            return keys.iter().for_each(|_| ticket.settle(0));
-        }
-        let mut refused = 0;
-        for key in keys {
-            if pending.overlay.remove(key.clone(), Some(ticket.clone())) == Admission::Full {
-                refused += 1;
-            }
-        }
-        self.tell(by, &|listener| listener.changed(Some(&hashes)));
-        drop(pending);
-        self.wake.notify_one();
-        if refused > 0 {
-            self.overflow();
-            (0..refused).for_each(|_| ticket.settle(0));
-        }
-    }
     pub(super) fn keys(&self, prefix: &[u8], limit: usize, now: Millis) -> Vec<Bytes> {
         self.now.store(now, Ordering::Relaxed);
         let mut found = BTreeMap::new();
@@ -274,22 +180,6 @@ impl Tier {
         }
         found.into_iter().filter(|(_, is_fresh)| *is_fresh).map(|(key, _)| key).take(limit).collect()
     }
-    /// Queues an operation. It comes back when it cannot be done now.
-    pub(super) fn push(&self, op: Op) -> Result<(), Op> {
-        let mut pending = self.pending.lock();
-        if !self.is_up() || pending.closing {
-            return Err(op);
-        }
-        pending.overlay.push(op)?;
-        drop(pending);
-        self.wake.notify_one();
-        Ok(())
-    }
-
-    /// The writer does not keep up, and deletes are never dropped: all is void, and the tier is off for a while.
-    pub(super) fn overflow(&self) {
-        self.off(super::place::io_error(&self.root, "writes have come faster than they can be committed"));
-    }
     /// Takes the tier off: what waited is settled, and void where it was no fill.
     pub(super) fn off(&self, why: Error) {
         let mut pending = self.pending.lock();
@@ -304,15 +194,16 @@ impl Tier {
         if is_loss || has_masks {
             self.void();
         }
+        pending.outbox.state(false, Some(why.clone()));
+        self.has_news.store(true, Ordering::Release);
         drop(pending);
         self.wake.notify_one();
         tickets.iter().for_each(|(ticket, known)| ticket.settle(u64::from(known.unwrap_or(false))));
         writer::refuse(ops, &why);
         flushes.into_iter().for_each(|(_, done)| done(Err(why.clone())));
-        self.tell(0, &|listener| listener.state(false, Some(why.clone())));
     }
     /// Takes a store that has been opened anew.
-    pub(super) fn back(&self, store: Store, is_told: bool) {
+    pub(super) fn back(&self, store: Store) {
         let store = Arc::new(store);
         {
             let mut told = self.told.lock();
@@ -323,25 +214,27 @@ impl Tier {
         *self.page.write() = store.place.page.clone();
         *self.hearing.lock() = Hearing::default();
         *self.store.write() = Some(store);
-        self.tell(0, &|listener| listener.changed(None));
-        if !self.up.swap(true, Ordering::AcqRel) && is_told {
-            self.tell(0, &|listener| listener.state(true, None));
+        let mut pending = self.pending.lock();
+        pending.outbox.change(0, everything());
+        if !self.up.swap(true, Ordering::AcqRel) {
+            pending.outbox.state(true, None);
         }
+        self.has_news.store(true, Ordering::Release);
     }
 
     pub(super) fn poll(&self) {
+        self.deliver();
         let mut told = self.told.lock();
         let Some(store) = self.open_store() else { return };
         let generation = store.generation();
         if generation != told.generation {
             told.generation = generation;
-            self.tell(0, &|listener| listener.changed(None));
+            self.tell_change(0, &everything());
         }
         let commit = store.last_commit();
         if commit != told.commit {
             match store.since(self.told_row.load(Ordering::Acquire)) {
                 Ok((change, last)) => {
-                    let everything = || Change { everything: true, ..Change::default() };
                     self.tell_change(0, &change.unwrap_or_else(everything));
                     self.told_row.store(last, Ordering::Release);
                     told.commit = commit;
@@ -378,4 +271,7 @@ impl Tier {
     pub(super) fn away(&self) -> Error {
         Error::new(Kind::StoreIo).with("path", self.root.display().to_string()).with("detail", "it is off")
     }
+}
+fn everything() -> Change {
+    Change { everything: true, ..Change::default() }
 }

@@ -1,5 +1,6 @@
 //! What waits for the writer thread, and who waits for it.
 
+use super::notices::Outbox;
 use super::{Done, Lease};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -73,7 +74,8 @@ impl Mask {
 pub(super) struct Scan {
     pub(super) mask: Arc<Mask>,
     pub(super) ticket: Arc<Removal>,
-    pub(super) by: u64,
+    /// Whose memory knows of it.
+    pub(super) group: u64,
     /// Where the next part begins; which kind of key a pattern is searched among.
     pub(super) from: Vec<u8>,
     pub(super) is_long: bool,
@@ -110,11 +112,18 @@ pub(super) struct Pending {
     pub(super) masks: Vec<Arc<Mask>>,
     /// Settled when nothing as old as this change waits.
     pub(super) flushes: Vec<(u64, Done)>,
+    pub(super) outbox: Outbox,
     pub(super) closing: bool,
 }
 impl Pending {
     pub(super) fn new() -> Self {
-        Self { overlay: Overlay::new(LIMITS), masks: Vec::new(), flushes: Vec::new(), closing: false }
+        Self {
+            overlay: Overlay::new(LIMITS),
+            masks: Vec::new(),
+            flushes: Vec::new(),
+            outbox: Outbox::default(),
+            closing: false,
+        }
     }
 }
 /// What other processes are told of a scan.

@@ -24,6 +24,7 @@ const STALE_READERS: Duration = Duration::from_secs(60);
 
 enum Work {
     Batch(Vec<Next<Arc<Removal>, Op>>),
+    Tell,
     Retry,
     End,
 }
@@ -87,6 +88,9 @@ impl Writer<'_> {
         let mut pending = self.tier.pending.lock();
         let mut has_lingered = false;
         loop {
+            if !pending.outbox.is_empty() {
+                return Work::Tell;
+            }
             if !self.tier.is_up() {
                 if pending.closing {
                     return Work::End;
@@ -131,6 +135,7 @@ impl Writer<'_> {
     fn turn(&mut self) -> bool {
         match self.next() {
             Work::End => return false,
+            Work::Tell => self.tier.deliver(),
             Work::Retry => self.come_back(),
             Work::Batch(batch) => match self.tier.open_store() {
                 Some(store) => self.write(&store, batch),
@@ -183,7 +188,7 @@ impl Writer<'_> {
             (scan.from, scan.is_long, scan.is_done) = (step.from, step.is_long, step.is_done);
             scan.removed += step.removed.len() as u64;
             let change = Change { hashes: step.removed, ..Change::default() };
-            self.tier.tell_change(scan.by, &change);
+            self.tier.tell_change(scan.group, &change);
         }
         let (ended, going) = std::mem::take(&mut self.scans).into_iter().partition(|scan| scan.is_done);
         self.scans = going;
@@ -210,7 +215,7 @@ impl Writer<'_> {
         }
         for scan in ended {
             let change = super::work::change_of(&scan.mask.what);
-            self.tier.tell_change(scan.by, &change);
+            self.tier.tell_change(scan.group, &change);
             scan.ticket.settle(scan.removed);
         }
         flushed.into_iter().for_each(|(_, done)| done(Ok(0)));
@@ -244,7 +249,7 @@ impl Writer<'_> {
             }
         });
         match back {
-            Ok(store) => self.tier.back(store, true),
+            Ok(store) => self.tier.back(store),
             Err(_) => self.retry = (self.retry * 2).min(LONGEST_RETRY),
         }
     }

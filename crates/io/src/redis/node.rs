@@ -118,10 +118,9 @@ impl Node {
     }
     /// The connection that calls may use, waited for while the first try is under way.
     pub async fn ready(&self, until: Instant) -> Option<Arc<Connection>> {
-        if self.phase() == Phase::Trying && self.waited_in_vain.load(Ordering::Relaxed) < PATIENCE {
-            if timeout_at(until, self.settled()).await.is_err() {
-                self.waited_in_vain.fetch_add(1, Ordering::Relaxed);
-            }
+        let waits = self.phase() == Phase::Trying && self.waited_in_vain.load(Ordering::Relaxed) < PATIENCE;
+        if waits && timeout_at(until, self.settled()).await.is_err() {
+            self.waited_in_vain.fetch_add(1, Ordering::Relaxed);
         }
         self.serving()
     }
@@ -133,7 +132,7 @@ impl Node {
     fn leave(&self, shared: &Shared, generation: u64, next: Phase, why: &Error) {
         let lost = {
             let mut held = self.connection.lock();
-            if !held.as_ref().is_some_and(|held| held.generation == generation) {
+            if held.as_ref().is_none_or(|held| held.generation != generation) {
                 return;
             }
             held.take()

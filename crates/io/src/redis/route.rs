@@ -1,5 +1,6 @@
 //! Commands to the masters that have their keys: in order, in few packets, after the slots where those have moved.
 
+use super::State;
 use super::fault::{down, error_of, from_server, redirect};
 use super::node::{Commands, Fail, Node, connection_of};
 use super::shared::{Nodes, Shared};
@@ -102,7 +103,7 @@ fn packets(units: &[&Unit], asking: bool) -> Vec<(Pipeline, Vec<usize>)> {
         }
         let Some((pipeline, counts)) = packets.last_mut() else { continue };
         // ASKING holds for the next command, or for a whole transaction
-        let transaction = unit.commands.first().is_some_and(|first| is_multi(first));
+        let transaction = unit.commands.first().is_some_and(is_multi);
         for (index, command) in unit.commands.iter().enumerate() {
             if asking && (index == 0 || !transaction) {
                 pipeline.add_command(cmd("ASKING"));
@@ -164,7 +165,10 @@ async fn to_cluster(shared: &Shared, units: &[Unit], sending: Sending<'_>) -> Ve
     let mut todo: Vec<(usize, Option<String>)> = (0..units.len()).map(|index| (index, None)).collect();
     for round in 0..REDIRECTS {
         let nodes = shared.nodes();
-        if nodes.list.is_empty() && round == 0 {
+        if nodes.list.is_empty() {
+            if round > 0 || shared.state() != State::Idle {
+                break;
+            }
             // the slots are being asked for the first time
             wait_for_slots(shared, sending.until).await;
             continue;

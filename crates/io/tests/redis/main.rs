@@ -7,4 +7,8 @@ mod servers;
 mod witness;
 
 mod commands;
+mod failover;
+mod faults;
 mod formats;
+mod tls;
+mod tracking;

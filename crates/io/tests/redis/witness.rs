@@ -36,9 +36,9 @@ impl Witness {
     pub async fn heard(&self, what: &str, within: Duration, like: impl Fn(&Event) -> bool) -> Instant {
         let began = Instant::now();
         loop {
-            let found = self.seen.lock().iter().find(|(_, event)| like(event)).map(|(at, _)| *at);
-            if let Some(at) = found {
-                return at;
+            let seen = self.seen.lock().clone();
+            if let Some((at, _)) = seen.iter().find(|(_, event)| like(event)) {
+                return *at;
             }
             assert!(began.elapsed() < within, "{what}: not within {within:?}; only {:?}", self.events());
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -154,8 +154,9 @@ pub async fn put(link: &Link, name: &str, text: &str) {
     let results = link.set_many(vec![write(name, json(text, now() + 60_000))], now()).await;
     assert_eq!(results, vec![Ok(true)]);
 }
+/// What a read says; a call that failed is `Unreachable`.
 pub async fn get(link: &Link, name: &str) -> Answer {
-    link.get_many(&keys(&[name]), now()).await.unwrap().remove(0)
+    link.get_many(&keys(&[name]), now()).await.map_or(Answer::Unreachable, |mut answers| answers.remove(0))
 }
 /// The text of a value that is there.
 pub async fn text_of(link: &Link, name: &str) -> Option<String> {

@@ -79,9 +79,6 @@ impl Server {
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
     /// One command on a connection of its own; errors are values.
     pub fn say(&self, words: &[&str]) -> Value {
         self.say_bytes(&words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>())
@@ -190,10 +187,6 @@ impl Cluster {
     }
     pub fn urls(&self) -> Vec<String> {
         self.masters.iter().map(Server::url).collect()
-    }
-    /// Keys there are, on all masters.
-    pub fn size(&self) -> usize {
-        self.masters.iter().map(|node| node.text(&["DBSIZE"]).parse::<usize>().unwrap()).sum()
     }
 }
 
