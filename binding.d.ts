@@ -298,8 +298,8 @@ export declare function openCells(name: string, length: number): unknown
 /** An ArrayBuffer of new cells, for a Float64Array; what they count stays in the sums when it is gone. */
 export declare function openCounters(noun: string, name: string, instance: string, length: number): unknown
 
-/** The same over what is open, where threads that share an instance say the same. */
-export declare function openSums(noun: string): string
+/** The same for what goes up and down: in the sums while it is there, the largest of an instance's threads. */
+export declare function openGauges(noun: string, name: string, instance: string, length: number): unknown
 
 /** A response body as the JSON of `AssembledMessage`; without a format the body tells its own. */
 export declare function parseResponse(body: Uint8Array, from: string | undefined | null, newId: (arg: string) => string): unknown

@@ -1,7 +1,10 @@
 'use strict';
 // Every row of the error table is provoked, through the public face where one can: an error of the caller's realm,
 // with the table's code and name and the fields that it promises, thrown and rejected alike.
-require('./hooks');
+const { addon } = require('./hooks');
+const { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { Readable, PassThrough } = require('node:stream');
 const sluice = require('sluice');
 const native = require('../lib/native');
@@ -9,6 +12,7 @@ const table = require('../lib/error-table');
 const { begin } = require('../lib/completion');
 const { call } = require('../lib/errors');
 
+const memoryCache = () => new sluice.TieredCache();
 const bytes = (text) => Buffer.from(text);
 const body = (text, headers = {}) => Object.assign(Readable.from([bytes(text)]), { headers });
 /** The package as it loads when its binding says that. */
@@ -31,6 +35,53 @@ const missing = () => {
 const refused = () => {
   throw Object.assign(new Error('Cannot find native binding.'), { cause: new Error('invalid ELF header') });
 };
+/** What a cache with these options says when a tier is not to be had. */
+async function degraded(options) {
+  const cache = new sluice.TieredCache(options);
+  try {
+    const said = new Promise((resolve) => cache.on('degraded', (tier, error) => resolve(error)));
+    await cache.initialize();
+    return await said;
+  } finally {
+    await cache.close();
+  }
+}
+const scratch = mkdtempSync(path.join(os.tmpdir(), 'sluice-errors-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const folder = (name) => path.join(scratch, name);
+/** A store that was closed, and then damaged. */
+async function damaged() {
+  const cache = new sluice.TieredCache({ disk: folder('damaged') });
+  await cache.set('a', 'x'.repeat(100_000));
+  await cache.close();
+  for (const file of readdirSync(folder('damaged'), { recursive: true })) {
+    const at = path.join(folder('damaged'), String(file));
+    if (statSync(at).isFile() && statSync(at).size > 4096) writeFileSync(at, readFileSync(at).fill(0xa5, 8192));
+  }
+  return degraded({ disk: folder('damaged') });
+}
+/** A store that another copy of the package has open in this process. */
+async function taken() {
+  const first = new sluice.TieredCache({ disk: folder('taken') });
+  const copy = path.join(scratch, 'copy.node');
+  copyFileSync(addon, copy);
+  const own = process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
+  try {
+    await first.set('a', 1);
+    process.env.NAPI_RS_NATIVE_LIBRARY_PATH = copy;
+    let second;
+    jest.isolateModules(() => (second = require('sluice')));
+    const cache = new second.TieredCache({ disk: folder('taken') });
+    const said = new Promise((resolve) => cache.on('degraded', (tier, error) => resolve(error)));
+    await cache.initialize();
+    const error = await said;
+    await cache.close();
+    return error;
+  } finally {
+    process.env.NAPI_RS_NATIVE_LIBRARY_PATH = own;
+    await first.close();
+  }
+}
 const upstreamError = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}\n\n';
 
 // by row: how it is thrown, how it is rejected, or how else it is given; and the fields that it carries
@@ -85,6 +136,34 @@ const cases = {
       { model: 'm', messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }] }] },
       { from: 'openai-chat', to: 'claude' }),
     fields: { pointer: expect.stringMatching(/^\/messages\/0\/content\/0/) },
+  },
+  Timeout: {
+    rejected: () => memoryCache().getOrSet('k', () => new Promise(() => {}), { timeoutMs: 5 }),
+    fields: { timeoutMs: 5, status: undefined },
+    message: /^the load did not end within 5 ms$/,
+  },
+  Value: {
+    thrown: () => memoryCache().setSync('\ud800', 1),
+    rejected: () => memoryCache().set('k', undefined),
+    message: /^the (key|value of "k") cannot be stored: ./,
+  },
+  Redis: {
+    given: () => degraded({ redis: 'redis://127.0.0.1:1' }),
+  },
+  StoreLocked: {
+    given: taken,
+    fields: { path: expect.stringContaining('taken') },
+  },
+  StoreCorrupt: {
+    given: damaged,
+    fields: { path: expect.stringContaining('damaged') },
+  },
+  StoreIo: {
+    given: () => {
+      writeFileSync(folder('file'), 'no folder');
+      return degraded({ disk: folder('file') });
+    },
+    fields: { path: expect.stringContaining('file') },
   },
   BodyTooLarge: {
     rejected: () => sluice.readBody(body('x'.repeat(11)), { maxBytes: 10 }),
@@ -183,7 +262,7 @@ describe.each(rows.filter(([, { rejected }]) => rejected))('%s, rejected', (kind
 });
 
 describe.each(rows.filter(([, { given }]) => given))('%s, given', (kind, { given }) => {
-  test('is an error of this realm with its code, name and fields', () => check(kind, given()));
+  test('is an error of this realm with its code, name and fields', async () => check(kind, await given()));
 });
 
 test('what native code throws without a code of ours is ERR_INTERNAL with its cause', () => {

@@ -27,13 +27,62 @@ const pipe = {
   ...assembler, signal, heartbeatMs: whole, onEvent: callback, onError: callback, drainForUsage: boolean, end: boolean, headers: record,
 };
 
+// options of the cache: seconds take fractions and Infinity
+const seconds = [[0, RangeError], [-1, RangeError], [NaN, RangeError], [-Infinity, RangeError], [1e300, RangeError], ['10', TypeError], [null, TypeError], [{}, TypeError], [10n, TypeError]];
+const window = seconds.slice(1);
+const object = [[5, TypeError], ['x', TypeError], [null, TypeError], [true, TypeError]];
+const text = [['', RangeError], ...string];
+const redisUrl = [['', RangeError], ['http://localhost', RangeError], ['localhost:6379', RangeError], [5, TypeError], [null, TypeError], [[], RangeError], [[5], TypeError]];
+const tags = [['t', TypeError], [[5], TypeError], [[''], RangeError], [['\ud800'], RangeError], [null, TypeError], [{}, TypeError]];
+const skips = { skipL1: boolean, skipL2: boolean, skipL3: boolean };
+const set = { ...skips, l1Ttl: seconds, l3Ttl: seconds, skipTtlRandomization: boolean, tags };
+const share = [[-0.1, RangeError], [1.1, RangeError], [NaN, RangeError], ['0.1', TypeError], [null, TypeError]];
+const redis = {
+  url: redisUrl, sentinel: object, client: [[5, TypeError], [null, TypeError], [{ get() {}, set() {} }, TypeError]],
+  username: string, password: string, db: whole, tls: [[5, TypeError], ['x', TypeError], [null, TypeError]],
+  keyPrefix: [['', RangeError], ['\u0001x', RangeError], ['\ud800', RangeError], ...string], connectTimeoutMs: positive, commandTimeoutMs: positive,
+  breaker: object, format: literal, ttl: seconds, tracking: boolean, whenDown: literal, compress: object,
+};
+const memory = { store: literal, maxBytes: positive, maxEntries: positive, sizeOf: callback, ttl: seconds, policy: literal, near: object, shared: text };
+
 const source = () => Object.assign(Readable.from([Buffer.from('{}')]), { headers: {} });
 const message = () => new sluice.StreamAssembler({ from: 'claude' }).message();
 const answer = () => Buffer.from('{"id":"1","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}]}');
 const request = () => Buffer.from('{"model":"m","messages":[]}');
 const response = () => Object.assign(new PassThrough(), { setHeader() {}, writeHead() {}, headersSent: false });
 
+/** A cache with one group of options, made and let go: nothing starts before its first use. */
+const make = (group) => (options) => void new sluice.TieredCache({ [group]: options });
+const cache = new sluice.TieredCache();
+afterAll(() => cache.close());
 const synchronous = {
+  TieredCache: {
+    use: (options) => void new sluice.TieredCache(options),
+    options: {
+      name: string, memory: object, redis: [['localhost', RangeError, 'redis.url'], [5, TypeError], [null, TypeError], [true, TypeError]],
+      disk: [[5, TypeError], [null, TypeError], [true, TypeError], ['', RangeError, 'disk.path']], jitter: share, negative: object, codec: literal,
+      lease: object, now: callback, random: callback,
+    },
+  },
+  'TieredCache, memory': { use: make('memory'), options: memory, within: 'memory' },
+  'TieredCache, near': { use: (near) => make('memory')({ store: 'bytes', near }), options: { maxEntries: positive }, within: 'memory.near' },
+  'TieredCache, redis': { use: make('redis'), options: redis, within: 'redis', needs: { url: 'redis://localhost' } },
+  'TieredCache, sentinel': {
+    use: (sentinel) => make('redis')({ sentinel }), options: { masterName: text, nodes: [['a', TypeError], [[5], TypeError], [[''], RangeError], [null, TypeError]], password: string },
+    within: 'redis.sentinel', needs: { masterName: 'm', nodes: ['localhost:1'] },
+  },
+  'TieredCache, tls': {
+    use: (tls) => make('redis')({ url: 'rediss://localhost', tls: tls === true ? 5 : tls }), options: { ca: string, cert: string, key: string, servername: text, rejectUnauthorized: boolean }, within: 'redis.tls',
+  },
+  'TieredCache, breaker': { use: (breaker) => make('redis')({ url: 'redis://localhost', breaker }), options: { failures: positive, probeMs: positive }, within: 'redis.breaker' },
+  'TieredCache, compress': { use: (compress) => make('redis')({ url: 'redis://localhost', compress }), options: { minBytes: positive }, within: 'redis.compress' },
+  'TieredCache, disk': {
+    // a string is a path
+    use: (disk) => make('disk')(typeof disk === 'string' ? 5 : disk), options: { path: text, ttl: seconds, maxBytes: positive, compress: object }, within: 'disk', needs: { path: '/nowhere' },
+  },
+  'TieredCache, negative': { use: make('negative'), options: { ttl: seconds, maxKeys: positive }, within: 'negative' },
+  'TieredCache, lease': { use: make('lease'), options: { waitMs: whole }, within: 'lease' },
+
   StreamAssembler: { use: (options) => new sluice.StreamAssembler(options), options: assembler },
   EventStreamDecoder: { use: (options) => new sluice.EventStreamDecoder(options), options: { maxEventBytes: positive, framing: literal } },
   streamTransform: { use: (options) => sluice.streamTransform(options), options: assembler },
@@ -44,6 +93,18 @@ const synchronous = {
   renderMessage: { use: (options) => sluice.renderMessage(message(), options), options: { ...convert, stream: boolean }, needs: { to: 'claude', stream: false } },
 };
 const asynchronous = {
+  'TieredCache.get': { use: (options) => cache.get('none', options), options: { ...skips, signal } },
+  'TieredCache.getEntry': { use: (options) => cache.getEntry('none', options), options: { ...skips, signal } },
+  'TieredCache.getBytes': { use: (options) => cache.getBytes('none', options), options: { ...skips, signal } },
+  'TieredCache.getMany': { use: (options) => cache.getMany(['none'], options), options: { ...skips, signal } },
+  'TieredCache.set': { use: (options) => cache.set('k', 1, undefined, options), options: set },
+  'TieredCache.setMany': { use: (options) => cache.setMany([['k', 1]], options), options: set },
+  'TieredCache.getOrSet': {
+    use: (options) => cache.getOrSet('loaded', () => 1, typeof options === 'number' ? String(options) : options),
+    options: { ...set, ttl: seconds, staleWhileRevalidate: window, staleIfError: window, timeoutMs: positive, signal },
+  },
+  'TieredCache.warmup': { use: (options) => cache.warmup([], options), options: { concurrency: positive, onProgress: callback } },
+
   readBody: { use: (options) => sluice.readBody(source(), options), options: body },
   readText: { use: (options) => sluice.readText(source(), options), options: body },
   readJson: { use: (options) => sluice.readJson(source(), options), options: json },
@@ -79,23 +140,24 @@ const subjects = [
 ];
 
 describe.each(subjects)('%s', (_, subject) => {
-  const { options, needs, how } = subject;
+  const { options, needs, how, within = '' } = subject;
+  const nameOf = (option) => (within === '' ? option : `${within}.${option}`);
 
   test.each(Object.entries(options))('%s', async (option, refused) => {
-    for (const [value, Class] of refused) {
+    for (const [value, Class, as = nameOf(option)] of refused) {
       const ended = await failure(subject, { ...needs, [option]: value });
       const what = `${option}: ${shown(value)}`;
       expect({ what, code: ended.error?.code, how: ended.how }).toEqual({ what, code: 'ERR_INVALID_OPTION', how });
       expect(ended.error).toBeInstanceOf(Class);
-      expect(ended.error.message).toMatch(new RegExp(`^${option} must be .{4,}; got `));
+      expect(ended.error.message).toMatch(new RegExp(`^${as.replaceAll('.', '\\.')} must be .{4,}; got `));
       expect(ended.error.message.endsWith(`; got ${shown(value)}`)).toBe(true);
-      expect(ended.error).toMatchObject({ option, range: expect.any(String), value: shown(value) });
+      expect(ended.error).toMatchObject({ option: as, range: expect.any(String), value: shown(value) });
     }
   });
 
   test('an unknown option is refused by name, with the names there are', async () => {
     const { error, how: ended } = await failure(subject, { ...needs, nothing: undefined });
-    expect({ code: error?.code, how: ended, option: error?.option }).toEqual({ code: 'ERR_INVALID_OPTION', how, option: 'nothing' });
+    expect({ code: error?.code, how: ended, option: error?.option }).toEqual({ code: 'ERR_INVALID_OPTION', how, option: nameOf('nothing') });
     expect(error).toBeInstanceOf(TypeError);
     // every option that there is has its cases above
     expect(error.known.split(', ').sort()).toEqual(Object.keys(options).sort());
@@ -111,5 +173,44 @@ describe.each(subjects)('%s', (_, subject) => {
   test('undefined stands for the default', async () => {
     const all = Object.fromEntries(Object.keys(options).map((option) => [option, undefined]));
     expect((await failure(subject, { ...all, ...needs })).error).toBeUndefined();
+  });
+});
+
+describe('options of a cache that do not go together', () => {
+  const client = { get() {}, set() {}, del() {} };
+  const redis = 'redis://localhost';
+  test.each([
+    ['no tier at all', { memory: false }, 'memory'],
+    ['live values shared between threads', { memory: { store: 'reference', shared: 'a' } }, 'memory.shared'],
+    ['near values in front of live ones', { memory: { near: {} } }, 'memory.near'],
+    ['weights of bytes', { memory: { store: 'bytes', sizeOf: () => 1 } }, 'memory.sizeOf'],
+    ['more live values than a Map holds', { memory: { maxEntries: 20_000_000 } }, 'memory.maxEntries'],
+    ['Redis without a way to it', { redis: {} }, 'redis'],
+    ['Redis with two ways', { redis: { url: redis, client } }, 'redis'],
+    ['a sentinel without a master', { redis: { sentinel: { nodes: ['a:1'] } } }, 'redis.sentinel'],
+    ['tracking of every key of every database', { redis: { url: redis, keyPrefix: '' } }, 'redis.keyPrefix'],
+    ['tracking by a client', { redis: { client, tracking: true } }, 'redis.tracking'],
+    ['a password for a client', { redis: { client, password: 'p' } }, 'redis.password'],
+    ['a disk without a place', { disk: {} }, 'disk.path'],
+  ])('%s', (_, options, option) => {
+    expect(() => new sluice.TieredCache(options)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option }));
+  });
+
+  test.each([
+    ['nothing', undefined], ['memory', {}], ['lfu', { memory: { policy: 'lfu' } }], ['near off', { memory: { store: 'bytes', near: false } }],
+    ['a URL', { redis }], ['URLs', { redis: { url: [redis, redis] } }], ['a sentinel', { redis: { sentinel: { masterName: 'm', nodes: ['a:1'] } } }],
+    ['a client', { redis: client }], ['a client with options', { redis: { client, keyPrefix: 'p:', tracking: false } }],
+    ['no prefix, no tracking', { redis: { url: redis, keyPrefix: '', tracking: false } }], ['TLS', { redis: { url: redis, tls: true } }],
+    ['a path', { disk: '/nowhere/at/all' }], ['no memory', { memory: false, disk: { path: '/nowhere', ttl: Infinity } }], ['tiers off', { redis: false, disk: false, negative: false }],
+  ])('these do: %s; and making a cache connects to nothing', async (_, options) => {
+    const cache = new sluice.TieredCache(options);
+    expect(cache.getStats().totalRequests).toBe(0);
+    await cache.close();
+  });
+
+  test('clear() would empty the whole database where Redis has no prefix', async () => {
+    const cache = new sluice.TieredCache({ redis: { url: redis, keyPrefix: '', tracking: false, breaker: { failures: 1 }, commandTimeoutMs: 5 } });
+    await expect(cache.clear()).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', option: 'redis.keyPrefix' });
+    await cache.close();
   });
 });

@@ -30,7 +30,7 @@ const escaped = (name) => name.replace(/[\\"\n]/g, (char) => ({ '\\': '\\\\', '"
 function text({ noun, rows, refresh }) {
   refresh();
   const counted = JSON.parse(native.counterSums(noun));
-  const held = JSON.parse(native.openSums(`${noun} gauges`));
+  const held = JSON.parse(native.counterSums(`${noun} gauges`)).filter(([, sums]) => sums.length > 0);
   let out = '';
   for (const { what, type, help, cells, labels, isGauge } of rows) {
     const named = isGauge ? held : counted;

@@ -10,7 +10,7 @@ const reads = require('./reads');
 const writes = require('./writes');
 const removes = require('./removes');
 const { Tiers } = require('./tiers');
-const { View } = require('./view');
+const { View, NOWHERE } = require('./view');
 const { warmup } = require('./warmup');
 
 const VIEW = Symbol('view');
@@ -170,6 +170,7 @@ class TieredCache extends EventEmitter {
     this.#view.tiers.stats.reset();
   }
   close() {
+    this.#near = NOWHERE;
     return this.#view.close();
   }
 }

@@ -30,7 +30,7 @@ class Stats {
     this.#instance = memory?.shared === undefined ? randomBytes(12).toString('hex') : `shared ${memory.shared}`;
     /** This thread's cells. */
     this.cells = new Float64Array(native.openCounters('cache', name, this.#instance, LENGTH));
-    this.#gauges = new Float64Array(native.openCounters('cache gauges', name, this.#instance, 2));
+    this.#gauges = new Float64Array(native.openGauges('cache gauges', name, this.#instance, 2));
     this.#since = tiers.now();
   }
 

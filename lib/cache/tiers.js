@@ -7,10 +7,14 @@ const { live } = require('./alive');
 const { settingsOf } = require('./settings');
 const { Stats } = require('./stats');
 
+/** Kinds of events, as the engine tells them apart. */
+const KINDS = { degraded: 1, recovered: 1, invalidated: 2, evicted: 4 };
+
 class Tiers {
   #starting;
   #closing;
   #hearing = new Set();
+  #kinds = 0;
 
   constructor(options) {
     const config = readOptions(options);
@@ -68,8 +72,13 @@ class Tiers {
 
   /** A view wants to hear of events. */
   hear(view, event) {
-    if (this.#hearing.size === 0) this.engine?.listen((...told) => this.tell(...told));
     this.#hearing.add(view);
+    const kinds = this.#kinds | KINDS[event];
+    if (kinds === this.#kinds) return;
+    this.#kinds = kinds;
+    // what the engine calls must not keep the cache alive
+    const weak = new WeakRef(this);
+    this.engine?.listen((...told) => weak.deref()?.tell(...told), kinds);
     if (event === 'evicted' && this.live) this.live.onEvict = (key, reason) => this.tell('evicted', key, reason);
   }
   deaf(view) {

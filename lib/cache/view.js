@@ -37,4 +37,4 @@ class View {
   }
 }
 
-module.exports = { View };
+module.exports = { View, NOWHERE };

@@ -14,13 +14,16 @@ function prepared(tiers, key, value) {
   return tiers.engine === undefined ? undefined : encode(tiers.config.codec, key, value);
 }
 
-// as `Lifetime` of crates/core draws it, for values that no other tier has
-function deadlines(tiers, ttl, l1Ttl, staleFor, draw) {
-  const millis = (seconds) => Math.max(Math.round(seconds * 1000), 1);
-  const moved = draw < 0 ? 1 : 1 + tiers.config.jitter * (2 * draw - 1);
-  const whole = ttl === undefined ? Infinity : millis(ttl * moved);
-  const own = Math.min(whole, l1Ttl === undefined ? Infinity : millis(l1Ttl));
-  const deadline = tiers.now() + own;
+const millis = (seconds) => Math.max(Math.round(seconds * 1000), 1);
+/** Deadline and end of the stale window of a live value, as `Lifetime` of crates/core draws those of other tiers. */
+function deadlines({ config, now }, ttl, l1Ttl, staleFor, draw) {
+  const { redis, disk, memory, jitter } = config;
+  const moved = draw < 0 ? 1 : 1 + jitter * (2 * draw - 1);
+  const longest = redis || disk ? Math.max(redis?.ttl ?? 0, disk?.ttl ?? 0) : Infinity;
+  const whole = millis((ttl ?? longest) * moved);
+  const own = Math.min(whole, millis(l1Ttl ?? Infinity));
+  // Redis may not tell of changes: then this is the longest time without asking it
+  const deadline = now() + Math.min(own, redis ? millis(memory.ttl) : Infinity);
   return [deadline, own < whole || !(staleFor > 0) ? deadline : deadline + millis(staleFor)];
 }
 

@@ -225,7 +225,9 @@ pub fn cache_clear_memory(held: &External<Held>, prefix: String, now: f64) -> na
 /// The cell of a key.
 #[napi(catch_unwind)]
 pub fn cache_cell(env: &Env, key: Unknown<'_>) -> napi::Result<u32> {
-    with_text(env, &key, "a key", |key| Ok(sluice_core::cache::cell_of(sluice_core::cache::key_hash(key)) as u32))
+    with_text(env, &key, "a key", |key| {
+        Ok(sluice_core::cache::cell_of(sluice_core::cache::key_hash(key)) as u32)
+    })
 }
 
 /// 4 x Redis + disk: 0 off, 1 down, 2 up.

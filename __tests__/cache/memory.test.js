@@ -1,0 +1,381 @@
+'use strict';
+// A cache whose only tier is memory, with live values and with bytes: what goes in comes out, when, and in what realm.
+const { EventEmitter } = require('node:events');
+const { TieredCache } = require('sluice');
+
+const STORES = [['reference'], ['bytes']];
+const open = [];
+const cacheOf = (options) => {
+  const cache = new TieredCache(options);
+  open.push(cache);
+  return cache;
+};
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((cache) => cache.close()));
+});
+const failure = (promise) => promise.then(() => undefined, (error) => error);
+const thrown = (run) => {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+};
+
+describe.each(STORES)('store: %s', (store) => {
+  const make = (options = {}) => cacheOf({ ...options, memory: { store, ...options.memory } });
+
+  test('values come out as they went in', async () => {
+    const values = ['123', '', 'ü\u{1f600}', '\ud800 alone', 0, -1.5, true, false, null, [1, [2]], { a: { b: null } }, Buffer.from([0, 255]), Buffer.alloc(0), 'x'.repeat(100_000)];
+    const cache = make();
+    for (const [at, value] of values.entries()) {
+      expect(await cache.set(`k${at}`, value)).toBe(true);
+      expect(await cache.get(`k${at}`)).toStrictEqual(value);
+      expect(cache.getSync(`k${at}`)).toStrictEqual(value);
+    }
+    expect(await cache.getMany(values.map((_, at) => `k${at}`))).toStrictEqual(values);
+  });
+
+  test('null is a value, and no miss', async () => {
+    const cache = make();
+    await cache.set('n', null);
+    expect(await cache.get('n')).toBe(null);
+    expect(await cache.getEntry('n')).toStrictEqual({ value: null, tier: 'l1', ttl: Infinity, stale: false });
+    expect(await cache.getEntry('m')).toBe(null);
+    expect([await cache.has('n'), await cache.has('m'), cache.hasSync('n'), cache.hasSync('m')]).toEqual([true, false, true, false]);
+    expect(cache.getStats()).toMatchObject({ hits: { l1: 2 }, misses: 1 });
+    expect(await cache.getOrSet('n', () => 'loaded')).toBe(null);
+  });
+
+  test('undefined is no value', async () => {
+    const cache = make();
+    const error = await failure(cache.set('the key', undefined));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error).toMatchObject({ code: 'ERR_VALUE', key: 'the key', message: expect.stringContaining('"the key"') });
+    expect(thrown(() => cache.setSync('k', undefined))).toMatchObject({ code: 'ERR_VALUE' });
+    expect(await failure(cache.setMany([['a', 1], ['b', undefined]]))).toMatchObject({ code: 'ERR_VALUE' });
+    expect(cache.hasSync('a')).toBe(false);
+  });
+
+  test('a set replaces, a delete removes', async () => {
+    const cache = make();
+    await cache.set('a', 1);
+    await cache.set('a', 2);
+    expect(await cache.get('a')).toBe(2);
+    expect([await cache.delete('a'), await cache.delete('a'), await cache.get('a')]).toEqual([true, false, null]);
+    cache.setSync('a', 3);
+    expect([cache.deleteSync('a'), cache.deleteSync('a'), cache.getSync('a')]).toEqual([true, false, null]);
+    await cache.setMany(new Map([['a', 1], ['b', 2], ['c', 3]]));
+    expect(await cache.deleteMany(['a', 'a', 'c', 'x'])).toBe(2);
+    expect(await cache.keys()).toEqual(['b']);
+    cache.clearSync();
+    expect(cache.getSync('b')).toBe(null);
+    await cache.set('b', 1);
+    await cache.clear();
+    expect(await cache.get('b')).toBe(null);
+  });
+
+  test('a value lives to the last millisecond of its ttl', async () => {
+    let now = 1_000_000;
+    const cache = make({ now: () => now });
+    await cache.set('a', 1, 1.5);
+    await cache.set('b', 1, 0.0001);
+    await cache.set('c', 1, Infinity);
+    await cache.set('d', 1);
+    expect([await cache.ttl('a'), await cache.ttl('b'), await cache.ttl('c'), await cache.ttl('d'), await cache.ttl('e')]).toEqual([1.5, 0.001, -1, -1, -2]);
+    now += 1;
+    expect([cache.getSync('b'), await cache.ttl('a')]).toEqual([1, 1.499]);
+    now += 1;
+    expect(cache.getSync('b')).toBe(null);
+    now = 1_001_500;
+    expect([cache.getSync('a'), await cache.get('a'), await cache.ttl('a'), (await cache.getEntry('a')).ttl]).toEqual([1, 1, 0, 0]);
+    now += 1;
+    expect([cache.getSync('a'), await cache.get('a'), await cache.ttl('a'), await cache.getEntry('a'), await cache.has('a'), cache.hasSync('a')]).toEqual([null, null, -2, null, false, false]);
+    expect((await cache.keys()).sort()).toEqual(['c', 'd']);
+    now = 8e15;
+    expect(await cache.getMany(['c', 'd'])).toEqual([1, 1]);
+  });
+
+  test('a ttl that is none is refused', async () => {
+    const cache = make();
+    for (const ttl of [0, -1, NaN, -Infinity, 1e300, '10', null, {}]) {
+      for (const error of [await failure(cache.set('a', 1, ttl)), thrown(() => cache.setSync('a', 1, ttl)), await failure(cache.setMany([['a', 1, ttl]]))]) {
+        expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION', option: expect.stringMatching(/ttl$/) });
+        expect(error).toBeInstanceOf(Error);
+      }
+    }
+    expect(await cache.get('a')).toBe(null);
+  });
+
+  test('jitter moves a deadline either way, by its share at most, drawn once per set', async () => {
+    const draws = [0, 0.5, 1 - 2 ** -53];
+    const cache = make({ jitter: 0.2, now: () => 5000, random: () => draws.shift() });
+    for (const key of ['low', 'middle', 'high']) await cache.set(key, 1, 10);
+    expect([await cache.ttl('low'), await cache.ttl('middle'), await cache.ttl('high')]).toEqual([8, 10, 12]);
+    await cache.set('exact', 1, 10, { skipTtlRandomization: true });
+    expect(await cache.ttl('exact')).toBe(10);
+    expect(draws).toEqual([]);
+    // memory alone: no jitter unless it is asked for
+    const plain = make({ now: () => 5000, random: () => 0 });
+    await plain.set('a', 1, 10);
+    expect(await plain.ttl('a')).toBe(10);
+  });
+
+  test('caps of one entry', async () => {
+    const cache = make({ now: () => 5000 });
+    await cache.set('a', 1, 10, { l1Ttl: 2 });
+    await cache.set('b', 1, 2, { l1Ttl: 10 });
+    await cache.set('c', 1, undefined, { l1Ttl: 3 });
+    expect([await cache.ttl('a'), await cache.ttl('b'), await cache.ttl('c')]).toEqual([2, 2, 3]);
+  });
+
+  test('skipL1 leaves memory out', async () => {
+    const cache = make();
+    await cache.set('a', 1);
+    expect([await cache.get('a', { skipL1: true }), await cache.get('a', { skipL2: true, skipL3: true })]).toEqual([null, 1]);
+    await cache.set('a', 2, undefined, { skipL1: true });
+    expect(await cache.get('a')).toBe(null);
+  });
+
+  test('bounded: what is over maxEntries leaves, and is told of', async () => {
+    const cache = make({ memory: { maxEntries: 50, policy: 'lru' } });
+    const gone = [];
+    cache.on('evicted', (key, reason) => gone.push([key, reason]));
+    for (let at = 0; at < 500; at += 1) await cache.set(`k${at}`, at);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const left = (await cache.keys('', Infinity)).length;
+    expect(left).toBeLessThanOrEqual(60);
+    expect(left).toBeGreaterThan(20);
+    expect(cache.getStats().memory.evictions).toBe(500 - left);
+    expect(gone).toHaveLength(500 - left);
+    expect(gone[0]).toEqual([expect.stringMatching(/^k\d+$/), 'size']);
+  });
+
+  test('patterns match as Redis matches', async () => {
+    const cache = make();
+    const keys = ['user:1', 'user:2', 'user:10', 'user:x', 'User:1', 'a*b', 'a?b', 'a[b', 'aXb', 'ab', 'a\\b', 'ü1', 'a\nb'];
+    const matching = {
+      'user:*': ['user:1', 'user:2', 'user:10', 'user:x'],
+      'user:?': ['user:1', 'user:2', 'user:x'],
+      'user:[0-9]': ['user:1', 'user:2'],
+      'user:[^0-9]': ['user:x'],
+      '[uU]ser:1': ['user:1', 'User:1'],
+      'a\\*b': ['a*b'],
+      'a\\?b': ['a?b'],
+      'a\\[b': ['a[b'],
+      'a?b': ['a*b', 'a?b', 'a[b', 'aXb', 'a\\b', 'a\nb'],
+      'a\\\\b*': ['a\\b'],
+      'ü*': ['ü1'],
+      'no*': [],
+      '*': keys,
+    };
+    for (const [pattern, expected] of Object.entries(matching)) {
+      await cache.setMany(keys.map((key) => [key, 1]));
+      expect({ pattern, count: await cache.deletePattern(pattern) }).toEqual({ pattern, count: expected.length });
+      const left = await cache.keys();
+      expect({ pattern, gone: keys.filter((key) => !left.includes(key)) }).toEqual({ pattern, gone: expected });
+    }
+  });
+
+  test('delete takes a key literally unless it is a glob', async () => {
+    const cache = make();
+    await cache.setMany([['a\\b', 1], ['ab', 1], ['c]', 1], ['x1', 1], ['x2', 1]]);
+    expect([await cache.delete('a\\b'), await cache.delete('c]'), await cache.delete('x*'), await cache.delete('x*')]).toEqual([true, true, true, false]);
+    expect(await cache.keys()).toEqual(['ab']);
+  });
+
+  test('a pattern against a long key takes no exponential time', async () => {
+    const cache = make();
+    await cache.set('a'.repeat(10_000), 1);
+    const begun = Date.now();
+    expect(await cache.deletePattern(`${'a*'.repeat(50)}b`)).toBe(0);
+    expect(Date.now() - begun).toBeLessThan(5000);
+  });
+
+  test('tags delete what carries them', async () => {
+    const cache = make();
+    await cache.set('a', 1, undefined, { tags: ['x', 'y'] });
+    await cache.set('b', 1, undefined, { tags: ['x'] });
+    await cache.set('c', 1, undefined, { tags: ['y'] });
+    await cache.set('b', 2, undefined, { tags: ['z'] });
+    expect([await cache.deleteByTag('x'), await cache.deleteByTag('x'), await cache.deleteByTag('none')]).toEqual([1, 0, 0]);
+    expect((await cache.keys()).sort()).toEqual(['b', 'c']);
+    const namespace = cache.namespace('n');
+    await namespace.set('d', 1, undefined, { tags: ['y'] });
+    expect([await cache.deleteByTag('y'), await namespace.deleteByTag('y')]).toEqual([1, 1]);
+  });
+
+  test('keys are listed by prefix, up to a limit', async () => {
+    const cache = make();
+    await cache.setMany(Array.from({ length: 1500 }, (_, at) => [`k${at}`, at]));
+    await cache.set('other', 1);
+    expect(await cache.keys('o')).toEqual(['other']);
+    expect(await cache.keys()).toHaveLength(1000);
+    expect(await cache.keys('k', 7)).toHaveLength(7);
+    expect(await cache.keys('k', 0)).toEqual([]);
+    expect(new Set(await cache.keys('', Infinity)).size).toBe(1501);
+    for (const limit of [-1, 1.5, NaN, '5']) expect(await failure(cache.keys('', limit))).toMatchObject({ code: 'ERR_INVALID_OPTION', option: 'limit' });
+    expect(await failure(cache.keys(5))).toMatchObject({ option: 'prefix' });
+  });
+
+  test('bytes to send on', async () => {
+    const cache = make();
+    await cache.setMany([['buffer', Buffer.from([0, 255])], ['text', 'grün'], ['json', { a: [1] }], ['surrogate', 'a\ud800']]);
+    expect(await cache.getBytes('buffer')).toStrictEqual(Buffer.from([0, 255]));
+    expect(await cache.getBytes('text')).toStrictEqual(Buffer.from('grün'));
+    expect(await cache.getBytes('json')).toStrictEqual(Buffer.from('{"a":[1]}'));
+    expect(await cache.getBytes('surrogate')).toStrictEqual(Buffer.from('a\ufffd'));
+    expect(await cache.getBytes('nothing')).toBe(null);
+  });
+
+  test('a second delete comes when its time has come, or at close', async () => {
+    jest.useFakeTimers();
+    try {
+      const cache = make();
+      await cache.set('a', 1);
+      expect(await cache.deleteTwice('a', 1000)).toBe(true);
+      await cache.set('a', 'filled back');
+      jest.advanceTimersByTime(999);
+      expect(await cache.get('a')).toBe('filled back');
+      jest.advanceTimersByTime(1);
+      expect(await cache.get('a')).toBe(null);
+      expect(await cache.deleteTwice('a', 1000)).toBe(false);
+      expect(jest.getTimerCount()).toBe(1);
+      await cache.close();
+      expect(jest.getTimerCount()).toBe(0);
+      for (const delay of [-1, 1.5, undefined, '5']) expect(await failure(make().deleteTwice('a', delay))).toMatchObject({ option: 'delayMs' });
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test('listeners that throw break nothing', async () => {
+    const cache = make({ memory: { maxEntries: 10 } });
+    cache.on('evicted', () => {
+      throw new Error('from a listener');
+    });
+    for (let at = 0; at < 100; at += 1) expect(await cache.set(`k${at}`, at)).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await cache.get('k99')).toBe(99);
+  });
+
+  test('after close everything is ERR_CLOSED, and closing again is nothing', async () => {
+    const cache = make();
+    await cache.set('a', 1);
+    await cache.get('a');
+    await Promise.all([cache.close(), cache.close()]);
+    await cache.close();
+    const calls = {
+      initialize: () => cache.initialize(), get: () => cache.get('a'), getEntry: () => cache.getEntry('a'), getBytes: () => cache.getBytes('a'), getMany: () => cache.getMany(['a']),
+      set: () => cache.set('a', 1), setMany: () => cache.setMany([['a', 1]]), delete: () => cache.delete('a'), deleteMany: () => cache.deleteMany(['a']),
+      deletePattern: () => cache.deletePattern('*'), deleteByTag: () => cache.deleteByTag('t'), deleteTwice: () => cache.deleteTwice('a', 1),
+      getOrSet: () => cache.getOrSet('a', () => 1), has: () => cache.has('a'), ttl: () => cache.ttl('a'), keys: () => cache.keys(), clear: () => cache.clear(), warmup: () => cache.warmup([]),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      let promise;
+      expect(() => (promise = call())).not.toThrow();
+      expect({ name, code: (await failure(promise))?.code }).toEqual({ name, code: 'ERR_CLOSED' });
+    }
+    for (const call of [() => cache.getSync('a'), () => cache.hasSync('a'), () => cache.setSync('a', 1), () => cache.deleteSync('a'), () => cache.clearSync(), () => cache.namespace('n')]) {
+      expect(thrown(call)).toMatchObject({ code: 'ERR_CLOSED' });
+    }
+    expect(cache.getStats().totalRequests).toBe(1);
+    expect(cache.health()).toEqual({ redis: 'off', disk: 'off' });
+  });
+
+  test('it is an EventEmitter, and disposable where the realm knows the symbol', async () => {
+    const cache = make();
+    expect(cache).toBeInstanceOf(EventEmitter);
+    expect(cache).toBeInstanceOf(TieredCache);
+    expect(typeof cache[Symbol.asyncDispose ?? 'none']).toBe(Symbol.asyncDispose ? 'function' : 'undefined');
+    if (Symbol.asyncDispose) await cache[Symbol.asyncDispose]();
+    else await cache.close();
+    expect(await failure(cache.get('a'))).toMatchObject({ code: 'ERR_CLOSED' });
+  });
+
+  test('a signal ends one get', async () => {
+    const reason = new Error('enough');
+    const error = await failure(make().get('a', { signal: AbortSignal.abort(reason) }));
+    expect(error).toMatchObject({ code: 'ERR_ABORTED', cause: reason });
+  });
+});
+
+describe('live values', () => {
+  test('are kept as they are: cycles, functions, instances, dates', async () => {
+    const cache = cacheOf();
+    const cyclic = {};
+    cyclic.self = cyclic;
+    const values = [cyclic, () => 5, new Date(5), new Map([[1, 2]]), Symbol('s'), 10n, new (class Thing {})()];
+    for (const [at, value] of values.entries()) {
+      await cache.set(`k${at}`, value);
+      expect(await cache.get(`k${at}`)).toBe(value);
+      expect(cache.getSync(`k${at}`)).toBe(value);
+    }
+  });
+
+  test('weigh what sizeOf says', async () => {
+    const cache = cacheOf({ memory: { maxBytes: 100, sizeOf: (value, key) => value.length + key.length } });
+    for (let at = 0; at < 100; at += 1) await cache.set(`${at % 10}`, 'x'.repeat(29));
+    expect(cache.getStats().memory).toMatchObject({ bytes: 90, entries: 3 });
+    expect(await cache.set('large', 'x'.repeat(200))).toBe(false);
+    expect(await cache.get('large')).toBe(null);
+  });
+});
+
+describe('bytes', () => {
+  test('what JSON cannot say is refused, with the key', async () => {
+    const cache = cacheOf({ memory: { store: 'bytes' } });
+    const cyclic = {};
+    cyclic.self = cyclic;
+    for (const value of [cyclic, 10n, { a: 10n }, () => 5, Symbol('s')]) {
+      const error = await failure(cache.set('the key', value));
+      expect(error).toBeInstanceOf(TypeError);
+      expect(error).toMatchObject({ code: 'ERR_VALUE', key: 'the key', message: expect.stringContaining('"the key"') });
+    }
+    expect(cache.hasSync('the key')).toBe(false);
+  });
+
+  test('a set Date is a string from the first get on, here as elsewhere', async () => {
+    const cache = cacheOf({ memory: { store: 'bytes' } });
+    const date = new Date(5);
+    await cache.set('date', { date });
+    expect(await cache.get('date')).toStrictEqual({ date: date.toISOString() });
+    expect(await cache.get('date')).toStrictEqual({ date: date.toISOString() });
+  });
+
+  test('what was decoded is served again by reference, until it is set again', async () => {
+    const cache = cacheOf({ memory: { store: 'bytes' } });
+    const given = { a: 1 };
+    await cache.set('a', given);
+    const first = await cache.get('a');
+    expect(first).not.toBe(given);
+    expect([await cache.get('a') === first, cache.getSync('a') === first, await cache.getOrSet('a', () => 2) === first]).toEqual([true, true, true]);
+    await cache.set('a', given);
+    expect(await cache.get('a')).not.toBe(first);
+    const decoding = cacheOf({ memory: { store: 'bytes', near: false } });
+    await decoding.set('a', given);
+    expect(await decoding.get('a')).not.toBe(await decoding.get('a'));
+  });
+
+  test('a Uint8Array comes back as a Buffer', async () => {
+    const cache = cacheOf({ memory: { store: 'bytes' } });
+    await cache.set('a', Uint8Array.from([0, 1, 2, 3]).subarray(1, 3));
+    expect(await cache.get('a')).toStrictEqual(Buffer.from([1, 2]));
+  });
+
+  test("codec 'v8' keeps what JSON loses, in this realm", async () => {
+    const cache = cacheOf({ codec: 'v8', memory: { store: 'bytes' } });
+    const value = { date: new Date(5), map: new Map([['a', new Set([1n])]]), list: [undefined, -0, NaN], bytes: Uint16Array.from([1, 2]), error: new RangeError('r'), pattern: /a/gu };
+    value.self = value;
+    await cache.set('a', value);
+    const read = await cache.get('a');
+    expect(read.self).toBe(read);
+    delete read.self;
+    delete value.self;
+    expect(read).toStrictEqual(value);
+    expect([read.date instanceof Date, read.map instanceof Map, read.map.get('a') instanceof Set, read.list instanceof Array, read.error instanceof RangeError, read.pattern instanceof RegExp, read instanceof Object]).toEqual(Array(7).fill(true));
+    expect(await cache.set('text', '123') && await cache.get('text')).toBe('123');
+    expect(await failure(cache.set('f', { f() {} }))).toMatchObject({ code: 'ERR_VALUE', key: 'f', cause: expect.anything() });
+  });
+});
