@@ -8,6 +8,8 @@ const shipped = { env: { NAPI_RS_NATIVE_LIBRARY_PATH: '' } };
 
 const at = 1_700_000_000_000;
 const open = (options) => new Slots({ policy: 'lru', maxEntries: 100, now: () => at, ...options });
+/** As expect(a).toBe(b), which is slow for what is asked a million times. */
+const same = (a, b) => Object.is(a, b) || expect(a).toBe(b);
 /** A generator, so that a failure can be repeated. */
 function seeded(seed) {
   let state = seed;
@@ -24,9 +26,9 @@ describe('values', () => {
     cyclic.self = cyclic;
     for (const value of [cyclic, null, 0, '', NaN, () => 1, new Date(0)]) {
       expect(slots.set('k', value, Infinity)).toBe(true);
-      expect(slots.lookup('k').value).toBe(value);
+      expect(slots.get('k')).toBe(value);
     }
-    expect(slots.lookup('other')).toBe(undefined);
+    expect(slots.get('other')).toBe(undefined);
     expect(slots.size).toBe(1);
   });
 
@@ -34,7 +36,7 @@ describe('values', () => {
     const slots = open();
     const keys = ['', 'a', 'A', 'ä', 'a\u0308', '\u0000', '💧', 'k'.repeat(255), 'k'.repeat(256), 'k'.repeat(100_000), 'ä'.repeat(127), 'ä'.repeat(128)];
     keys.forEach((key, index) => slots.set(key, index, Infinity));
-    expect(keys.map((key) => slots.lookup(key).value)).toEqual(keys.map((_, index) => index));
+    expect(keys.map((key) => slots.get(key))).toEqual(keys.map((_, index) => index));
   });
 
   test('delete says whether there was one, clear removes all', () => {
@@ -44,7 +46,7 @@ describe('values', () => {
     expect([slots.delete('a'), slots.delete('a'), slots.delete('b'), slots.delete('never')]).toEqual([true, false, false, false]);
     for (let key = 0; key < 50; key += 1) slots.set(`k${key}`, key, Infinity);
     slots.clear();
-    expect([slots.size, slots.lookup('k1'), [...slots.live()]]).toEqual([0, undefined, []]);
+    expect([slots.size, slots.get('k1'), [...slots.live()]]).toEqual([0, undefined, []]);
     for (let key = 0; key < 100; key += 1) slots.set(`k${key}`, key, Infinity);
     expect([slots.size, slots.evictions]).toEqual([100, 0]);
   });
@@ -72,9 +74,9 @@ describe('time', () => {
     const slots = open({ now: () => now, onEvict: (...args) => evicted.push(args) });
     slots.set('k', 1, at + 10);
     now = at + 10;
-    expect(slots.lookup('k')?.value).toBe(1);
+    expect(slots.get('k')).toBe(1);
     now = at + 11;
-    expect(slots.lookup('k')).toBe(undefined);
+    expect(slots.get('k')).toBe(undefined);
     expect([slots.size, evicted]).toEqual([0, [['k', 'expired']]]);
   });
 
@@ -83,7 +85,7 @@ describe('time', () => {
     const slots = open({ now: () => now });
     slots.set('k', 1, at + 10, at + 20);
     now = at + 11;
-    expect([slots.lookup('k'), slots.peek('k'), slots.peekStale('k')?.value, slots.size]).toEqual([undefined, undefined, 1, 1]);
+    expect([slots.get('k'), slots.peek('k'), slots.peekStale('k')?.value, slots.size]).toEqual([undefined, undefined, 1, 1]);
     now = at + 20;
     expect(slots.peekStale('k')?.value).toBe(1);
     now = at + 21;
@@ -95,9 +97,9 @@ describe('time', () => {
     const slots = open({ now: () => now });
     slots.set('k', 1, at + 10, Infinity);
     now = at + 11;
-    expect(slots.lookup('k')).toBe(undefined);
+    expect(slots.get('k')).toBe(undefined);
     now = at;
-    expect(slots.lookup('k')?.value).toBe(1);
+    expect(slots.get('k')).toBe(1);
   });
 
   test('deadlines at the ends of what numbers hold', () => {
@@ -107,7 +109,7 @@ describe('time', () => {
     deadlines.forEach((deadline) => slots.set(String(deadline), deadline, deadline));
     for (const time of [0, 1, 2, 2 ** 31, 2 ** 31 + 1, 2 ** 53, 1e301]) {
       now = time;
-      expect(deadlines.filter((deadline) => slots.lookup(String(deadline)))).toEqual(deadlines.filter((deadline) => time <= deadline));
+      expect(deadlines.filter((deadline) => slots.get(String(deadline)) !== undefined)).toEqual(deadlines.filter((deadline) => time <= deadline));
     }
   });
 });
@@ -125,8 +127,7 @@ describe('policy', () => {
         const key = `k${random(90)}`;
         const what = random(10);
         if (what < 5) {
-          const found = slots.lookup(key);
-          expect(found?.value).toBe(model.get(key));
+          same(slots.get(key), model.get(key));
           if (model.has(key)) {
             const value = model.get(key);
             model.delete(key);
@@ -142,12 +143,12 @@ describe('policy', () => {
             expected.push(oldest);
           }
         } else {
-          expect(slots.delete(key)).toBe(model.delete(key));
+          same(slots.delete(key), model.delete(key));
         }
       }
       expect(left).toEqual(expected);
       expect([...slots.live()].map((entry) => entry.key).sort()).toEqual([...model.keys()].sort());
-      expect(slots.evictions).toBe(expected.length);
+      same(slots.evictions, expected.length);
     }
   });
 
@@ -162,22 +163,22 @@ describe('policy', () => {
         const key = `k${random(200)}`;
         const what = random(10);
         if (what < 5) {
-          expect(slots.lookup(key)?.value).toBe(held.get(key));
+          same(slots.get(key), held.get(key));
         } else if (what < 9) {
           const value = { size: random(20) === 0 ? maxBytes + 1 + random(9) : random(40) };
           const fits = value.size <= maxBytes;
-          expect(slots.set(key, value, Infinity)).toBe(fits);
+          same(slots.set(key, value, Infinity), fits);
           held.delete(key);
-          for (const gone of left.splice(0)) expect(held.delete(gone)).toBe(true);
+          for (const gone of left.splice(0)) same(held.delete(gone), true);
           if (fits) held.set(key, value);
-          expect(slots.peek(key)?.value).toBe(fits ? value : undefined);
+          same(slots.peek(key)?.value, fits ? value : undefined);
         } else {
-          expect(slots.delete(key)).toBe(held.delete(key));
+          same(slots.delete(key), held.delete(key));
         }
-        expect(slots.size).toBe(held.size);
-        expect(slots.size).toBeLessThanOrEqual(maxEntries);
-        expect(slots.bytes).toBe([...held.values()].reduce((sum, { size }) => sum + size, 0));
-        expect(slots.bytes).toBeLessThanOrEqual(maxBytes);
+        same(slots.size, held.size);
+        same(slots.size <= maxEntries, true);
+        same(slots.bytes, [...held.values()].reduce((sum, { size }) => sum + size, 0));
+        same(slots.bytes <= maxBytes, true);
       }
       expect([...slots.live()].map((entry) => [entry.key, entry.value]).sort()).toEqual([...held].sort());
     }
@@ -188,7 +189,7 @@ describe('policy', () => {
     for (let key = 0; key < 1000; key += 1) slots.set(`k${key}`, 1, Infinity);
     expect([slots.size, slots.bytes]).toEqual([1000, 1000]);
     slots.set('heavy', 1000, Infinity);
-    expect([slots.size, slots.bytes, slots.evictions, slots.lookup('heavy').value]).toEqual([1, 1000, 1000, 1000]);
+    expect([slots.size, slots.bytes, slots.evictions, slots.get('heavy')]).toEqual([1, 1000, 1000, 1000]);
     slots.set('k', 0.5, Infinity);
     expect([slots.size, slots.bytes, slots.peek('heavy')]).toEqual([1, 1, undefined]);
   });
@@ -200,7 +201,7 @@ describe('policy', () => {
     for (size of [-1, NaN, Infinity, '5', undefined, 5n]) {
       expect(() => slots.set('k', 'new', Infinity)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
     }
-    expect(slots.lookup('k').value).toBe('old');
+    expect(slots.get('k')).toBe('old');
   });
 
   test('who hears that an entry left may use the store at once', () => {
@@ -227,9 +228,9 @@ describe('epochs', () => {
     const { cells, slots } = near();
     slots.fill('a', 1, Infinity, Infinity, 3, moment(0, 0));
     slots.fill('b', 2, Infinity, Infinity, 4, moment(0, 0));
-    expect([slots.lookup('a')?.value, slots.lookup('b')?.value]).toEqual([1, 2]);
+    expect([slots.get('a'), slots.get('b')]).toEqual([1, 2]);
     cells[3] += 1;
-    expect([slots.lookup('a'), slots.lookup('b')?.value, slots.size]).toEqual([undefined, 2, 1]);
+    expect([slots.get('a'), slots.get('b'), slots.size]).toEqual([undefined, 2, 1]);
     cells[16] += 1;
     expect([slots.peekStale('b'), slots.size]).toEqual([undefined, 0]);
   });
@@ -241,9 +242,9 @@ describe('epochs', () => {
         cells[3] = epoch;
         cells[16] = era;
         slots.fill('a', 1, Infinity, Infinity, 3, moment(epoch, era));
-        expect(slots.lookup('a')?.value).toBe(1);
+        expect(slots.get('a')).toBe(1);
         cells[3] += 1;
-        expect(slots.lookup('a')).toBe(undefined);
+        expect(slots.get('a')).toBe(undefined);
       }
     }
   });
@@ -253,33 +254,26 @@ describe('epochs', () => {
     const before = moment(cells[3], cells[16]);
     cells[3] += 1;
     slots.fill('a', 'old', Infinity, Infinity, 3, before);
-    expect([slots.lookup('a'), slots.delete('a')]).toEqual([undefined, false]);
+    expect([slots.get('a'), slots.delete('a')]).toEqual([undefined, false]);
   });
 });
 
-test('hits are counted: lookups that found something, and nothing else', () => {
-  const slots = open({ maxEntries: 10 });
-  let hits = 0;
-  for (let step = 0; step < 5000; step += 1) {
-    slots.set(`k${step % 20}`, step, Infinity);
-    if (slots.lookup(`k${(step * 7) % 20}`)) hits += 1;
-    slots.peek(`k${step % 20}`);
-    if (step % 100 === 0) slots.clear();
-  }
-  expect(hits).toBeGreaterThan(1000);
-  expect(slots.hits).toBe(hits);
-});
-
 test('a million entries: filling, passing through and removing take time in proportion', () => {
-  const slots = new Slots({ policy: 's3fifo', maxEntries: 1_000_000 });
-  const began = performance.now();
-  for (let key = 0; key < 1_300_000; key += 1) slots.set(`key:${key}`, key, Infinity);
-  expect([slots.size, slots.evictions]).toEqual([1_000_000, 300_000]);
-  for (let key = 0; key < 1_300_000; key += 1) slots.delete(`key:${key}`);
-  expect(slots.size).toBe(0);
-  // 2 s here; a tenth more than proportional would be hours
-  expect(performance.now() - began).toBeLessThan(60_000);
-}, 90_000);
+  const round = (entries) => {
+    const slots = new Slots({ policy: 's3fifo', maxEntries: entries });
+    const began = performance.now();
+    const passing = entries * 1.3;
+    for (let key = 0; key < passing; key += 1) slots.set(`key:${key}`, key, Infinity);
+    expect([slots.size, slots.evictions]).toEqual([entries, passing - entries]);
+    for (let key = 0; key < passing; key += 1) slots.delete(`key:${key}`);
+    expect(slots.size).toBe(0);
+    return performance.now() - began;
+  };
+  round(10_000);
+  const small = round(50_000);
+  // 20 times as many: about 25 times as long, for want of processor cache; squared it would be 400
+  expect(round(1_000_000) / small).toBeLessThan(120);
+}, 120_000);
 
 test('a store that nobody holds any more is collected, with what it held', async () => {
   const { out } = await runChild(`

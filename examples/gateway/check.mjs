@@ -1,8 +1,11 @@
-// `npm start -- --check`: a streamed and a whole request of every dialect to every upstream format, and every recorded
-// stream that is there, each compared with what plain JavaScript reads from it. Prints a table.
-import { existsSync, readFileSync } from 'node:fs';
+// `npm start -- --check`: a streamed and a whole request of every dialect to every upstream format, every recorded
+// stream that is there, and answers that come from the cache, each compared with what plain JavaScript reads from it.
+// Prints a table.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { TieredCache } from 'sluice';
 import { dialects, readBody, readStream, requestOf } from './plain.mjs';
 import { answer } from './provider/answer.mjs';
 import { startProvider } from './provider.mjs';
@@ -12,20 +15,21 @@ import { upstream, upstreamFormats } from './upstreams.mjs';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const streamsDir = join(process.env.SLUICE_SHARED ?? join(root, '..', 'shared'), 'data', 'streams');
 
-async function post(url, body) {
+async function post(url, body, { headers, seen } = {}) {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(30_000),
   });
   const text = await response.text();
   if (response.status !== 200) throw new Error(`status ${response.status}: ${text.slice(0, 200)}`);
+  seen?.push(response.headers.get('x-cache'));
   return text;
 }
 /** Runs `work` with a gateway in front of `provider`, on a free port. */
-async function withGateway(provider, format, work) {
-  const gateway = createGateway({ upstreams: [upstream({ url: provider.url, format })] });
+async function withGateway(provider, format, work, cache = null) {
+  const gateway = createGateway({ upstreams: [upstream({ url: provider.url, format })], cache, cacheTtl: 60 });
   try {
     return await work(await gateway.listen());
   } finally {
@@ -38,6 +42,8 @@ function difference(name, got, expected) {
   while (got[at] === expected[at]) at += 1;
   return `${name} differs at ${at} of ${expected.length}: got ${JSON.stringify(got.slice(at, at + 40))}, expected ${JSON.stringify(expected.slice(at, at + 40))}`;
 }
+const said = (prompt) => answer({ turns: [{ text: prompt, results: [], images: 0 }] }).text.join('');
+const whole = (prompt) => ({ text: said(prompt), reasoning: '', calls: [], finish: 'stop', error: null });
 const callsOf = ({ calls }) => JSON.stringify(calls.map((call) => [call.name, JSON.parse(call.arguments || '{}')]));
 /** What is wrong with what a client read; a recording without an end has to end in an error. */
 function differs(got, expected) {
@@ -66,12 +72,7 @@ async function generated(format, failures) {
     const row = {};
     for (const dialect of dialects) {
       const prompt = `Say 40 words about ${format} in ${dialect}`;
-      const expected = {
-        text: answer({ turns: [{ text: prompt, results: [], images: 0 }] }).text.join(''),
-        reasoning: '',
-        calls: [],
-        finish: 'stop',
-      };
+      const expected = whole(prompt);
       const results = [];
       for (const stream of [true, false]) {
         const [path, body] = requestOf(dialect, { prompt, stream });
@@ -111,6 +112,55 @@ async function recorded(provider, format, failures) {
   });
 }
 
+/** Asks twice, streamed then whole and the other way round; a third time in another dialect. The upstream hears one. */
+async function cached(failures) {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-check-'));
+  const cache = new TieredCache({ disk: folder });
+  const provider = await startProvider();
+  const row = {};
+  const work = async (url) => {
+    for (const [at, dialect] of dialects.entries()) {
+      const results = [];
+      for (const stream of [true, false]) {
+        const where = `cached, ${dialect}, ${stream ? 'streamed then whole' : 'whole then streamed'}`;
+        results.push(
+          await attempt(failures, where, async () => {
+            const prompt = `Say 30 words, ${where}`;
+            const before = provider.stats.requests;
+            const seen = [];
+            const ask = async (as, streamed) => {
+              const [path, body] = requestOf(as, { prompt, stream: streamed, limit: 4096 });
+              const text = await post(url + path, body, { headers: { 'x-cache': 'allow' }, seen });
+              return differs((streamed ? readStream : readBody)(as, text), whole(prompt));
+            };
+            const other = dialects[(at + 1) % dialects.length];
+            return (
+              (await ask(dialect, stream)) ??
+              (await ask(dialect, !stream)) ??
+              (await ask(other, stream)) ??
+              difference('x-cache', seen.join(), 'miss,hit,hit') ??
+              difference('requests to the upstream', `${provider.stats.requests - before}`, '1')
+            );
+          }),
+        );
+      }
+      row[dialect] = results.every(Boolean) ? 'hit' : 'FAIL';
+    }
+    await attempt(failures, 'cached, /stats', async () => {
+      const { hits, misses } = await (await fetch(`${url}/stats`)).json();
+      return difference('hits and misses', `${hits.l1 + hits.l3},${misses}`, `${4 * dialects.length},${2 * dialects.length}`);
+    });
+  };
+  try {
+    await withGateway(provider, 'openai-chat', work, cache);
+  } finally {
+    await cache.close();
+    await provider.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return row;
+}
+
 function print(rows) {
   const columns = ['upstream', ...dialects];
   const table = [columns, ...rows.map(([name, row]) => [name, ...dialects.map((dialect) => row[dialect])])];
@@ -138,9 +188,10 @@ export async function check() {
     }
     await provider.close();
   }
+  rows.push(['cached', await cached(failures)]);
   print(rows);
   console.log(
-    `${upstreamFormats.length * dialects.length * 2} answers and ${count} recorded streams in ${dialects.length} dialects: ${failures.length === 0 ? 'all as they should be' : `${failures.length} WRONG`}`,
+    `${upstreamFormats.length * dialects.length * 2} answers and ${count} recorded streams in ${dialects.length} dialects, ${6 * dialects.length} answers with the cache: ${failures.length === 0 ? 'all as they should be' : `${failures.length} WRONG`}`,
   );
   for (const failure of failures) console.log(`  ${failure}`);
   return failures.length === 0;

@@ -1,4 +1,7 @@
 // `npm start`: the gateway with its settings from the environment, in front of a real upstream or of the embedded one.
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { TieredCache } from 'sluice';
 import { createGateway } from './server.mjs';
 import { startProvider } from './provider.mjs';
 import { upstream, upstreamFormats } from './upstreams.mjs';
@@ -17,6 +20,11 @@ const usage = `Settings, all from the environment:
   HEARTBEAT_MS             between comments in a silent stream (15000)
   TOKENS_PER_SECOND        of the embedded upstream, 0: as fast as it can (100)
   REPLAY_DIR               recorded streams that the embedded upstream plays: FORMAT/NAME.sse
+  CACHE                    off: every answer is asked for (on: answers of temperature 0, and of requests
+                           that say x-cache: allow, are kept in memory and on disk)
+  CACHE_DIR                the folder on disk (one of this user's in the folder for temporary files)
+  CACHE_TTL                how long answers are kept, in seconds (3600)
+  REDIS_URL                keeps them in Redis too, for all gateways
   LOG                      1: a line of JSON for each request
 Arguments:
   --check                  sends requests of every dialect to every upstream format, prints a table, exits`;
@@ -28,8 +36,23 @@ function whole(name, fallback) {
   return Number(text);
 }
 
+/** Where answers are kept; null: nowhere. */
+function cacheOf(env) {
+  if (env.CACHE === 'off') return null;
+  if (env.CACHE && env.CACHE !== 'on') throw new TypeError(`CACHE must be on or off, got ${env.CACHE}`);
+  return new TieredCache({
+    name: 'answers',
+    memory: { maxBytes: 64 * 1024 * 1024 },
+    disk: env.CACHE_DIR || join(tmpdir(), `sluice-gateway-${userInfo().username}`),
+    redis: env.REDIS_URL ? { url: env.REDIS_URL, keyPrefix: 'sluice-gateway:' } : false,
+  });
+}
+
 async function main() {
   const { env } = process;
+  const cache = cacheOf(env);
+  cache?.on('degraded', (tier, error) => console.error(`cache: ${tier} is away: ${error.message}`));
+  cache?.on('recovered', (tier) => console.error(`cache: ${tier} is back`));
   const format = env.UPSTREAM_FORMAT || 'openai-chat';
   const idleTimeoutMs = whole('UPSTREAM_IDLE_MS', 60_000);
   let provider = null;
@@ -44,6 +67,8 @@ async function main() {
       format,
       key: env.UPSTREAM_KEY,
       model: env.UPSTREAM_MODEL,
+      // Its port is another one each time.
+      name: provider ? 'embedded' : undefined,
       idleTimeoutMs,
     }),
   ];
@@ -60,6 +85,8 @@ async function main() {
   }
   const gateway = createGateway({
     upstreams,
+    cache,
+    cacheTtl: whole('CACHE_TTL', 3600),
     maxBodyBytes: whole('MAX_BODY_BYTES', 32 * 1024 * 1024),
     heartbeatMs: whole('HEARTBEAT_MS', 15_000),
     log: env.LOG === '1' ? (entry) => console.error(JSON.stringify(entry)) : undefined,
@@ -73,6 +100,7 @@ async function main() {
       if (closing) process.exit(1);
       closing = true;
       await gateway.close();
+      await cache?.close();
       await provider?.close();
       process.exit(0);
     });
@@ -83,7 +111,8 @@ async function main() {
   POST /v1/responses
   POST /v1/messages
   POST /v1beta/models/MODEL:generateContent, :streamGenerateContent?alt=sse
-  GET  /healthz
+  GET  /healthz, /stats, /metrics
+cache: ${cache === null ? 'off' : `memory and disk${env.REDIS_URL ? ' and Redis' : ''}`}
 upstream: ${upstreams.map((one) => `${one.url} (${one.format})`).join(', then ')}${provider ? ', embedded and offline' : ''}
 try: curl -N ${url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"offline","stream":true,"messages":[{"role":"user","content":"Say 30 words about rivers"}]}'`);
 }

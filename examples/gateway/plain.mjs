@@ -152,21 +152,24 @@ export const readStream = (dialect, text) => streams[dialect](text);
 export const readBody = (dialect, text) => bodies[dialect](JSON.parse(text));
 
 const prompts = {
-  'openai-chat': (model, prompt, stream) => [
+  'openai-chat': (model, prompt, stream, limit) => [
     '/v1/chat/completions',
-    { model, stream, messages: [{ role: 'user', content: prompt }] },
+    { model, stream, messages: [{ role: 'user', content: prompt }], ...(limit && { max_completion_tokens: limit }) },
   ],
-  'openai-responses': (model, prompt, stream) => ['/v1/responses', { model, stream, input: prompt }],
-  claude: (model, prompt, stream) => [
+  'openai-responses': (model, prompt, stream, limit) => [
+    '/v1/responses',
+    { model, stream, input: prompt, ...(limit && { max_output_tokens: limit }) },
+  ],
+  claude: (model, prompt, stream, limit = 4096) => [
     '/v1/messages',
-    { model, stream, max_tokens: 4096, messages: [{ role: 'user', content: prompt }] },
+    { model, stream, max_tokens: limit, messages: [{ role: 'user', content: prompt }] },
   ],
-  gemini: (model, prompt, stream) => [
+  gemini: (model, prompt, stream, limit) => [
     `/v1beta/models/${encodeURIComponent(model)}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
-    { contents: [{ role: 'user', parts: [{ text: prompt }] }] },
+    { contents: [{ role: 'user', parts: [{ text: prompt }] }], ...(limit && { generationConfig: { maxOutputTokens: limit } }) },
   ],
 };
 /** The dialects of clients. */
 export const dialects = Object.keys(prompts);
-/** A request of a dialect, as `[path, body]`. */
-export const requestOf = (dialect, { model = 'offline', prompt, stream }) => prompts[dialect](model, prompt, stream);
+/** A request of a dialect, as `[path, body]`; `limit`: of tokens, where it must be said. */
+export const requestOf = (dialect, { model = 'offline', prompt, stream, limit }) => prompts[dialect](model, prompt, stream, limit);

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   convertRequest,
   convertResponse,
+  metrics,
   parseResponse,
   pipeStream,
   readBody,
@@ -15,68 +16,22 @@ import {
   respondWithError,
   StreamAssembler,
 } from 'sluice';
+import { createAnswers } from './answers.mjs';
 import { errorBody, Failure, statusFor, upstreamMessage } from './errors.mjs';
+import { betaOf, dialectOf, keyOf, routeOf, saying } from './routes.mjs';
 
 const stopping = 'the gateway is shutting down';
 
-const routes = [
-  ['openai-chat', /^\/v1\/chat\/completions$/],
-  ['openai-responses', /^\/v1\/responses$/],
-  ['claude', /^\/v1\/messages$/],
-  ['gemini', /^\/v1beta\/models\/([^/:]+):(generateContent|streamGenerateContent)$/],
-];
-
-/** Whose errors an unknown path gets. */
-const dialectOf = (path) => (path.startsWith('/v1beta') ? 'gemini' : 'openai-chat');
-
-/** The dialect of a request, from its path; Gemini's path also names the model and says whether to stream. */
-function routeOf(req) {
-  const [pathname, query = ''] = req.url.split('?');
-  for (const [client, path] of routes) {
-    const match = path.exec(pathname);
-    if (match === null) continue;
-    if (client !== 'gemini') return { client };
-    const streams = match[2] === 'streamGenerateContent';
-    // Without alt=sse Gemini streams a JSON array, whose elements clients read when it has ended: one element does.
-    return { client, model: unescaped(match[1]), stream: streams && /(^|&)alt=sse(&|$)/.test(query), array: streams };
-  }
-  return { client: dialectOf(pathname), unknown: true };
-}
-
-function unescaped(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new Failure(400, 'the path is not percent-encoded as it should be');
-  }
-}
-
-/** A Gemini request that says in the body what its path says: so do the other dialects. */
-function saying(document, stream) {
-  try {
-    return document.with({ '/stream': stream });
-  } catch (cause) {
-    throw new Failure(400, 'the body must be a JSON object', { cause });
-  }
-}
-
-/** What asks an upstream of the client's own dialect for features that are not for all. */
-const betaOf = ({ headers }) =>
-  headers['anthropic-beta'] === undefined ? {} : { 'anthropic-beta': headers['anthropic-beta'] };
-
-/** The key that the client sent, in whichever header its dialect has for it. */
-const keyOf = ({ headers }) =>
-  headers['x-api-key'] ?? headers['x-goog-api-key'] ?? headers.authorization?.replace(/^Bearer /i, '');
-
-function sendJson(res, status, body, headers = {}) {
+function send(res, status, type, body, headers = {}) {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  res.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': bytes.length,
-    ...headers,
-  });
+  res.writeHead(status, { 'content-type': type, 'content-length': bytes.length, ...headers });
   res.end(bytes);
 }
+const sendJson = (res, status, body, headers) => send(res, status, 'application/json; charset=utf-8', body, headers);
+/** A whole answer; `array`: as Gemini streams it to who does not ask for events. */
+const sendWhole = (res, bytes, { array }) =>
+  sendJson(res, 200, array ? Buffer.concat([Buffer.from('['), bytes, Buffer.from(']')]) : bytes);
+const eventStream = { 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
 
 /** An upstream's failure before its first event, as a status. Addresses inside the house are not for clients. */
 function failureOf(error) {
@@ -100,8 +55,12 @@ function readable(message) {
   return message;
 }
 
-/** The gateway over `upstreams`, in the order in which they are asked. `log` hears of each request when it is over. */
-export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, heartbeatMs = 15_000, log = () => {} }) {
+/**
+ * The gateway over `upstreams`, in the order in which they are asked. `log` hears of each request when it is over.
+ * Answers are kept in `cache`, the caller's to close, for `cacheTtl` seconds.
+ */
+export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes = 32 * 1024 * 1024, heartbeatMs = 15_000, log = () => {} }) {
+  const answers = createAnswers({ cache, upstreams, ttl: cacheTtl, log });
   const running = new Set();
   let closing = false;
 
@@ -146,7 +105,8 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
   }
 
   /** Answers in one piece. */
-  async function wholeAnswer(upstream, response, res, { client, array }) {
+  async function wholeAnswer(upstream, response, res, route) {
+    const { client } = route;
     let bytes;
     let message;
     try {
@@ -165,7 +125,7 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
     } catch (error) {
       throw failureOf(error);
     }
-    sendJson(res, 200, array ? Buffer.concat([Buffer.from('['), bytes, Buffer.from(']')]) : bytes);
+    sendWhole(res, bytes, route);
     return message;
   }
 
@@ -178,6 +138,14 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
       if (typeof asked !== 'string' || asked === '')
         throw new Failure(400, 'you must provide a model', { param: 'model' });
       const stream = route.client === 'gemini' ? route.stream : document.get('/stream') === true;
+      const key = await answers.keyOf(req, route, asked, document);
+      const kept = key && (await answers.find(key, { client: route.client, stream, signal }));
+      if (key !== null) res.setHeader('x-cache', kept ? 'hit' : 'miss');
+      if (kept) {
+        if (stream) send(res, 200, 'text/event-stream; charset=utf-8', kept.bytes, eventStream);
+        else sendWhole(res, kept.bytes, route);
+        return { model: asked, stream, cache: 'hit', usage: kept.message.usage };
+      }
       for (const [index, upstream] of upstreams.entries()) {
         const model = upstream.model ?? asked;
         try {
@@ -192,6 +160,7 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
             signal,
           });
           const message = await (stream ? streamAnswer : wholeAnswer)(upstream, run.response, res, route);
+          if (key !== null) await answers.keep(key, message);
           return { model, stream, upstream: upstream.url, usage: message?.usage, error: message?.error?.message };
         } catch (error) {
           run.response?.destroy();
@@ -262,6 +231,10 @@ export function createGateway({ upstreams, maxBodyBytes = 32 * 1024 * 1024, hear
         upstreams: upstreams.map(({ format }) => format),
       };
       sendJson(res, closing ? 503 : 200, JSON.stringify(health));
+    } else if (req.method === 'GET' && req.url === '/stats' && cache !== null) {
+      sendJson(res, 200, JSON.stringify({ ...cache.getStats(), health: cache.health() }));
+    } else if (req.method === 'GET' && req.url === '/metrics') {
+      send(res, 200, 'text/plain; version=0.0.4; charset=utf-8', metrics());
     } else {
       answer(req, res);
     }

@@ -57,8 +57,8 @@ const rows = {
 };
 export const upstreamFormats = Object.keys(rows);
 
-/** An upstream: `{ url, format, key, model }`, where `format` is one of `upstreamFormats`. */
-export function upstream({ url, format, key, model, idleTimeoutMs = 60_000 }) {
+/** An upstream: `{ url, format, key, model }`, where `format` is one of `upstreamFormats`; its answers are kept under `name`. */
+export function upstream({ url, format, key, model, name = url, idleTimeoutMs = 60_000 }) {
   const row = rows[format];
   if (row === undefined)
     throw new TypeError(`unknown upstream format ${format}; known are ${upstreamFormats.join(', ')}`);
@@ -89,6 +89,8 @@ export function upstream({ url, format, key, model, idleTimeoutMs = 60_000 }) {
 
   return {
     url: base,
+    name,
+    passesKey: key === undefined,
     format,
     asks: row.asks,
     from: row.from ?? format,

@@ -62,20 +62,20 @@ class TieredCache extends EventEmitter {
   get(key, options) {
     if (options === undefined) {
       if (this.#polls !== undefined) this.#polls.poll();
-      const entry = this.#near.lookup(this.#prefix === '' ? key : this.#prefix + key);
-      if (entry !== undefined) {
+      const value = this.#near.get(this.#prefix === '' ? key : this.#prefix + key);
+      if (value !== undefined) {
         this.#counts[0] += 1;
-        return Promise.resolve(entry.value);
+        return Promise.resolve(value);
       }
     }
     return reads.get(this.#view, key, options);
   }
   getSync(key) {
     if (this.#polls !== undefined) this.#polls.poll();
-    const entry = this.#near.lookup(this.#prefix === '' ? key : this.#prefix + key);
-    if (entry === undefined) return reads.getSync(this.#view, key);
+    const value = this.#near.get(this.#prefix === '' ? key : this.#prefix + key);
+    if (value === undefined) return reads.getSync(this.#view, key);
     this.#counts[0] += 1;
-    return entry.value;
+    return value;
   }
   hasSync(key) {
     return reads.hasSync(this.#view.open(), checkKey(key));
@@ -114,10 +114,10 @@ class TieredCache extends EventEmitter {
   getOrSet(key, loader, options) {
     if (typeof loader === 'function' && (options === undefined || typeof options === 'number')) {
       if (this.#polls !== undefined) this.#polls.poll();
-      const entry = this.#near.lookup(this.#prefix === '' ? key : this.#prefix + key);
-      if (entry !== undefined) {
+      const value = this.#near.get(this.#prefix === '' ? key : this.#prefix + key);
+      if (value !== undefined) {
         this.#counts[0] += 1;
-        return Promise.resolve(entry.value);
+        return Promise.resolve(value);
       }
     }
     return getOrSet(this.#view, key, loader, options);

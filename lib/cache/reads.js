@@ -19,11 +19,14 @@ function find(view, key, flags) {
   const now = tiers.now();
   let behind = null;
   if (live !== undefined && !(flags & 1)) {
-    const entry = live.lookup(full) ?? live.peekStale(full);
+    const entry = live.peekStale(full);
     if (entry !== undefined) {
       const { value, deadline } = entry;
       const found = { value, tier: 'l1', deadline, stale: now > deadline };
-      if (!found.stale) return found;
+      if (!found.stale) {
+        live.get(full); // so that it counts as a use
+        return found;
+      }
       behind = found;
     }
   }
@@ -126,8 +129,8 @@ async function getMany(view, keys, options) {
   const out = new Array(keys.length);
   const asked = [];
   for (let at = 0; at < keys.length; at += 1) {
-    const entry = flags & 1 ? undefined : view.near.lookup(view.nearPrefix + keys[at]);
-    const found = entry === undefined ? opened(view, keys[at], find(view, keys[at], flags | OTHER_TIERS), flags) : { value: entry.value, tier: 'l1' };
+    const value = flags & 1 ? undefined : view.near.get(view.nearPrefix + keys[at]);
+    const found = value === undefined ? opened(view, keys[at], find(view, keys[at], flags | OTHER_TIERS), flags) : { value, tier: 'l1' };
     if (isHit(found) || !tiers.wide) out[at] = served(view, found)?.value ?? null;
     else asked.push(at);
   }

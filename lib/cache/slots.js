@@ -19,41 +19,34 @@ const MOST_ENTRIES = 15_000_000;
 const ERA_BITS = 0x1fffff;
 const NO_TAGS = [];
 
-/** What is held of a key. It changes when the key is set again: not to be kept beyond the turn. */
-class Entry {
-  constructor(key, slot) {
-    this.key = key;
-    this.slot = slot;
-    this.value = undefined;
-    /** The last tick of the clock at which it is certainly fresh. */
-    this.freshTick = 0;
-    this.cell = 0;
-    this.epoch = 0;
-    this.era = 0;
-    this.weight = 0;
-    this.tags = NO_TAGS;
-    /** The last millisecond at which it is fresh, and at which it may be served stale. */
-    this.deadline = 0.5;
-    this.staleUntil = 0.5;
-  }
+/** An array of the same kind and twice as long, that begins as the old one. */
+function doubled(numbers) {
+  const larger = new numbers.constructor(numbers.length * 2);
+  larger.set(numbers);
+  return larger;
 }
 
 class Slots {
-  #entries = new Map();
-  #bySlot = [];
+  /** Slots by key; all else is by slot, in arrays, so that a hit reads little memory. */
+  #slots = new Map();
+  #keys = [];
+  #values = [];
+  /** The last tick of the clock at which an entry is certainly fresh; where there are epochs, also cell, epoch, era. */
+  #marks;
+  #shift;
+  /** The last millisecond at which an entry is fresh, and at which it may be served stale. */
+  #times = new Float64Array(32);
+  #weights;
+  #tags;
   #table;
   #shared;
   #filled = 0;
-  #notedBefore = 0;
-  #notedSets = 0;
   #clock;
   #ticks;
   #cells;
   #eraIndex;
   #sizeOf;
   #maxBytes;
-  #onEvict;
-  #tags;
   #bytes = 0;
   #evictions = 0;
 
@@ -69,74 +62,80 @@ class Slots {
     this.#ticks = this.#clock.ticks;
     this.#cells = cells;
     this.#eraIndex = eraIndex;
+    this.#shift = cells === undefined ? 0 : 2;
+    this.#marks = new Int32Array(16 << this.#shift);
     this.#sizeOf = sizeOf;
+    this.#weights = sizeOf === undefined ? undefined : new Float64Array(16);
     this.#maxBytes = maxBytes;
-    this.#onEvict = onEvict;
+    /** Who hears of what leaves; undefined: nobody. */
+    this.onEvict = onEvict;
   }
 
-  /** The fresh entry of a key, as a use and a hit; undefined when there is none. */
-  lookup(key) {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    if (this.#cells !== undefined && !this.#holds(entry)) return this.#remove(entry);
+  /** The value of a key while it is fresh, as a use and a hit; undefined when there is none. */
+  get(key) {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return undefined;
+    if (this.#cells !== undefined && !this.#holds(slot)) return this.#remove(slot);
     // `>=` lets what has no deadline pass while the ticks are parked, too
-    if (!(entry.freshTick >= this.#ticks[0] && Date.now === realNow) && !this.#isFresh(entry)) return undefined;
+    if (!(this.#marks[slot << this.#shift] >= this.#ticks[0] && Date.now === realNow) && !this.#isFresh(slot)) return undefined;
     const at = this.#filled;
-    this.#shared[at] = entry.slot;
+    this.#shared[at] = slot;
     this.#filled = at + 1;
     if ((at & (BEAT - 1)) === BEAT - 1) this.#beat(at);
-    return entry;
+    return this.#values[slot];
   }
 
-  /** The fresh entry of a key; neither a use nor a hit. */
+  /** `{ key, value, deadline, staleUntil }` while it is fresh; neither a use nor a hit. */
   peek(key) {
     const entry = this.peekStale(key);
     return entry !== undefined && (entry.deadline === Infinity || this.#clock.read() <= entry.deadline) ? entry : undefined;
   }
 
-  /** The entry of a key while it may be served stale; neither a use nor a hit. */
+  /** The same while it may be served stale. */
   peekStale(key) {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    if (this.#cells !== undefined && !this.#holds(entry)) return this.#remove(entry);
-    if (entry.staleUntil === Infinity || this.#clock.read() <= entry.staleUntil) return entry;
-    this.#expire(entry);
-    return undefined;
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return undefined;
+    if (this.#cells !== undefined && !this.#holds(slot)) return this.#remove(slot);
+    const staleUntil = this.#times[2 * slot + 1];
+    if (staleUntil === Infinity || this.#clock.read() <= staleUntil) return this.#entry(slot);
+    return this.#expire(slot);
   }
 
   /** Holds a value; false when it is heavier than all room, and then nothing is held under its key. */
   set(key, value, deadline, staleUntil = deadline, tags = NO_TAGS) {
-    return this.#put(key, value, deadline, staleUntil, tags, 0, 0, 0);
+    return this.#put(key, value, deadline, staleUntil, tags, 0, 0);
   }
 
   /** Holds a value for as long as the epoch of its cell, and the era, are those of `moment`. */
   fill(key, value, deadline, staleUntil, cell, moment, tags = NO_TAGS) {
-    return this.#put(key, value, deadline, staleUntil, tags, cell, moment | 0, Math.floor(moment / 2 ** 32) & ERA_BITS);
+    return this.#put(key, value, deadline, staleUntil, tags, cell, moment);
   }
 
   /** Removes a key; true when it was there and fresh. */
   delete(key) {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return false;
-    const wasFresh = (this.#cells === undefined || this.#holds(entry)) && (entry.deadline === Infinity || this.#clock.read() <= entry.deadline);
-    this.#remove(entry);
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return false;
+    const deadline = this.#times[2 * slot];
+    const wasFresh = (this.#cells === undefined || this.#holds(slot)) && (deadline === Infinity || this.#clock.read() <= deadline);
+    this.#remove(slot);
     return wasFresh;
   }
 
   clear() {
-    this.#noteAll();
+    this.#takeRing();
     native.slotsClear(this.#table);
-    this.#entries.clear();
-    this.#bySlot = [];
+    this.#slots.clear();
+    this.#keys = [];
+    this.#values = [];
     this.#tags?.clear();
     this.#bytes = 0;
   }
 
-  /** Entries that are fresh; what is deleted or set meanwhile is as in a Map. */
+  /** Entries that are fresh, as `peek` gives them; what is deleted or set meanwhile is as in a Map. */
   *live() {
     const now = this.#clock.read();
-    for (const entry of this.#entries.values()) {
-      if (now <= entry.deadline && (this.#cells === undefined || this.#holds(entry))) yield entry;
+    for (const slot of this.#slots.values()) {
+      if (now <= this.#times[2 * slot] && (this.#cells === undefined || this.#holds(slot))) yield this.#entry(slot);
     }
   }
 
@@ -147,12 +146,7 @@ class Slots {
 
   /** Entries, those that expired and were not asked for since among them. */
   get size() {
-    return this.#entries.size;
-  }
-
-  /** Who hears of what leaves; undefined: nobody. */
-  set onEvict(listener) {
-    this.#onEvict = listener;
+    return this.#slots.size;
   }
 
   /** What they weigh by `sizeOf`. */
@@ -165,77 +159,83 @@ class Slots {
     return this.#evictions;
   }
 
-  /** How many lookups found something. */
-  get hits() {
-    return this.#notedBefore + this.#filled - this.#notedSets;
+  #entry(slot) {
+    return { key: this.#keys[slot], value: this.#values[slot], deadline: this.#times[2 * slot], staleUntil: this.#times[2 * slot + 1] };
   }
 
-  #holds(entry) {
-    const cells = this.#cells;
-    return cells[entry.cell] === entry.epoch && (cells[this.#eraIndex] & ERA_BITS) === entry.era;
+  #holds(slot) {
+    const [marks, cells, at] = [this.#marks, this.#cells, slot << 2];
+    return cells[marks[at + 1]] === marks[at + 2] && (cells[this.#eraIndex] & ERA_BITS) === marks[at + 3];
   }
 
-  #isFresh(entry) {
-    if (entry.deadline === Infinity) return true;
+  #isFresh(slot) {
+    const deadline = this.#times[2 * slot];
+    if (deadline === Infinity) return true;
     const now = this.#clock.read();
-    if (now <= entry.deadline) return true;
-    if (now > entry.staleUntil) this.#expire(entry);
+    if (now <= deadline) return true;
+    if (now > this.#times[2 * slot + 1]) this.#expire(slot);
     return false;
   }
 
   #beat(at) {
     this.#clock.beat();
-    if (at === RING - 1) native.slotsTouch(this.#table, this.#noteAll());
+    if (at === RING - 1) native.slotsTouch(this.#table, this.#takeRing());
   }
 
-  /** How much of the ring native code has to take in; the caller sees to it. */
-  #noteAll() {
+  /** How much of the ring native code has to take in, which the caller tells it. */
+  #takeRing() {
     const filled = this.#filled;
     this.#filled = 0;
-    this.#notedBefore += filled;
     return filled;
   }
 
-  #put(key, value, deadline, staleUntil, tags, cell, epoch, era) {
+  #put(key, value, deadline, staleUntil, tags, cell, moment) {
     const weight = this.#sizeOf === undefined ? 0 : this.#weigh(value, key);
-    let entry = this.#entries.get(key);
+    let slot = this.#slots.get(key);
     let left;
-    if (entry === undefined) {
-      const slot = native.slotsAdmit(this.#table, key, weight, this.#noteAll());
+    if (slot === undefined) {
+      slot = native.slotsAdmit(this.#table, key, weight, this.#takeRing());
       if (slot < 0) return false;
       if (this.#shared[RING] > 0) left = this.#takeLeft();
-      entry = new Entry(key, slot);
-      entry.weight = weight;
+      while (slot << this.#shift >= this.#marks.length) this.#grow();
+      this.#slots.set(key, slot);
+      this.#keys[slot] = key;
       this.#bytes += weight;
-      this.#entries.set(key, entry);
-      this.#bySlot[slot] = entry;
     } else {
-      if (weight !== entry.weight) {
+      if (this.#sizeOf !== undefined && weight !== this.#weights[slot]) {
         if (weight > this.#maxBytes) {
-          this.#remove(entry);
+          this.#remove(slot);
           return false;
         }
-        native.slotsResize(this.#table, entry.slot, weight, this.#noteAll());
+        native.slotsResize(this.#table, slot, weight, this.#takeRing());
         if (this.#shared[RING] > 0) left = this.#takeLeft();
-        this.#bytes += weight - entry.weight;
-        entry.weight = weight;
+        this.#bytes += weight - this.#weights[slot];
       }
       const at = this.#filled;
-      this.#shared[at] = entry.slot;
+      this.#shared[at] = slot;
       this.#filled = at + 1;
-      this.#notedSets += 1;
       if ((at & (BEAT - 1)) === BEAT - 1) this.#beat(at);
     }
-    entry.value = value;
-    entry.freshTick = freshTick(deadline);
-    entry.cell = cell;
-    entry.epoch = epoch;
-    entry.era = era;
-    entry.deadline = deadline;
-    entry.staleUntil = staleUntil;
-    if (entry.tags !== tags) this.#retag(entry, tags);
-    if (left !== undefined) for (const gone of left) this.#onEvict(gone.key, 'size');
+    this.#values[slot] = value;
+    this.#times[2 * slot] = deadline;
+    this.#times[2 * slot + 1] = staleUntil;
+    const at = slot << this.#shift;
+    this.#marks[at] = freshTick(deadline);
+    if (this.#cells !== undefined) {
+      this.#marks[at + 1] = cell;
+      this.#marks[at + 2] = moment;
+      this.#marks[at + 3] = Math.floor(moment / 2 ** 32) & ERA_BITS;
+    }
+    if (this.#weights !== undefined) this.#weights[slot] = weight;
+    if (tags.length > 0 || this.#tags !== undefined) (this.#tags ??= new TagIndex()).set(key, tags);
+    if (left !== undefined) for (const gone of left) this.onEvict(gone, 'size');
     return true;
+  }
+
+  #grow() {
+    this.#marks = doubled(this.#marks);
+    this.#times = doubled(this.#times);
+    if (this.#weights !== undefined) this.#weights = doubled(this.#weights);
   }
 
   #weigh(value, key) {
@@ -244,22 +244,15 @@ class Slots {
     throw make('OptionRange', { option: 'sizeOf', range: 'a function whose results are numbers from 0', value: String(weight) });
   }
 
-  #retag(entry, tags) {
-    this.#tags ??= new TagIndex();
-    this.#tags.remove(entry.key, entry.tags);
-    entry.tags = tags.length === 0 ? NO_TAGS : [...tags];
-    this.#tags.add(entry.key, entry.tags);
-  }
-
-  /** Forgets what native code says has left; those entries, if somebody wants to hear of them. */
+  /** Forgets what native code says has left; the keys, if somebody wants to hear of them. */
   #takeLeft() {
-    const gone = this.#onEvict === undefined ? undefined : [];
+    const gone = this.onEvict === undefined ? undefined : [];
     for (;;) {
       const count = this.#shared[RING];
       for (let at = RING + 1; at <= RING + count; at += 1) {
-        const entry = this.#bySlot[this.#shared[at]];
-        this.#forget(entry);
-        gone?.push(entry);
+        const slot = this.#shared[at];
+        gone?.push(this.#keys[slot]);
+        this.#forget(slot);
       }
       this.#evictions += count;
       if (count < LISTED) return gone;
@@ -267,21 +260,24 @@ class Slots {
     }
   }
 
-  #forget(entry) {
-    this.#entries.delete(entry.key);
-    this.#bySlot[entry.slot] = undefined;
-    this.#bytes -= entry.weight;
-    if (entry.tags !== NO_TAGS) this.#tags.remove(entry.key, entry.tags);
+  #forget(slot) {
+    const key = this.#keys[slot];
+    this.#slots.delete(key);
+    this.#tags?.set(key, NO_TAGS);
+    this.#keys[slot] = undefined;
+    this.#values[slot] = undefined;
+    if (this.#weights !== undefined) this.#bytes -= this.#weights[slot];
   }
 
-  #remove(entry) {
-    native.slotsRemove(this.#table, entry.slot, this.#noteAll());
-    this.#forget(entry);
+  #remove(slot) {
+    native.slotsRemove(this.#table, slot, this.#takeRing());
+    this.#forget(slot);
   }
 
-  #expire(entry) {
-    this.#remove(entry);
-    this.#onEvict?.(entry.key, 'expired');
+  #expire(slot) {
+    const key = this.#keys[slot];
+    this.#remove(slot);
+    this.onEvict?.(key, 'expired');
   }
 }
 

@@ -3,19 +3,24 @@
 
 class TagIndex {
   #keys = new Map();
+  #tags = new Map();
 
-  add(key, tags) {
-    for (const tag of tags) {
+  /** Those are the tags of a key from now on. */
+  set(key, tags) {
+    const before = this.#tags.get(key);
+    if (before === undefined && tags.length === 0) return;
+    for (const tag of before ?? []) {
+      const keys = this.#keys.get(tag);
+      keys.delete(key);
+      if (keys.size === 0) this.#keys.delete(tag);
+    }
+    const own = new Set(tags);
+    if (own.size === 0) this.#tags.delete(key);
+    else this.#tags.set(key, own);
+    for (const tag of own) {
       const keys = this.#keys.get(tag);
       if (keys === undefined) this.#keys.set(tag, new Set([key]));
       else keys.add(key);
-    }
-  }
-
-  remove(key, tags) {
-    for (const tag of tags) {
-      const keys = this.#keys.get(tag);
-      if (keys !== undefined && keys.delete(key) && keys.size === 0) this.#keys.delete(tag);
     }
   }
 
@@ -25,6 +30,7 @@ class TagIndex {
 
   clear() {
     this.#keys.clear();
+    this.#tags.clear();
   }
 }
 

@@ -3,7 +3,7 @@
 const { make } = require('../errors');
 
 /** Where there are no near values. */
-const NOWHERE = { lookup: () => undefined, fill: () => false, delete: () => false, clear() {} };
+const NOWHERE = { get: () => undefined, fill: () => false, delete: () => false, clear() {} };
 
 class View {
   constructor(tiers, prefix) {

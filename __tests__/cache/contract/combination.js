@@ -12,8 +12,8 @@ let places = 0;
  * Redis cannot carry stale windows. `tells`: absences may be remembered.
  */
 class Combination {
-  constructor({ name, memory = {}, redis, disk = false, plain = false, tells = redis === undefined }) {
-    Object.assign(this, { name, memory, redis, plain, tells, hasDisk: disk });
+  constructor({ name, memory = {}, redis, disk = false, plain = false, tells = redis === undefined, tagged = 1100 }) {
+    Object.assign(this, { name, memory, redis, plain, tells, tagged, hasDisk: disk });
     this.hasMemory = memory !== false;
     this.hasRedis = redis !== undefined;
     /** Whether there is a tier below memory, so that another cache sees what one has written. */

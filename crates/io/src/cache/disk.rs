@@ -8,15 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 type Waiting = Box<dyn FnOnce(Option<&Arc<Disk>>) + Send>;
-/// What waits for the opening: in order before anything later, and once the tier is what it will be.
-#[derive(Default)]
-struct Opening {
-    before: VecDeque<Waiting>,
-    after: Vec<Box<dyn FnOnce() + Send>>,
-}
 enum State {
     Idle,
-    Opening(Opening),
+    /// What waits; the disk once it is there and what waited is being run.
+    Opening(VecDeque<Waiting>, Option<Arc<Disk>>),
     Open(Arc<Disk>),
     Off,
 }
@@ -37,13 +32,20 @@ impl DiskTier {
             _ => None,
         }
     }
+    /// Whether it takes and gives, also to those who waited for it.
+    pub fn is_up(&self) -> bool {
+        match &*self.state.lock() {
+            State::Open(disk) | State::Opening(_, Some(disk)) => disk.is_up(),
+            _ => false,
+        }
+    }
     /// Opens it once, on the pool; `failed` is told why it cannot be had.
     pub fn open(self: &Arc<Self>, listener: Arc<dyn Listener>, failed: impl FnOnce(Error) + Send + 'static) {
         let mut state = self.state.lock();
         if !matches!(*state, State::Idle) {
             return;
         }
-        *state = State::Opening(Opening::default());
+        *state = State::Opening(VecDeque::new(), None);
         drop(state);
         let tier = self.clone();
         pool::spawn(move || {
@@ -65,14 +67,12 @@ impl DiskTier {
         loop {
             let next = {
                 let mut state = self.state.lock();
-                let State::Opening(opening) = &mut *state else { return };
-                match opening.before.pop_front() {
+                let State::Opening(waiting, ready) = &mut *state else { return };
+                ready.clone_from(&disk);
+                match waiting.pop_front() {
                     Some(next) => next,
                     None => {
-                        let after = std::mem::take(&mut opening.after);
                         *state = disk.map_or(State::Off, State::Open);
-                        drop(state);
-                        after.into_iter().for_each(|call| call());
                         return;
                     }
                 }
@@ -85,8 +85,8 @@ impl DiskTier {
         let disk = {
             let mut state = self.state.lock();
             match &mut *state {
-                State::Opening(opening) => {
-                    opening.before.push_back(Box::new(call));
+                State::Opening(waiting, _) => {
+                    waiting.push_back(Box::new(call));
                     return;
                 }
                 State::Open(disk) => Some(disk.clone()),
@@ -94,14 +94,6 @@ impl DiskTier {
             }
         };
         call(disk.as_ref());
-    }
-    /// Calls when it is known whether the disk can be had, and `get` says so.
-    pub fn when_opened(&self, call: impl FnOnce() + Send + 'static) {
-        if let State::Opening(opening) = &mut *self.state.lock() {
-            opening.after.push(Box::new(call));
-            return;
-        }
-        call();
     }
     /// Gives the disk up; None when it was not open.
     pub fn close(&self) -> Option<Arc<Disk>> {

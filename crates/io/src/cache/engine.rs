@@ -164,7 +164,7 @@ impl Engine {
             });
             // who closes meanwhile waits: no file is made behind its back
             let work = self.me.upgrade().map(|engine| engine.work());
-            disk.when_opened(move || drop(work));
+            disk.with(move |_| drop(work));
             let engine = self.me.clone();
             disk.with(move |disk| {
                 let (Some(disk), Some(engine)) = (disk, engine.upgrade()) else { return };
@@ -216,7 +216,7 @@ impl Engine {
         let opened: Box<dyn FnOnce() + Send> = match &self.disk {
             Some(disk) => {
                 let disk = disk.clone();
-                Box::new(move || disk.when_opened(done))
+                Box::new(move || disk.with(move |_| done()))
             }
             None => done,
         };
@@ -313,14 +313,13 @@ impl Engine {
     }
     /// Whether the tiers below are there.
     pub fn health(&self) -> Health {
-        let up = |disk: &Arc<DiskTier>| disk.get().is_some_and(|disk| disk.is_up());
         Health {
             redis: self
                 .config
                 .redis
                 .as_ref()
                 .map(|_| self.redis.get().is_some_and(|redis| redis.link.state() == State::Up)),
-            disk: self.disk.as_ref().map(up),
+            disk: self.disk.as_ref().map(|disk| disk.is_up()),
         }
     }
     /// Takes nothing more, waits for what was accepted, flushes the disk, lets everything go; then `done`.
