@@ -132,7 +132,7 @@ pub fn payload_of(payload: Either<String, Buffer>) -> Vec<u8> {
 
 /// A value as a client's text. What is stored tagged carries its times (the server's clock is `offset_ms` ahead) and tags.
 #[napi(catch_unwind)]
-#[expect(clippy::too_many_arguments, reason = "arguments of the door are positional")]
+#[allow(clippy::too_many_arguments)]
 pub fn client_encode<'env>(
     env: &'env Env,
     tag: u32,
@@ -255,7 +255,7 @@ fn raw(env: sys::napi_env, list: Array<'_>) -> napi::Result<sys::napi_value> {
 
 /// Goes on with a read for which the client said something: what was found, null, or undefined when the disk is next.
 #[napi(catch_unwind)]
-#[expect(clippy::too_many_arguments, reason = "arguments of the door are positional")]
+#[allow(clippy::too_many_arguments)]
 pub fn client_answered<'env>(
     env: &'env Env,
     held: &External<Held>,
@@ -288,7 +288,7 @@ pub fn client_answered<'env>(
 /// The same where the disk is next. Settles with `[found or null, fill or null]`, where a fill is deadline, staleUntil and
 /// tags of what is to be stored in Redis.
 #[napi(catch_unwind)]
-#[expect(clippy::too_many_arguments, reason = "arguments of the door are positional")]
+#[allow(clippy::too_many_arguments)]
 pub fn client_answered_below(
     env: &Env,
     shell: u32,
