@@ -2,10 +2,12 @@
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import {
-  EventStreamDecoder, JsonDocument, StreamAssembler, convertRequest, convertResponse, parseResponse, pipeStream, readBody,
+  EventStreamDecoder, JsonDocument, StreamAssembler, TieredCache, cacheKey, convertRequest, convertResponse, hashKey, metrics, parseResponse, pipeStream, readBody,
   readDocument, readJson, readText, renderMessage, respondWithError, streamTransform, streamTransformWeb, version,
 } from 'sluice';
-import type { AssembledMessage, ClientFormat, ServerSentEvent, SluiceErrorCode, StreamFormat } from 'sluice';
+import type {
+  AssembledMessage, CacheStats, ClientFormat, Health, RedisLike, RedisTierOptions, ServerSentEvent, SluiceErrorCode, StreamFormat, TieredCacheOptions,
+} from 'sluice';
 
 export const server = createServer(async (req, res) => {
   try {
@@ -53,3 +55,38 @@ export const unknownCode: SluiceErrorCode = 'ERR_NOTHING';
 new StreamAssembler({ to: 'kiro' });
 // @ts-expect-error an option that does not exist
 void readJson(Readable.from([]), { maxByte: 1 });
+
+interface User { id: string; name: string }
+export async function caches(client: RedisLike): Promise<User | null> {
+  const cache = new TieredCache({
+    name: 'users', memory: { maxBytes: 1 << 20, policy: 's3fifo', near: { maxEntries: 100 }, shared: 'users' },
+    redis: { url: ['redis://a', 'redis://b'], tracking: true, breaker: { failures: 3 }, tls: { ca: Buffer.from('') } }, disk: { path: '/tmp/x', ttl: Infinity, compress: { minBytes: 10 } },
+    negative: { ttl: 1 }, codec: 'v8', lease: { waitMs: 5 }, now: () => Date.now(), random: Math.random,
+  });
+  cache.on('degraded', (tier, error) => console.log(tier.length, error.message)).on('evicted', (key, reason) => console.log(key, reason === 'size'));
+  cache.on('invalidated', (keys: string[]) => console.log(keys.length));
+  const user: User = await cache.getOrSet<User>('u', async ({ signal, previous, setTtl }) => {
+    setTtl(previous === null ? 10 : 20);
+    return { id: '1', name: String(signal.aborted) };
+  }, { ttl: 5, staleIfError: 60, tags: ['t'] });
+  const taken: boolean = await cache.set('k', user, 10, { l1Ttl: 1 });
+  const entry = await cache.getEntry<User>('k');
+  const tier: 'l1' | 'l2' | 'l3' | undefined = entry?.tier;
+  const many: (User | null)[] = await cache.getMany<User>(['a']);
+  const stats: CacheStats = cache.getStats();
+  const rate: string = stats.hitRate;
+  const health: Health = cache.namespace('n').health();
+  const counted: { success: number; failed: number; totalTime: number } = await cache.warmup([{ key: 'a', loader: () => 1 }], { onProgress: (done, total) => console.log(done / total) });
+  console.log(taken, tier, many, rate, health.redis, counted, cacheKey('a', 'b'), hashKey({}), metrics().length);
+  const plain: RedisTierOptions = { client, format: 'plain', ttl: 5 };
+  await using other = new TieredCache({ redis: plain });
+  const options: TieredCacheOptions = { redis: client, memory: false };
+  console.log(other.getSync<User>('a')?.name, options);
+  return cache.get<User>('u', { skipL1: true });
+}
+// @ts-expect-error a policy that does not exist
+new TieredCache({ memory: { policy: 'random' } });
+// @ts-expect-error exactly one way to Redis
+export const noWay: RedisTierOptions = { ttl: 5 };
+// @ts-expect-error an event that does not exist
+new TieredCache().on('expired', () => {});

@@ -1,5 +1,7 @@
 'use strict';
 // What the views of a cache share: its tiers, its loads, its statistics, and how they begin and end.
+const { Engine } = require('./engine');
+const { Injected } = require('./injected');
 const { readOptions } = require('./options');
 const { Flights } = require('./load');
 const { Slots } = require('./slots');
@@ -39,10 +41,8 @@ class Tiers {
   }
   #makeEngine(config) {
     if (!this.wide && config.memory.store === 'reference') return undefined;
-    // loaded where there is something to drive
     const settings = settingsOf(config);
-    if (config.redis?.client !== undefined) return new (require('./injected').Injected)(settings, config.redis);
-    return new (require('./engine').Engine)(settings);
+    return config.redis?.client === undefined ? new Engine(settings) : new Injected(settings, config.redis);
   }
   #slots(maxEntries, prefix, { maxBytes, sizeOf, policy } = {}) {
     const cells = this.engine?.cells;
@@ -57,7 +57,8 @@ class Tiers {
 
   /** Starts what is configured, once. */
   begin() {
-    if (this.#starting === undefined) this.#starting = this.engine === undefined ? Promise.resolve() : this.engine.start();
+    // memory alone is there without a turn of the event loop
+    if (this.#starting === undefined) this.#starting = this.wide ? this.engine.start() : Promise.resolve();
   }
   async start() {
     this.begin();
@@ -122,7 +123,10 @@ class Tiers {
     this.live?.clear();
     // near values of all views are asked again, and find the cache closed
     if (this.engine?.cells !== undefined) Atomics.add(this.engine.cells, this.engine.eraIndex, 1);
-    await this.engine?.close();
+    const ended = this.engine?.close();
+    // what others share may be opened anew when this has ended
+    if (this.leases) await ended;
+    else ended?.catch(() => {});
     this.#hearing.clear();
   }
 }

@@ -335,6 +335,7 @@ impl Engine {
     fn finish_closing(&self) {
         let Some(done) = self.closing.lock().take() else { return };
         self.end_leases();
+        self.owner.leave();
         let disk = self.disk.as_ref().and_then(|disk| disk.close());
         let close_disk: Box<dyn FnOnce() + Send> = match disk {
             // dropped on the pool: not on the writer's own thread, which the drop may wait for

@@ -1,9 +1,9 @@
 //! Leases of loads between the threads that share a memory tier.
 
-use super::Memory;
+use super::{Memory, registry};
 use sluice_core::cache::Lease;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Is called when a lease has ended, on the thread that ended it, which holds no lock.
 pub(super) type Waiter = Box<dyn FnOnce() + Send>;
@@ -13,12 +13,20 @@ pub(super) type Waiter = Box<dyn FnOnce() + Send>;
 pub struct Owner {
     memory: Arc<Memory>,
     id: u64,
+    left: AtomicBool,
 }
 impl Owner {
-    /// A new owner.
+    /// An owner for what `Memory::open` gave: one each time.
     pub fn new(memory: &Arc<Memory>) -> Self {
         let id = memory.owners.fetch_add(1, Ordering::Relaxed);
-        Self { memory: Arc::clone(memory), id }
+        Self { memory: Arc::clone(memory), id, left: AtomicBool::new(false) }
+    }
+    /// It is closed: its leases end. With the last owner, what the tier holds is freed, and its name.
+    pub fn leave(&self) {
+        self.end();
+        if !self.left.swap(true, Ordering::AcqRel) && registry::leave(&self.memory) {
+            self.memory.clear();
+        }
     }
     /// Asks for the lease of a key.
     pub fn lease(&self, key: &[u8]) -> Lease {
@@ -59,6 +67,6 @@ impl Owner {
 }
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.end();
+        self.leave();
     }
 }

@@ -26,7 +26,7 @@ use sluice_core::cache::{Epoch, Flights, Millis, Moment, Negative, key_hash};
 use sluice_core::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use store::{ByteStore, Departed};
 use tags::TagIndex;
 
@@ -129,6 +129,8 @@ pub struct Memory {
     secret: RandomState,
     flights: Mutex<Flights<Waiter>>,
     owners: AtomicU64,
+    /// How many have it open; changed under the registry's lock.
+    holders: AtomicUsize,
     observers: Observers,
     evictions: AtomicU64,
 }
@@ -149,6 +151,7 @@ impl Memory {
             secret: RandomState::new(),
             flights: Mutex::default(),
             owners: AtomicU64::new(0),
+            holders: AtomicUsize::new(1),
             observers: Observers::default(),
             evictions: AtomicU64::new(0),
         }

@@ -4,6 +4,7 @@ use super::{Config, Memory};
 use parking_lot::Mutex;
 use sluice_core::error::{Error, Kind};
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, Weak};
 
 static OPEN: LazyLock<Mutex<HashMap<String, Weak<Memory>>>> = LazyLock::new(Mutex::default);
@@ -13,12 +14,29 @@ pub(super) fn open(name: &str, config: &Config) -> Result<Arc<Memory>, Error> {
     let mut open = OPEN.lock();
     open.retain(|_, memory| memory.strong_count() > 0);
     if let Some(memory) = open.get(name).and_then(Weak::upgrade) {
-        differs(name, &memory.config, config).map_or(Ok(memory), Err)
+        if let Some(error) = differs(name, &memory.config, config) {
+            return Err(error);
+        }
+        memory.holders.fetch_add(1, Ordering::AcqRel);
+        Ok(memory)
     } else {
         let memory = Arc::new(Memory::new(config));
         open.insert(name.into(), Arc::downgrade(&memory));
         Ok(memory)
     }
+}
+
+/// One who had it open has closed. With the last one the name is free, though something may still refer to the tier.
+/// True for that one.
+pub(super) fn leave(memory: &Memory) -> bool {
+    let mut open = OPEN.lock();
+    if memory.holders.fetch_sub(1, Ordering::AcqRel) > 1 {
+        return false;
+    }
+    if let Some(name) = &memory.config.shared {
+        open.remove(name);
+    }
+    true
 }
 
 /// The first option that is not as the open tier has it.
@@ -41,7 +59,8 @@ fn store(config: &Config) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Policy;
+    use crate::memory::{Owner, Policy};
+    use sluice_core::cache::{Record, Tag};
 
     fn config(name: &str) -> Config {
         Config {
@@ -64,6 +83,26 @@ mod tests {
         assert!(weak.upgrade().is_none());
         let other = Config { max_bytes: 2 << 20, ..config("one") };
         assert!(Memory::open(&other).is_ok());
+    }
+
+    #[test]
+    fn a_name_is_free_when_the_last_has_left_though_it_is_referred_to() {
+        let (first, second) =
+            (Memory::open(&config("four")).unwrap(), Memory::open(&config("four")).unwrap());
+        first.set(b"a", &Record::new(Tag::Text, "x", 9), 0);
+        let (one, other) = (Owner::new(&first), Owner::new(&second));
+        one.leave();
+        one.leave();
+        drop(one);
+        let bigger = Config { max_bytes: 2 << 20, ..config("four") };
+        assert!(Memory::open(&bigger).is_err());
+        assert!(first.get(b"a", 0).is_some());
+        other.leave();
+        assert!(first.get(b"a", 0).is_none(), "what it held is freed");
+        let third = Memory::open(&bigger).unwrap();
+        assert!(!Arc::ptr_eq(&first, &third));
+        drop((first, second, other));
+        assert!(Arc::ptr_eq(&third, &Memory::open(&bigger).unwrap()));
     }
 
     #[test]

@@ -105,6 +105,11 @@ async fn prepare(
         setup.arg("NOLOOP");
         count += 1;
     }
+    if shared.config.publishes {
+        // an empty message says nothing, and whether we may say anything
+        setup.cmd("PUBLISH").arg(&shared.channel[..]).arg("");
+        count += 1;
+    }
     let asked_us = shared.steady_us();
     let replies = connection.redis.send_packed_commands(&setup, 0, count).await;
     let replies = replies.map_err(|error| from_crate(&error))?;
@@ -112,6 +117,12 @@ async fn prepare(
     let [ping, client, info, role, time, rest @ ..] = replies.as_slice() else {
         return Err(fault("the server answered less than it was asked"));
     };
+    let (published, rest) = match rest.split_last() {
+        Some((published, rest)) if shared.config.publishes => (Some(published), rest),
+        _ => (None, rest),
+    };
+    let is_mute = matches!(published, Some(Value::ServerError(error)) if error.code() == "NOPERM");
+    shared.mute.store(is_mute, Ordering::Relaxed);
     if let Value::ServerError(error) = ping
         && error.code() != "NOPERM"
     {
@@ -135,7 +146,8 @@ async fn prepare(
             fault("client tracking needs RESP3, which this server or user does not have")
         })));
     }
-    if shared.config.publishes && modern && !shared.is_cluster() {
+    // who cannot be told from here must not think that it hears everything
+    if shared.publishes() && modern && !shared.is_cluster() {
         connection.subscribe(shared).await;
     }
     Ok(())

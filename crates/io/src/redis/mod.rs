@@ -5,6 +5,7 @@
 //! told before any later reply is. The cluster's slots are kept here and not by the crate's cluster client: that one has
 //! neither a push order per node nor a bound on its retries, and it cannot SCAN one node.
 
+mod call;
 mod catch_up;
 pub(crate) mod compress;
 mod connection;

@@ -1,12 +1,12 @@
 //! A master: its connection, its breaker, and the task that keeps both.
 
 use super::connection::{Connection, is_master, open, time_of};
-use super::fault::{down, error_of, fault, from_crate, from_server, is_unwell, late};
+use super::fault::{fault, from_crate, from_server, is_unwell};
 use super::shared::Shared;
 use super::target::Place;
 use super::{catch_up, sentinel};
 use parking_lot::Mutex;
-use redis::{Cmd, Pipeline, Value};
+use redis::Value;
 use sluice_core::cache::breaker::Breaker;
 use sluice_core::cache::missed::Missed;
 use sluice_core::cache::server_time::ServerTime;
@@ -33,27 +33,11 @@ pub(super) enum Phase {
     Up,
     Down,
 }
-/// Why a call has no answer.
-#[derive(Debug)]
-pub(super) enum Fail {
-    /// The connection is not there, or went: on a new one it may be asked again.
-    Away(Error),
-    /// In vain.
-    Late(Error),
-}
-impl Fail {
-    pub fn into_error(self) -> Error {
-        match self {
-            Fail::Away(error) | Fail::Late(error) => error,
-        }
-    }
-}
-
 pub(super) struct Node {
     /// Where a cluster says it is; None: asked for each time.
     pub place: Option<Place>,
     connection: Mutex<Option<Arc<Connection>>>,
-    breaker: Mutex<Breaker>,
+    pub(super) breaker: Mutex<Breaker>,
     phase: watch::Sender<Phase>,
     generation: AtomicU64,
     previous: Mutex<Option<(i64, String)>>,
@@ -129,7 +113,7 @@ impl Node {
         self.leave(shared, generation, Phase::Trying, why);
     }
     /// `next`: whether calls may wait for the new connection, or the server does not answer and they fail at once.
-    fn leave(&self, shared: &Shared, generation: u64, next: Phase, why: &Error) {
+    pub(super) fn leave(&self, shared: &Shared, generation: u64, next: Phase, why: &Error) {
         let lost = {
             let mut held = self.connection.lock();
             if held.as_ref().is_none_or(|held| held.generation != generation) {
@@ -156,48 +140,6 @@ impl Node {
         self.gone.notify_one();
         shared.moved.notify_one();
         shared.refresh(Some(why));
-    }
-
-    /// Sends commands and waits for their replies, all of them or none.
-    pub async fn call(
-        &self,
-        shared: &Shared,
-        connection: &Connection,
-        commands: Commands<'_>,
-        until: Instant,
-    ) -> Result<Vec<Value>, Fail> {
-        let mut redis = connection.redis.clone();
-        let sent = async {
-            match commands {
-                Commands::One(command) => redis.send_packed_command(command).await.map(|reply| vec![reply]),
-                Commands::Many(pipeline) => redis.send_packed_commands(pipeline, 0, pipeline.len()).await,
-            }
-        };
-        match timeout_at(until, sent).await {
-            Ok(Ok(replies)) => {
-                match replies.iter().find_map(|reply| error_of(reply).filter(|error| is_unwell(error))) {
-                    Some(error) => self.failed(shared, connection, &from_server(error)),
-                    None => self.breaker.lock().succeeded(),
-                }
-                Ok(replies)
-            }
-            Ok(Err(error)) => {
-                let why = from_crate(&error);
-                self.lost(shared, connection.generation, &why);
-                Err(Fail::Away(why))
-            }
-            Err(_) => {
-                let why = late(shared.config.command_timeout_ms);
-                self.failed(shared, connection, &why);
-                Err(Fail::Late(why))
-            }
-        }
-    }
-    fn failed(&self, shared: &Shared, connection: &Connection, why: &Error) {
-        let opened = self.breaker.lock().failed(shared.steady_ms());
-        if opened {
-            self.leave(shared, connection.generation, Phase::Down, why);
-        }
     }
 
     /// Keeps a connection open until the link is closed or the node's slots are another's.
@@ -302,20 +244,4 @@ impl Node {
         }
         Ok(())
     }
-}
-
-/// What a call sends.
-#[derive(Clone, Copy)]
-pub(super) enum Commands<'a> {
-    One(&'a Cmd),
-    Many(&'a Pipeline),
-}
-/// The connection of a node for a call, or why there is none.
-pub(super) async fn connection_of(
-    node: &Node,
-    internal: bool,
-    until: Instant,
-) -> Result<Arc<Connection>, Fail> {
-    let found = if internal { node.any_connection() } else { node.ready(until).await };
-    found.ok_or_else(|| Fail::Away(down()))
 }

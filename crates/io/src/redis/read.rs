@@ -1,7 +1,8 @@
 //! Reads of many keys.
 
+use super::call::{Commands, Fail, connection_of};
 use super::fault::{checked, down, error_of, from_server, int_of};
-use super::node::{Commands, Fail, Node, connection_of};
+use super::node::Node;
 use super::route::{Replies, Sending, Unit, send};
 use super::shared::Shared;
 use super::{Answer, value};
@@ -38,6 +39,7 @@ async fn mget(
     now: Millis,
     until: Instant,
 ) -> Result<Vec<Answer>, Error> {
+    node.ready(until).await;
     let offset = node.time.lock().offset(now, shared.steady_us());
     let mut full = shared.prefix.to_vec();
     let command = |keys: &[Bytes], full: &mut Vec<u8>| {
@@ -115,6 +117,10 @@ async fn each(shared: &Shared, keys: &[Bytes], now: Millis, until: Instant) -> R
             Unit { key: full, commands }
         })
         .collect();
+    // their clocks are looked at before they are asked, while `now` is now
+    for node in &shared.nodes().list {
+        let _ = node.time.lock().offset(now, shared.steady_us());
+    }
     let replies = send(shared, &units, Sending { again: true, ..Sending::new(until) }).await;
     let nodes = shared.nodes();
     let mut why = None;

@@ -1,8 +1,9 @@
 //! Commands to the masters that have their keys: in order, in few packets, after the slots where those have moved.
 
 use super::State;
+use super::call::{Commands, Fail, connection_of};
 use super::fault::{down, error_of, from_server, redirect};
-use super::node::{Commands, Fail, Node, connection_of};
+use super::node::Node;
 use super::shared::{Nodes, Shared};
 use futures_util::future::join_all;
 use redis::{Cmd, Pipeline, Value, cmd};
@@ -230,7 +231,8 @@ fn groups(nodes: &Nodes, units: &[Unit], todo: &[(usize, Option<String>)]) -> Ha
     }
     groups
 }
-async fn wait_for_slots(shared: &Shared, until: Instant) {
+/// Until the slots have been asked for once more.
+pub(super) async fn wait_for_slots(shared: &Shared, until: Instant) {
     let mut asked = shared.asked.subscribe();
     let before = *asked.borrow_and_update();
     shared.moved.notify_one();

@@ -68,6 +68,8 @@ pub(super) struct Shared {
     pub moved: Notify,
     /// How often the slots were asked for.
     pub asked: watch::Sender<u64>,
+    /// The server does not let us publish.
+    pub mute: AtomicBool,
     /// Writes take their place in the queue one after the other.
     pub write_turn: tokio::sync::Mutex<()>,
     began: Instant,
@@ -89,6 +91,7 @@ impl Shared {
             closed: watch::channel(false).0,
             moved: Notify::new(),
             asked: watch::channel(0).0,
+            mute: AtomicBool::new(false),
             write_turn: tokio::sync::Mutex::new(()),
             began: Instant::now(),
         }
@@ -98,6 +101,10 @@ impl Shared {
     }
     pub fn nodes(&self) -> Arc<Nodes> {
         self.nodes.lock().clone()
+    }
+    /// Whether changes go on the channel.
+    pub fn publishes(&self) -> bool {
+        self.config.publishes && !self.mute.load(Ordering::Relaxed)
     }
     pub fn is_closed(&self) -> bool {
         *self.closed.borrow()

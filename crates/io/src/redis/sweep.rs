@@ -1,7 +1,8 @@
 //! What is found by walking: SCAN and UNLINK in steps on each master, the members of tags, lists of keys.
 
+use super::call::{Commands, Fail, connection_of};
 use super::fault::{checked, down, int_of};
-use super::node::{Commands, Fail, Node, connection_of};
+use super::node::Node;
 use super::route::{Sending, Unit, only, send};
 use super::shared::Shared;
 use super::write;
@@ -236,7 +237,7 @@ pub(super) async fn publish(
     notice: &Notice<'_>,
     internal: bool,
 ) -> Result<(), Error> {
-    if !shared.config.publishes {
+    if !shared.publishes() {
         return Ok(());
     }
     let nodes = shared.nodes();

@@ -133,7 +133,7 @@ fn ranges(reply: &Value) -> Vec<(usize, usize, String, u16)> {
 
 /// Sees to it that one master's connection hears the channel: a cluster passes messages on to all its nodes.
 async fn hear(shared: &Arc<Shared>) {
-    if !shared.config.publishes {
+    if !shared.publishes() {
         return;
     }
     let nodes = shared.nodes();

@@ -31,6 +31,9 @@ impl Expiry {
     }
 }
 
+/// The last millisecond that the head of a value can name.
+const FAR: Millis = 0xFFFF_FFFF_FFFE;
+
 /// What is stored for a record; None: it has expired already. `absolute`: the server knows PXAT.
 pub(super) fn encode(
     config: &Config,
@@ -40,6 +43,8 @@ pub(super) fn encode(
     absolute: bool,
 ) -> Option<(Vec<u8>, Expiry)> {
     let end = if config.plain { record.deadline } else { record.stale_until.max(record.deadline) };
+    // what ends thousands of years from now does not end
+    let end = if end > FAR { NEVER } else { end };
     if end != NEVER && end <= now {
         return None;
     }

@@ -3,7 +3,7 @@
 use super::fault::{checked, down, from_server, int_of};
 use super::lease;
 use super::node::Node;
-use super::route::{Replies, Sending, Unit, only, send};
+use super::route::{self, Replies, Sending, Unit, only, send};
 use super::shared::{Shared, slot_of};
 use super::sweep::tag_key;
 use super::{Write, value};
@@ -41,7 +41,9 @@ pub(super) async fn set_many(
 ) -> Vec<Result<bool, Error>> {
     let turn = shared.write_turn.lock().await;
     let until = shared.until();
-    wait_for_nodes(shared, until).await;
+    if shared.is_cluster() && shared.state() == super::State::Idle {
+        route::wait_for_slots(shared, until).await;
+    }
     let nodes = shared.nodes();
     let mut offsets: HashMap<usize, (Offset, bool)> = HashMap::new();
     let mut units = Vec::with_capacity(writes.len());
@@ -51,9 +53,14 @@ pub(super) async fn set_many(
         }
         let full = shared.full(&write.key);
         let (offset, absolute) = match nodes.of(&full) {
-            Some(node) => {
-                *offsets.entry(Arc::as_ptr(node) as usize).or_insert_with(|| clock(shared, node, now))
-            }
+            Some(node) => match offsets.get(&(Arc::as_ptr(node) as usize)) {
+                Some(clock) => *clock,
+                None => {
+                    // before its first connection nobody knows its clock
+                    node.ready(until).await;
+                    *offsets.entry(Arc::as_ptr(node) as usize).or_insert(clock(shared, node, now))
+                }
+            },
             None => (Offset(0), true),
         };
         let fenced = match &write.fence {
@@ -71,7 +78,7 @@ pub(super) async fn set_many(
             (None, _) => commands.push(cmd("UNLINK").arg(full.as_slice()).take()),
         }
         if !commands.is_empty()
-            && let Some(origin) = write.publish.as_ref().filter(|_| shared.config.publishes)
+            && let Some(origin) = write.publish.as_ref().filter(|_| shared.publishes())
         {
             commands.push(message(shared, origin, &[&write.key]));
         }
@@ -103,12 +110,6 @@ pub(super) async fn set_many(
 }
 fn commands_of(units: &[Unit], index: usize) -> &[Cmd] {
     units.get(index).map_or(&[], |unit| unit.commands.as_slice())
-}
-async fn wait_for_nodes(shared: &Shared, until: tokio::time::Instant) {
-    if shared.nodes().list.is_empty() && shared.state() == super::State::Idle {
-        let mut asked = shared.asked.subscribe();
-        let _ = tokio::time::timeout_at(until, asked.wait_for(|asked| *asked > 0)).await;
-    }
 }
 fn clock(shared: &Shared, node: &Node, now: Millis) -> (Offset, bool) {
     let absolute = node.any_connection().is_none_or(|connection| connection.absolute);
@@ -262,7 +263,7 @@ pub(super) async fn remove_keys(
 fn removal(shared: &Shared, keys: &[&Bytes], origin: &[u8]) -> Unit {
     let full: Vec<Vec<u8>> = keys.iter().map(|key| shared.full(key)).collect();
     let unlink = cmd("UNLINK").arg(&full).take();
-    let commands = if shared.config.publishes {
+    let commands = if shared.publishes() {
         let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
         vec![cmd("MULTI"), unlink, message(shared, origin, &keys), cmd("EXEC")]
     } else {

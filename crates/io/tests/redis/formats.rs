@@ -189,3 +189,31 @@ fn what_redis_returns_is_not_expired_by_our_clock() {
         aside(move || drop(server)).await;
     });
 }
+
+#[test]
+fn calls_before_the_first_answer_wait_for_it_and_know_its_clock() {
+    run(async {
+        let server = aside(Server::start).await;
+        for plain in [false, true] {
+            let options = sluice_io::redis::Config { plain, ..config(&[server.url()]) };
+            let link = sluice_io::redis::Link::new(
+                options.clone(),
+                std::sync::Arc::new(crate::witness::Witness::default()),
+            );
+            const DAY: u64 = 86_400_000;
+            let at = now() + DAY;
+            let connected = tokio::spawn({
+                let link = link.clone();
+                async move { link.connect().await }
+            });
+            tokio::task::yield_now().await;
+            assert_eq!(link.set_many(vec![write("a", json("1", at + 5_000))], at).await, vec![Ok(true)]);
+            connected.await.unwrap();
+            let other = open(options).await.0;
+            let Answer::Found { record, .. } = get(&other, "a").await else { panic!() };
+            let off = record.deadline as i64 - (at - DAY + 5_000) as i64;
+            assert!(off.abs() < 300, "plain {plain}: {off} ms off");
+        }
+        aside(move || drop(server)).await;
+    });
+}

@@ -10,5 +10,6 @@ mod commands;
 mod failover;
 mod faults;
 mod formats;
+mod refusals;
 mod tls;
 mod tracking;
