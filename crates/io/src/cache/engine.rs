@@ -180,7 +180,6 @@ impl Engine {
         let config = link;
         let link = Link::new(config.clone(), Arc::new(Tells { engine: self.me.clone() }));
         let (jobs, receiver) = unbounded_channel();
-        runtime.spawn(super::queue::drain(self.me.clone(), receiver));
         let connecting = link.clone();
         let tier = RedisTier {
             link,
@@ -191,7 +190,9 @@ impl Engine {
             runtime: runtime.clone(),
         };
         if self.redis.set(tier).is_ok() {
+            // in this order: what is drained finds the nodes of a link that has begun
             runtime.spawn(async move { connecting.connect().await });
+            runtime.spawn(super::queue::drain(self.me.clone(), receiver));
         }
     }
     /// What earlier runs of this host could not tell Redis is told now; and the disk hears each half second whether
