@@ -127,10 +127,6 @@ impl Completer {
         let result = result.map(|make| Box::new(make) as Make);
         self.queue.push(Completion { shell: self.shell, id: self.id, result });
     }
-    /// The work was done at once: nothing is to be settled.
-    pub fn forget(mut self) {
-        self.settled = true;
-    }
     /// Settles with what `run` returns, which may panic.
     pub fn run<M>(self, what: &str, run: impl FnOnce() -> Result<M, Error>)
     where
@@ -138,6 +134,23 @@ impl Completer {
     {
         let result = contain(what, run);
         self.settle(result);
+    }
+}
+/// Makes a completer only where something is not known at once.
+#[derive(Clone, Copy)]
+pub struct Later<'env>(pub &'env Env, pub u32, pub u32);
+impl Later<'_> {
+    /// What settles with the value that `make` builds of a result on the event loop.
+    pub fn settle<T: Send + 'static>(
+        self,
+        make: impl FnOnce(sys::napi_env, T) -> napi::Result<sys::napi_value> + Send + 'static,
+    ) -> Box<dyn FnOnce(T) + Send> {
+        let completer = Completer::new(self.0, self.1, self.2).ok();
+        Box::new(move |result| {
+            if let Some(completer) = completer {
+                completer.settle(Ok(move |env| make(env, result)));
+            }
+        })
     }
 }
 impl Drop for Completer {

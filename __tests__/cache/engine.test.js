@@ -24,7 +24,7 @@ async function eventually(holds, limitMs = 5000) {
 const memory = { shared: null, stores: true, maxBytes: 1 << 20, maxEntries: 0, policy: 's3fifo', ttl: 10 };
 const link = {
   urls: [], sentinel: null, username: null, password: null, db: null, tls: null, keyPrefix: 'e:', connectTimeoutMs: 5000,
-  commandTimeoutMs: 250, breakerFailures: 5, probeMs: 100, plain: false, tracking: true, publishes: false, compressMinBytes: 0,
+  commandTimeoutMs: 5000, breakerFailures: 5, probeMs: 100, plain: false, tracking: true, publishes: false, compressMinBytes: 0,
 };
 const open = [];
 function engine(parts = {}) {
@@ -393,7 +393,8 @@ describe('engines on one Redis', () => {
 describe('when Redis goes', () => {
   it('the engine goes on without it: events once each way, missed keys are invalidated when it is back', async () => {
     const server = await startRedis();
-    const [one, other] = [engine({ url: server.url }), engine({ url: server.url })];
+    const redis = { commandTimeoutMs: 250 };
+    const [one, other] = [engine({ url: server.url, redis }), engine({ url: server.url, redis })];
     await Promise.all([one.start(), other.start()]);
     const heard = [];
     one.listen((name, tier) => heard.push(`${name} ${tier}`), 1);

@@ -152,6 +152,20 @@ describe.each(STORES)('store: %s', (store) => {
     expect(gone[0]).toEqual([expect.stringMatching(/^k\d+$/), 'size']);
   });
 
+  test('many keys are read as they were when they were asked for, from anything that is like an array', async () => {
+    const cache = make();
+    await cache.setMany([['a', 1], ['b', 2]]);
+    const keys = ['a', 'b', 'a', 'c'];
+    const reading = cache.getMany(keys);
+    keys.fill('c');
+    const read = await reading;
+    expect(read).toStrictEqual([1, 2, 1, null]);
+    expect(await cache.getMany({ length: 1, 0: 'b' })).toStrictEqual([2]);
+    expect(await cache.getMany([])).toStrictEqual([]);
+    for (const wrong of [undefined, null, 'ab', 5, {}, new Set(['a'])]) expect(await failure(cache.getMany(wrong))).toMatchObject({ code: 'ERR_INVALID_OPTION', option: 'keys' });
+    for (const wrong of [undefined, null, 5, {}, [5]]) expect(await failure(cache.setMany(wrong))).toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  });
+
   test('patterns match as Redis matches', async () => {
     const cache = make();
     const keys = ['user:1', 'user:2', 'user:10', 'user:x', 'User:1', 'a*b', 'a?b', 'a[b', 'aXb', 'ab', 'a\\b', 'ü1', 'a\nb'];

@@ -1,40 +1,14 @@
 'use strict';
 // The engine of a cache on our own tiers: memory, Redis, disk. See docs/design/cache.md, "The engine, as the shell sees it".
 const native = require('../native');
-const { attempt, begin, expect, newId, thisShell, sharedNumbers, subscribe, unsubscribe } = require('../completion');
+const { attempt, begin, expect, forget, found, newId, thisShell, sharedNumbers, subscribe, unsubscribe } = require('../completion');
 const { call, fromNative } = require('../errors');
 
-const tiers = [undefined, 'l1', 'l2', 'l3'];
 const states = ['off', 'down', 'up'];
-/** What a near cache holds of a value comes from here; the fields are those of src/cache/values.rs. */
+/** Where the numbers say what a null means; see src/cache/values.rs. */
 const STATUS = 1;
 const KNOWN_ABSENT = 3;
 const ERA = 65_536;
-
-/**
- * A value that was found. `stale`: 0 fresh, 1 past its deadline, 2 suspect: to be served in place of an error only.
- * `nearUntil`: until when it may be served without asking, while `cells[cell] === epoch` and `cells[65536] === era`.
- */
-function found(payload, at) {
-  const n = sharedNumbers();
-  return {
-    tag: n[at + 2],
-    payload,
-    tier: tiers[n[at + 3]],
-    deadline: n[at + 4],
-    nearUntil: n[at + 5],
-    staleUntil: n[at + 6],
-    stale: n[at + 7],
-    cell: n[at + 8],
-    epoch: n[at + 9],
-    era: n[at + 10],
-  };
-}
-
-/** The same of an array, as src/cache/client.rs makes it. */
-function foundOf([tag, payload, tier, deadline, nearUntil, staleUntil, stale, cell, epoch, era]) {
-  return { tag, payload, tier: tiers[tier], deadline, nearUntil, staleUntil, stale, cell, epoch, era };
-}
 
 const none = Promise.resolve(null);
 const inSeconds = (seconds) => (seconds === undefined || seconds === null ? 0 : seconds);
@@ -99,32 +73,36 @@ class Engine {
    */
   readNow(key, now, flags, take, fail) {
     const id = newId();
+    const known = this.#ask(id, key, now, flags);
+    if (known === undefined) expect(id, { resolve: take, reject: fail });
+    return known;
+  }
+  /** All tiers; fills upwards. */
+  read(key, now, flags) {
+    const id = newId();
+    let known;
+    try {
+      known = this.#ask(id, key, now, flags);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (known === undefined) return new Promise((resolve, reject) => expect(id, { resolve, reject }));
+    return known === null ? none : Promise.resolve(known);
+  }
+  #ask(id, key, now, flags) {
     let payload;
     try {
       payload = native.cacheRead(thisShell(), id, this.#held, key, now, flags);
     } catch (error) {
+      forget(id);
       throw fromNative(error);
     }
-    if (payload === null) return null;
-    if (payload !== undefined) return found(payload, 0);
-    expect(id, { resolve: (value, at) => take(value === undefined ? null : found(value, at)), reject: fail });
-    this.#flushSoon();
-    return undefined;
-  }
-  /** All tiers; fills upwards. */
-  read(key, now, flags) {
-    let resolve;
-    let reject;
-    try {
-      const known = this.readNow(key, now, flags, (value) => resolve(value), (error) => reject(error));
-      if (known !== undefined) return known === null ? none : Promise.resolve(known);
-    } catch (error) {
-      return Promise.reject(error);
+    if (payload === undefined) {
+      this.#flushSoon();
+      return undefined;
     }
-    return new Promise((yes, no) => {
-      resolve = yes;
-      reject = no;
-    });
+    forget(id);
+    return payload === null ? null : found(payload, 0);
   }
   /** Many keys, in their order. */
   readMany(keys, now, flags) {
@@ -252,9 +230,9 @@ class Engine {
   }
   #unlisten() {
     if (this.#subscription === undefined) return;
-    unsubscribe(this.#subscription);
     registry?.unregister(this);
     native.cacheListen(thisShell(), this.#subscription, this.#held, 0);
+    unsubscribe(this.#subscription);
     this.#subscription = undefined;
   }
   /** Takes nothing more; resolves when what was accepted is done and everything is let go. */
@@ -290,4 +268,4 @@ class Engine {
 /** Subscriptions of engines that were dropped without being closed. */
 const registry = typeof FinalizationRegistry === 'function' ? new FinalizationRegistry(unsubscribe) : undefined;
 
-module.exports = { Engine, foundOf };
+module.exports = { Engine };

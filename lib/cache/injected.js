@@ -4,7 +4,7 @@
 const native = require('../native');
 const { begin } = require('../completion');
 const { make, call } = require('../errors');
-const { Engine, foundOf } = require('./engine');
+const { Engine } = require('./engine');
 const { ClientCommands } = require('./client-commands');
 const { ClientCalls } = require('./client-calls');
 const { ClientLeases } = require('./client-leases');
@@ -279,6 +279,11 @@ class Injected extends Engine {
     await this.#calls.close();
     await super.close();
   }
+}
+
+/** A value that was found, of an array as src/cache/client.rs makes it. */
+function foundOf([tag, payload, tier, deadline, nearUntil, staleUntil, stale, cell, epoch, era]) {
+  return { tag, payload, tier: `l${tier}`, deadline, nearUntil, staleUntil, stale, cell, epoch, era };
 }
 
 function saidOf([value, msLeft]) {

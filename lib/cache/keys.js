@@ -13,11 +13,10 @@ function checkKey(key) {
   return key;
 }
 
-/** The array of keys that was given, each of them checked. */
+/** A copy of the keys that were given, each of them checked: the caller may change its array meanwhile. */
 function checkKeys(keys) {
-  if (!Array.isArray(keys)) throw wrongType('keys', 'an array of strings', keys);
-  for (const key of keys) checkKey(key);
-  return keys;
+  if (keys === null || typeof keys !== 'object' || !Number.isInteger(keys.length)) throw wrongType('keys', 'an array of strings', keys);
+  return Array.from(keys, checkKey);
 }
 
 /** What goes before keys of ours. */

@@ -32,12 +32,17 @@ function find(view, key, flags) {
   }
   if (engine === undefined) return behind;
   if (!(flags & 1)) {
-    const found = engine.lookup(full, now, flags);
-    if (found === null && engine.wasRemembered()) tiers.stats.negative();
+    const found = lookup(tiers, full, now, flags);
     if (found !== undefined && !(wide && found?.stale)) return found ?? behind;
   }
   if (!wide || (flags & OTHER_TIERS) === OTHER_TIERS) return behind;
   return engine.read(full, now, flags).then((found) => found ?? behind);
+}
+
+function lookup({ engine, stats }, full, now, flags) {
+  const found = engine.lookup(full, now, flags);
+  if (found === null && engine.wasRemembered()) stats.negative();
+  return found;
 }
 
 /** Decodes what was found and holds it near; null, counted, when it cannot be read. */
@@ -123,16 +128,24 @@ async function getBytes(view, key, options) {
   return toBytes(tag, payload);
 }
 
+/** What memory knows of a key: as find(), undefined where other tiers must be asked. */
+function atOnce(view, key, flags) {
+  const { tiers } = view;
+  const value = flags & 1 ? undefined : view.near.get(view.nearPrefix + key);
+  if (value !== undefined) return { value, tier: 'l1', stale: false };
+  if (!tiers.wide) return find(view, key, flags);
+  return tiers.live === undefined && !(flags & 1) ? lookup(tiers, view.prefix + key, tiers.now(), flags) : undefined;
+}
+
 async function getMany(view, keys, options) {
   const { flags, signal } = readGet(options);
   const { tiers } = view;
   const out = new Array(keys.length);
   const asked = [];
   for (let at = 0; at < keys.length; at += 1) {
-    const value = flags & 1 ? undefined : view.near.get(view.nearPrefix + keys[at]);
-    const found = value === undefined ? opened(view, keys[at], find(view, keys[at], flags | OTHER_TIERS), flags) : { value, tier: 'l1' };
-    if (isHit(found) || !tiers.wide) out[at] = served(view, found)?.value ?? null;
-    else asked.push(at);
+    const found = atOnce(view, keys[at], flags);
+    if (found === undefined) asked.push(at);
+    else out[at] = served(view, opened(view, keys[at], found, flags))?.value ?? null;
   }
   if (asked.length === 0) return out;
   const late = tiers.engine.readMany(asked.map((at) => view.prefix + keys[at]), tiers.now(), flags);

@@ -86,7 +86,8 @@ class Tiers {
     this.#hearing.delete(view);
   }
   /** Emits, for each view what concerns it; what listeners throw is theirs. */
-  tell(event, what, ...more) {
+  tell(event, what, second) {
+    const more = second === undefined ? [] : [second];
     for (const { emitter, prefix } of [...this.#hearing]) {
       if (emitter.listenerCount(event) === 0) continue;
       let subject = what;

@@ -3,15 +3,12 @@
 use super::engine::{Held, owned};
 use super::values::with_text;
 use crate::body::value;
-use crate::completion::{Completer, undefined};
+use crate::completion::{Later, undefined};
 use crate::text::string;
 use napi::bindgen_prelude::{Array, External, JsObjectValue, Object, ToNapiValue};
 use napi::{Env, Unknown, check_status, sys};
 use napi_derive::napi;
-use sluice_core::error::Error;
-use sluice_io::cache::Engine;
 use std::ptr;
-use std::sync::Arc;
 
 fn number(env: sys::napi_env, value: f64) -> napi::Result<sys::napi_value> {
     let mut made = ptr::null_mut();
@@ -19,29 +16,8 @@ fn number(env: sys::napi_env, value: f64) -> napi::Result<sys::napi_value> {
     check_status!(unsafe { sys::napi_create_double(env, value, &mut made) })?;
     Ok(made)
 }
-type Counted = Box<dyn FnOnce(u64) + Send>;
-/// Calls with what makes the settling function, which is used only where the answer is not known at once.
-fn counted(
-    env: &Env,
-    (shell, id): (u32, u32),
-    held: &Held,
-    call: impl FnOnce(&Arc<Engine>, &mut dyn FnMut() -> Counted) -> Result<Option<u64>, Error>,
-) -> napi::Result<Option<f64>> {
-    let mut completer = Some(Completer::new(env, shell, id)?);
-    let known = held.call(|engine| {
-        call(engine, &mut || {
-            let completer = completer.take();
-            Box::new(move |count| {
-                if let Some(completer) = completer {
-                    completer.settle(Ok(move |env| number(env, count as f64)));
-                }
-            })
-        })
-    });
-    if let Some(completer) = completer {
-        completer.forget();
-    }
-    Ok(known?.map(|count| count as f64))
+fn whole(env: sys::napi_env, value: u64) -> napi::Result<sys::napi_value> {
+    number(env, value as f64)
 }
 
 /// Removes keys: how many there were, at once or settled.
@@ -57,7 +33,9 @@ pub fn cache_remove(
     let keys = (0..keys.get_array_length()?)
         .map(|at| owned(env, &keys.get_element(at)?, "a key"))
         .collect::<napi::Result<Vec<_>>>()?;
-    counted(env, (shell, id), held, |engine, done| engine.remove(keys, now as u64, done))
+    let known =
+        held.call(|engine| engine.remove(keys, now as u64, || Later(env, shell, id).settle(whole)))?;
+    Ok(known.map(|count| count as f64))
 }
 /// Removes what matches a glob.
 #[napi(catch_unwind)]
@@ -70,7 +48,9 @@ pub fn cache_remove_pattern(
     now: f64,
 ) -> napi::Result<Option<f64>> {
     let pattern = owned(env, &pattern, "a pattern")?;
-    counted(env, (shell, id), held, |engine, done| engine.remove_pattern(&pattern, now as u64, done))
+    let done = || Later(env, shell, id).settle(whole);
+    let known = held.call(|engine| engine.remove_pattern(&pattern, now as u64, done))?;
+    Ok(known.map(|count| count as f64))
 }
 /// Removes what carries a tag.
 #[napi(catch_unwind)]
@@ -82,7 +62,9 @@ pub fn cache_remove_tag(
     tag: String,
     now: f64,
 ) -> napi::Result<Option<f64>> {
-    counted(env, (shell, id), held, |engine, done| engine.remove_tag(&tag, now as u64, done))
+    let done = || Later(env, shell, id).settle(whole);
+    let known = held.call(|engine| engine.remove_tag(&tag, now as u64, done))?;
+    Ok(known.map(|count| count as f64))
 }
 /// Removes everything that begins so.
 #[napi(catch_unwind)]
@@ -95,7 +77,9 @@ pub fn cache_clear(
     now: f64,
 ) -> napi::Result<Option<f64>> {
     let prefix = owned(env, &prefix, "a prefix")?;
-    counted(env, (shell, id), held, |engine, done| engine.clear(&prefix, now as u64, done))
+    let done = || Later(env, shell, id).settle(whole);
+    let known = held.call(|engine| engine.clear(&prefix, now as u64, done))?;
+    Ok(known.map(|count| count as f64))
 }
 
 fn list<'env>(env: &'env Env, keys: &[bytes::Bytes]) -> napi::Result<Array<'env>> {
@@ -117,24 +101,15 @@ pub fn cache_keys<'env>(
     now: f64,
 ) -> napi::Result<Unknown<'env>> {
     let prefix = owned(env, &prefix, "a prefix")?;
-    let mut completer = Some(Completer::new(env, shell, id)?);
-    let known = held.call(|engine| {
-        engine.keys(&prefix, limit as usize, now as u64, || {
-            let completer = completer.take();
-            Box::new(move |keys| {
-                let Some(completer) = completer else { return };
-                completer.settle(Ok(move |raw| {
-                    let env = Env::from_raw(raw);
-                    // SAFETY: on the event loop, with its environment.
-                    unsafe { ToNapiValue::to_napi_value(raw, list(&env, &keys)?) }
-                }));
-            })
+    let done = || {
+        Later(env, shell, id).settle(|raw, keys: Vec<bytes::Bytes>| {
+            let env = Env::from_raw(raw);
+            // SAFETY: on the event loop, with its environment.
+            unsafe { ToNapiValue::to_napi_value(raw, list(&env, &keys)?) }
         })
-    });
-    if let Some(completer) = completer {
-        completer.forget();
-    }
-    match known? {
+    };
+    let known = held.call(|engine| engine.keys(&prefix, limit as usize, now as u64, done))?;
+    match known {
         // SAFETY: a value of this environment, just made.
         Some(keys) => value(env, unsafe { ToNapiValue::to_napi_value(env.raw(), list(env, &keys)?) }?),
         None => value(env, undefined(env.raw())?),
@@ -151,23 +126,11 @@ pub fn cache_lease(
     now: f64,
     wait_ms: f64,
 ) -> napi::Result<Option<f64>> {
-    let mut completer = Some(Completer::new(env, shell, id)?);
+    let done = || Later(env, shell, id).settle(|env, token: i64| number(env, token as f64));
     let known = with_text(env, &key, "a key", |key| {
-        held.call(|engine| {
-            engine.lease(key, now as u64, wait_ms as u64, || {
-                let completer = completer.take();
-                Box::new(move |token| {
-                    if let Some(completer) = completer {
-                        completer.settle(Ok(move |env| number(env, token as f64)));
-                    }
-                })
-            })
-        })
-    });
-    if let Some(completer) = completer {
-        completer.forget();
-    }
-    Ok(known?.map(|token| token as f64))
+        held.call(|engine| engine.lease(key, now as u64, wait_ms as u64, done))
+    })?;
+    Ok(known.map(|token| token as f64))
 }
 /// Ends a lease.
 #[napi(catch_unwind)]

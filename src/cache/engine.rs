@@ -3,7 +3,7 @@
 use super::values::{bytes_of, copy_value, hit_value, miss, tag, text, time, with_text};
 use crate::body::value;
 use crate::cells::{expose, expose_numbers};
-use crate::completion::{Announcer, Completer, inbox, numbers, undefined};
+use crate::completion::{Announcer, Completer, Later, inbox, numbers, undefined};
 use crate::error::{contain, raise};
 use napi::bindgen_prelude::{External, JsObjectValue, Object};
 use napi::{Env, Unknown, sys};
@@ -33,12 +33,13 @@ impl Drop for Held {
 
 /// Opens an engine with the settings of `lib/cache/engine.js`, as JSON.
 #[napi(catch_unwind)]
-pub fn cache_open(settings: String) -> napi::Result<External<Held>> {
+pub fn cache_open(env: &Env, settings: String) -> napi::Result<External<Held>> {
+    let inbox = inbox(env)?.clone();
     let engine = contain("the cache", || {
         let config = serde_json::from_str(&settings).map_err(|error| {
             Error::new(Kind::Internal).with("what", "the cache").with("detail", error.to_string())
         })?;
-        Engine::open(config)
+        Engine::open(config, inbox)
     });
     Ok(External::new(Held(engine.map_err(|error| raise(&error))?)))
 }
@@ -98,10 +99,9 @@ pub fn cache_read<'env>(
     now: f64,
     flags: u32,
 ) -> napi::Result<Unknown<'env>> {
-    let (inbox, who) = (inbox(env)?, u64::from(shell) << 32 | u64::from(id));
-    let found = with_text(env, &key, "a key", |key| {
-        held.call(|engine| engine.read(key, now as u64, flags, inbox, who))
-    })?;
+    let who = u64::from(shell) << 32 | u64::from(id);
+    let found =
+        with_text(env, &key, "a key", |key| held.call(|engine| engine.read(key, now as u64, flags, who)))?;
     looked(env, found)
 }
 /// Lets everything accepted leave.
@@ -178,24 +178,9 @@ pub fn cache_write(
     let tags = tags.unwrap_or_default().into_iter().map(String::into_boxed_str).collect();
     let written = Value { tag, bytes: bytes_of(env, &payload, tag)?, tags, asked };
     let guard = (began >= 0.0).then_some(Guard { began: began as u64, token: token as i64 });
-    let completer = Completer::new(env, shell, id)?;
+    let later = Later(env, shell, id);
     with_text(env, &key, "a key", |key| {
-        held.call(|engine| {
-            let mut completer = Some(completer);
-            let done = || -> Box<dyn FnOnce(bool) + Send> {
-                let completer = completer.take();
-                Box::new(move |good| {
-                    if let Some(completer) = completer {
-                        completer.settle(Ok(move |env| boolean(env, good)));
-                    }
-                })
-            };
-            let known = engine.write(key, &written, now as u64, flags, guard, done);
-            if let Some(completer) = completer {
-                completer.forget();
-            }
-            known
-        })
+        held.call(|engine| engine.write(key, &written, now as u64, flags, guard, || later.settle(boolean)))
     })
 }
 fn boolean(env: sys::napi_env, value: bool) -> napi::Result<sys::napi_value> {

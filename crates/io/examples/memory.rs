@@ -55,7 +55,7 @@ fn cost(policy: Policy) {
     let keys: Vec<Vec<u8>> = (0..ENTRIES).map(|index| format!("user:profile:{index}").into_bytes()).collect();
     let own = resident_bytes() - before;
     let began = Instant::now();
-    keys.iter().for_each(|key| drop(black_box(memory.set(key, &value, 0))));
+    keys.iter().for_each(|key| assert!(memory.set(key, &value, 0)));
     let set = began.elapsed() / ENTRIES as u32;
     let filled = (resident_bytes() - before - own) / ENTRIES as u64;
     let zipf = Zipf::new(20_000, 0.9);
@@ -74,7 +74,7 @@ fn cost(policy: Policy) {
         (0..ENTRIES)
             .for_each(|_| drop(black_box(memory.get(&keys[random(&mut seed) as usize % ENTRIES], 0))));
     }));
-    let over = best(Box::new(|| keys.iter().for_each(|key| drop(black_box(memory.set(key, &value, 0))))));
+    let over = best(Box::new(|| keys.iter().for_each(|key| assert!(memory.set(key, &value, 0)))));
     let usage = memory.usage();
     let began = Instant::now();
     memory.clear();

@@ -121,7 +121,7 @@ pub struct Read {
     told: Told,
     flags: u32,
     now: Millis,
-    spare: Option<Found>,
+    spare: Option<Box<Found>>,
     /// Whether every tier that was asked said that nothing is there.
     all_absent: bool,
     redis_absent: bool,
@@ -258,7 +258,7 @@ impl Read {
         let usable = self.now <= record.stale_until;
         let better = self.spare.as_ref().is_none_or(|held| held.record.deadline < record.deadline);
         if usable && better {
-            self.spare = Some(Found { record, tier, near_until: 0, quality });
+            self.spare = Some(Box::new(Found { record, tier, near_until: 0, quality }));
         }
     }
     fn found(&self, record: Record, tier: Tier, near_until: Millis, outcome: Outcome) -> Step {
@@ -266,7 +266,7 @@ impl Read {
         Step::Done(Box::new(Outcome { found, damaged: self.damaged, ..outcome }))
     }
     fn missed(&mut self) -> Step {
-        let found = self.spare.take();
+        let found = self.spare.take().map(|spare| *spare);
         let below = self.tiers.caps.redis.is_some() || self.tiers.caps.disk.is_some();
         let remembers = found.is_none() && self.all_absent && below && self.told.tells();
         let absent_until = self.tiers.negative.filter(|_| remembers).map(|ms| self.now.saturating_add(ms));

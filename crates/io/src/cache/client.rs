@@ -37,7 +37,7 @@ impl Engine {
         said: Answer,
     ) -> Result<Answered, Error> {
         self.enter(now)?;
-        let (looked, step, mut read) = self.look(key, now, flags);
+        let (looked, step, mut read, _) = self.look(key, now, flags);
         let step = match (looked, step) {
             (Looked::Copy(hit), _) => return Ok(Answered::Copy(hit)),
             (_, Step::AskRedis) => read.on_redis(said),
@@ -60,7 +60,7 @@ impl Engine {
         done: impl FnOnce(Option<Hit>, Option<Record>) + Send + 'static,
     ) -> Result<(), Error> {
         self.enter(now)?;
-        let (_, step, mut read) = self.look(key, now, flags);
+        let (_, step, mut read, _) = self.look(key, now, flags);
         let step = if matches!(step, Step::AskRedis) { read.on_redis(said) } else { step };
         let (key, work) = (Bytes::copy_from_slice(key), self.work());
         let Some(tier) = self.disk.clone().filter(|_| matches!(step, Step::AskDisk)) else {
@@ -109,8 +109,8 @@ impl Engine {
             self.memory.remember_absent(key, until, began);
         }
         if let Some(record) = outcome.fill_disk.take() {
-            let fill = (self.work(), Bytes::copy_from_slice(key), record, seen, now);
-            pool::spawn(move || fill_disk(vec![fill]));
+            let (work, fill) = (self.work(), (Bytes::copy_from_slice(key), record, seen, now));
+            pool::spawn(move || fill_disk(&work.0, vec![fill]));
         }
         (outcome.found.map(|found| Hit { found, seen }), outcome.fill_redis)
     }

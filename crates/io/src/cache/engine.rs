@@ -5,6 +5,7 @@ use super::disk::DiskTier;
 use super::events::{Event, Events, Kinds, Subscriber, Told as Tells};
 use super::load::Lower;
 use super::queue::Job;
+use super::ticket::Inbox;
 use crate::disk::Disk;
 use crate::memory::{Memory, Owner, Usage};
 use crate::redis::{Link, State};
@@ -79,6 +80,7 @@ pub struct Engine {
     pub(super) disk: Option<Arc<DiskTier>>,
     pub(super) events: Arc<Events>,
     pub(super) tallies: Tallies,
+    pub(super) inbox: Arc<dyn Inbox>,
     pub(super) reads: Mutex<Vec<Job>>,
     /// Keys that are being filled into Redis, and whether a set of ours has come behind the fill.
     pub(super) filling: Mutex<HashMap<Bytes, bool>>,
@@ -108,8 +110,8 @@ impl Drop for Work {
 }
 
 impl Engine {
-    /// An engine on these tiers; cheap. Other options under a shared name that is open are refused.
-    pub fn open(config: Config) -> Result<Arc<Self>, Error> {
+    /// An engine on these tiers, whose reads are answered there; cheap. Other options under a shared name that is open are refused.
+    pub fn open(config: Config, inbox: Arc<dyn Inbox>) -> Result<Arc<Self>, Error> {
         let memory = Memory::open(&config.memory())?;
         let tiers = config.tiers();
         let disk = config.disk().map(DiskTier::new);
@@ -122,6 +124,7 @@ impl Engine {
             disk,
             events: Arc::new(Events::new(config.redis.is_some())),
             tallies: Tallies::default(),
+            inbox,
             reads: Mutex::default(),
             filling: Mutex::default(),
             own_missed: Mutex::default(),
@@ -179,6 +182,10 @@ impl Engine {
         };
         let config = link;
         let link = Link::new(config.clone(), Arc::new(Tells { engine: self.me.clone() }));
+        // before anything can be sent: the first call waits for the first connection
+        if let Err(error) = link.begin() {
+            return self.lost("redis", error);
+        }
         let (jobs, receiver) = unbounded_channel();
         let connecting = link.clone();
         let tier = RedisTier {
@@ -223,11 +230,10 @@ impl Engine {
         };
         match self.redis.get() {
             Some(redis) => {
-                let (link, work) = (redis.link.clone(), self.work());
+                let link = redis.link.clone();
                 redis.runtime.spawn(async move {
                     link.connect().await;
                     opened();
-                    drop(work);
                 });
             }
             None => opened(),
@@ -264,7 +270,8 @@ impl Engine {
             return None;
         }
         let disk = self.disk.as_ref().and_then(|disk| disk.get());
-        Some(disk.map_or_else(Bytes::new, |disk| Bytes::copy_from_slice(disk.origin())))
+        let mine = || Bytes::copy_from_slice(&self.number.to_be_bytes());
+        Some(disk.map_or_else(mine, |disk| Bytes::copy_from_slice(disk.origin())))
     }
     /// A tier is away: told once.
     pub(super) fn lost(&self, tier: &'static str, error: Error) {
@@ -360,8 +367,7 @@ impl Engine {
                 redis.runtime.spawn(async move {
                     link.close().await;
                     close_disk();
-                    // the hold on the thread goes last, and not from that thread's own task
-                    crate::pool::spawn(move || drop(runtime));
+                    drop(runtime);
                 });
             }
             None => close_disk(),

@@ -134,6 +134,12 @@ impl Told {
         }
     }
 }
+/// What another host published, kept until the disk is open.
+enum Published {
+    Keys(Vec<Bytes>),
+    Pattern(Vec<u8>),
+    Tag(String),
+}
 impl redis::Listener for Told {
     fn changed(&self, keys: Option<&[&[u8]]>) {
         let Some(engine) = self.engine.upgrade() else { return };
@@ -144,25 +150,35 @@ impl redis::Listener for Told {
     }
     fn published(&self, origin: &[u8], change: Change<'_>) {
         let Some(engine) = self.engine.upgrade() else { return };
-        let Some(disk) = engine.disk.as_ref().and_then(|disk| disk.get()) else { return };
-        // this host's own changes are on its disk already
-        if origin == disk.origin() {
+        let Some(tier) = engine.disk.clone() else { return };
+        if engine.origin().is_some_and(|own| own == origin) {
             return;
         }
-        match change {
+        let owned = match change {
             Change::Keys(keys) => {
-                // another instance may be told of a key before the disk forgets it: asked again once it has
                 Self::changed_keys(&engine, &keys);
-                let owned: Vec<Bytes> = keys.iter().map(|key| Bytes::copy_from_slice(key)).collect();
-                disk.remove(&owned, Box::new(|_| {}));
-                for key in &keys {
-                    engine.memory.invalidate(key_hash(key));
-                }
+                Published::Keys(keys.iter().map(|key| Bytes::copy_from_slice(key)).collect())
             }
-            Change::Pattern(glob) => engine.forget_matching(&disk, glob),
-            Change::Tag(tag) => engine.forget_tag(&disk, tag),
-            Change::Prefix(prefix) => engine.forget_matching(&disk, &super::remove::prefix_glob(prefix)),
-        }
+            Change::Pattern(glob) => Published::Pattern(glob.to_vec()),
+            Change::Tag(tag) => Published::Tag(tag.to_owned()),
+            Change::Prefix(prefix) => Published::Pattern(super::remove::prefix_glob(prefix)),
+        };
+        let origin = Bytes::copy_from_slice(origin);
+        tier.with(move |disk| {
+            // this host's own changes are on its disk already
+            let Some(disk) = disk.filter(|disk| disk.origin() != origin) else { return };
+            match owned {
+                Published::Keys(keys) => {
+                    disk.remove(&keys, Box::new(|_| {}));
+                    // a read may have filled memory from the disk in between
+                    for key in &keys {
+                        engine.memory.invalidate(key_hash(key));
+                    }
+                }
+                Published::Pattern(glob) => engine.forget_matching(disk, &glob),
+                Published::Tag(tag) => engine.forget_tag(disk, &tag),
+            }
+        });
     }
     fn tracking(&self, up: bool, why: Option<Error>) {
         let Some(engine) = self.engine.upgrade() else { return };

@@ -139,7 +139,7 @@ impl Engine {
                 done(token as i64);
                 drop(work);
             }
-            crate::pool::spawn(move || drop(hold)); // the last hold must not go from the thread itself
+            drop(hold);
         });
         Ok(None)
     }
@@ -164,7 +164,7 @@ impl Engine {
                 engine.owner.give_up(&key, number);
                 end(&waiting, -1);
             }
-            crate::pool::spawn(move || drop(hold)); // the last hold must not go from the thread itself
+            drop(hold);
         });
     }
     /// What a lower tier gave for a token.

@@ -16,5 +16,5 @@ pub use client::Answered;
 pub use engine::{Counters, Engine, Health};
 pub use events::{Event, Kinds, Subscriber};
 pub use read::{CopyHit, Looked};
-pub use ticket::{Hit, Inbox, Reply, Seen, Ticket};
+pub use ticket::{Hit, Inbox, Reply, Seen};
 pub use write::{Guard, Value};

@@ -1,13 +1,13 @@
 //! The queue between callers and the I/O thread: one per engine, drained in order.
 
 use super::engine::{Engine, RedisTier, Work};
-use super::read::Pending;
+use super::read::{Pending, Reads, ask_disk};
 use crate::redis::Write;
 use sluice_core::cache::Millis;
 use sluice_core::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -32,36 +32,45 @@ const MOST: usize = 1024;
 
 impl Engine {
     /// Accepts a job; it leaves with the next `flush`.
-    pub(super) fn accept(&self, job: Job) {
+    pub(super) fn accept(self: &Arc<Self>, job: Job) {
         let mut jobs = self.reads.lock();
         jobs.push(job);
         if jobs.len() >= MOST {
-            let jobs = std::mem::take(&mut *jobs);
+            let jobs = next(&mut jobs);
             self.send(jobs);
         }
     }
     /// Lets everything accepted leave.
-    pub fn flush(&self) {
+    pub fn flush(self: &Arc<Self>) {
         let mut jobs = self.reads.lock();
         if !jobs.is_empty() {
-            let jobs = std::mem::take(&mut *jobs);
+            let jobs = next(&mut jobs);
             self.send(jobs); // under the lock: the order of calls is the order of effects
         }
     }
-    fn send(&self, jobs: Vec<Job>) {
+    fn send(self: &Arc<Self>, jobs: Vec<Job>) {
         match self.redis.get() {
             Some(redis) => drop(redis.jobs.send(jobs)),
-            None => Self::ask_disk(jobs.into_iter().filter_map(|job| match job {
-                Job::Read(pending) => Some(pending),
-                Job::Set(_) | Job::Task(_) => None,
-            })),
+            None => {
+                let reads = jobs.into_iter().filter_map(|job| match job {
+                    Job::Read(pending) => Some(pending),
+                    Job::Set(_) | Job::Task(_) => None,
+                });
+                ask_disk(Reads::new(self, reads.collect()));
+            }
         }
     }
     /// Sends behind what was accepted, from any thread.
-    pub(super) fn send_now(&self, redis: &RedisTier, job: Job) {
+    pub(super) fn send_now(self: &Arc<Self>, redis: &RedisTier, job: Job) {
         self.flush();
         drop(redis.jobs.send(vec![job]));
     }
+}
+
+/// What has gathered, in exchange for room for as much again.
+fn next(jobs: &mut Vec<Job>) -> Vec<Job> {
+    let room = Vec::with_capacity(jobs.len().max(16));
+    std::mem::replace(jobs, room)
 }
 
 /// Takes what was sent, all that has arrived at once: changes in their order, then reads.
@@ -85,7 +94,8 @@ pub(super) async fn drain(engine: Weak<Engine>, mut sent: UnboundedReceiver<Vec<
         while !reads.is_empty() {
             let rest = if reads.len() > MOST { reads.split_off(MOST) } else { Vec::new() };
             let link = redis.link.clone();
-            tokio::spawn(super::read::ask_redis(link, std::mem::replace(&mut reads, rest)));
+            let some = Reads::new(&engine, std::mem::replace(&mut reads, rest));
+            tokio::spawn(super::read::ask_redis(link, some));
         }
     }
 }

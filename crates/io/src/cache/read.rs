@@ -2,7 +2,8 @@
 
 use super::engine::{Engine, Work};
 use super::queue::{Job, Set};
-use super::ticket::{Hit, Inbox, Seen, Ticket, answer};
+use super::ticket::{Hit, Reply, Seen};
+use super::write::passed;
 use crate::disk::Answer as OnDisk;
 use crate::memory::Copy;
 use crate::pool;
@@ -10,7 +11,7 @@ use crate::redis::{Answer as InRedis, Link, Write};
 use bytes::Bytes;
 use sluice_core::cache::read::{Answer, Held, Outcome, Read, Step};
 use sluice_core::cache::{Millis, Record, skip};
-use sluice_core::error::Error;
+use sluice_core::error::{Error, Kind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -41,14 +42,38 @@ pub(super) struct Pending {
     key: Bytes,
     now: Millis,
     seen: Seen,
-    ticket: Ticket,
+    who: u64,
+}
+/// Reads that go together. Each is answered exactly once: what is dropped unanswered fails.
+pub(super) struct Reads {
+    list: Vec<Pending>,
     work: Work,
+}
+impl Reads {
+    /// Reads of that engine.
+    pub fn new(engine: &Arc<Engine>, list: Vec<Pending>) -> Self {
+        Self { list, work: engine.work() }
+    }
+    fn engine(&self) -> &Arc<Engine> {
+        &self.work.0
+    }
+}
+impl Drop for Reads {
+    fn drop(&mut self) {
+        if self.list.is_empty() {
+            return;
+        }
+        let error = Error::new(Kind::Internal).with("what", "a read").with("detail", "it was dropped");
+        let failed =
+            self.list.drain(..).map(|pending| Reply { who: pending.who, result: Err(error.clone()) });
+        self.work.0.inbox.replies(failed.collect());
+    }
 }
 /// How often the ring of the disk is looked at.
 const POLL: Duration = Duration::from_millis(10);
 
 impl Engine {
-    pub(super) fn look(&self, key: &[u8], now: Millis, flags: u32) -> (Looked, Step, Read) {
+    pub(super) fn look(&self, key: &[u8], now: Millis, flags: u32) -> (Looked, Step, Read, Seen) {
         self.poll();
         let told = self.events.told(now);
         let seen = Seen::take(&self.memory, key);
@@ -74,7 +99,7 @@ impl Engine {
             },
             _ => Looked::Unknown,
         };
-        (looked, step, read)
+        (looked, step, read, seen)
     }
     /// Looks at the disk's ring, at most each 10 ms.
     pub fn poll(&self) {
@@ -96,82 +121,55 @@ impl Engine {
         self.enter(now)?;
         Ok(self.look(key, now, flags).0)
     }
-    /// All tiers. `Unknown`: accepted, leaves with `flush`, and the answer goes to `inbox`.
-    pub fn read(
-        self: &Arc<Self>,
-        key: &[u8],
-        now: Millis,
-        flags: u32,
-        inbox: &Arc<dyn Inbox>,
-        who: u64,
-    ) -> Result<Looked, Error> {
+    /// All tiers. `Unknown`: accepted, leaves with `flush`, and the answer goes to the inbox, for `who`.
+    pub fn read(self: &Arc<Self>, key: &[u8], now: Millis, flags: u32, who: u64) -> Result<Looked, Error> {
         self.enter(now)?;
-        let seen = Seen::take(&self.memory, key);
-        let (looked, step, read) = self.look(key, now, flags);
-        if !matches!(looked, Looked::Unknown) {
-            return Ok(looked);
+        let (looked, step, read, seen) = self.look(key, now, flags);
+        if matches!(looked, Looked::Unknown) {
+            let pending = Pending { read, key: Bytes::copy_from_slice(key), now, seen, who };
+            match step {
+                Step::AskDisk if self.redis.get().is_some() => ask_disk(Reads::new(self, vec![pending])),
+                _ => self.accept(Job::Read(pending)),
+            }
         }
-        let pending = Pending {
-            read,
-            key: Bytes::copy_from_slice(key),
-            now,
-            seen,
-            ticket: Ticket::new(inbox.clone(), who),
-            work: self.work(),
-        };
-        match step {
-            Step::AskDisk if self.redis.get().is_some() => Self::ask_disk(std::iter::once(pending)),
-            _ => self.accept(Job::Read(pending)),
-        }
-        Ok(Looked::Unknown)
-    }
-    /// Asks the disk on the pool.
-    pub(super) fn ask_disk(reads: impl Iterator<Item = Pending>) {
-        let mut reads: Vec<Pending> = reads.collect();
-        let Some(first) = reads.first_mut() else { return };
-        let engine = first.work.0.clone();
-        let Some(tier) = engine.disk.clone() else { return };
-        tier.with(move |disk| {
-            let disk = disk.cloned();
-            pool::spawn(move || {
-                let mut answers = Vec::with_capacity(reads.len());
-                for mut pending in reads {
-                    let said = match &disk {
-                        Some(disk) => match disk.get(&pending.key, pending.now) {
-                            OnDisk::Absent => Answer::Absent,
-                            OnDisk::Found { record, suspect } => Answer::Found { record, doubt: suspect },
-                            OnDisk::Damaged => Answer::Damaged,
-                        },
-                        None => Answer::Down,
-                    };
-                    if let Step::Done(outcome) = pending.read.on_disk(said) {
-                        answers.push(pending.finish(*outcome));
-                    }
-                }
-                deliver(answers);
-            });
-        });
+        Ok(looked)
     }
 }
 
-/// An ended read: its work ends once it is answered.
-type Ended = (Ticket, Option<Hit>, Work);
-fn deliver(ended: Vec<Ended>) {
-    let (answers, works): (Vec<_>, Vec<_>) =
-        ended.into_iter().map(|(ticket, hit, work)| ((ticket, hit), work)).unzip();
-    answer(answers);
-    drop(works);
+/// Asks the disk on the pool.
+pub(super) fn ask_disk(mut reads: Reads) {
+    let Some(tier) = reads.engine().disk.clone().filter(|_| !reads.list.is_empty()) else { return };
+    tier.with(move |disk| {
+        let disk = disk.cloned();
+        pool::spawn(move || {
+            let mut replies = Vec::with_capacity(reads.list.len());
+            while let Some(mut pending) = reads.list.pop() {
+                let said = match &disk {
+                    Some(disk) => match disk.get(&pending.key, pending.now) {
+                        OnDisk::Absent => Answer::Absent,
+                        OnDisk::Found { record, suspect } => Answer::Found { record, doubt: suspect },
+                        OnDisk::Damaged => Answer::Damaged,
+                    },
+                    None => Answer::Down,
+                };
+                if let Step::Done(outcome) = pending.read.on_disk(said) {
+                    replies.push(pending.finish(reads.engine(), *outcome));
+                }
+            }
+            reads.engine().inbox.replies(replies);
+        });
+    });
 }
 
 /// Asks Redis for many keys at once; what it does not have is asked of the disk.
-pub(super) async fn ask_redis(link: Arc<Link>, mut reads: Vec<Pending>) {
-    let keys: Vec<Bytes> = reads.iter().map(|pending| pending.key.clone()).collect();
-    let now = reads.iter().map(|pending| pending.now).max().unwrap_or_default();
+pub(super) async fn ask_redis(link: Arc<Link>, mut reads: Reads) {
+    let keys: Vec<Bytes> = reads.list.iter().map(|pending| pending.key.clone()).collect();
+    let now = reads.list.iter().map(|pending| pending.now).max().unwrap_or_default();
     // an error is a tier that is down: the link has told its listener
     let answers = link.get_many(&keys, now).await.unwrap_or_default();
     let mut answers = answers.into_iter();
-    let (mut ended, mut below, mut fills) = (Vec::with_capacity(reads.len()), Vec::new(), Vec::new());
-    for mut pending in reads.drain(..) {
+    let (mut replies, mut below, mut fills) = (Vec::with_capacity(reads.list.len()), Vec::new(), Vec::new());
+    for mut pending in std::mem::take(&mut reads.list) {
         let said = match answers.next() {
             Some(InRedis::Absent) => Answer::Absent,
             Some(InRedis::Found { record, known_ttl }) => Answer::Found { record, doubt: !known_ttl },
@@ -181,30 +179,28 @@ pub(super) async fn ask_redis(link: Arc<Link>, mut reads: Vec<Pending>) {
         match pending.read.on_redis(said) {
             Step::Done(mut outcome) => {
                 if let Some(record) = outcome.fill_disk.take() {
-                    fills.push((
-                        pending.work.0.work(),
-                        pending.key.clone(),
-                        record,
-                        pending.seen,
-                        pending.now,
-                    ));
+                    fills.push((pending.key.clone(), record, pending.seen, pending.now));
                 }
-                ended.push(pending.finish(*outcome));
+                replies.push(pending.finish(reads.engine(), *outcome));
             }
             _ => below.push(pending),
         }
     }
-    deliver(ended);
-    Engine::ask_disk(below.into_iter());
+    let engine = reads.engine();
+    if !replies.is_empty() {
+        engine.inbox.replies(replies);
+    }
+    ask_disk(Reads::new(engine, below));
     if !fills.is_empty() {
-        pool::spawn(move || fill_disk(fills));
+        let work = engine.work();
+        pool::spawn(move || fill_disk(&work.0, fills));
     }
 }
 
 /// Fills what Redis had into the disk, where it is not there already.
-pub(super) fn fill_disk(fills: Vec<(Work, Bytes, Record, Seen, Millis)>) {
-    for (work, key, record, seen, now) in fills {
-        let Some(disk) = work.0.disk.as_ref().and_then(|disk| disk.get()) else { return };
+pub(super) fn fill_disk(engine: &Arc<Engine>, fills: Vec<(Bytes, Record, Seen, Millis)>) {
+    for (key, record, seen, now) in fills {
+        let Some(disk) = engine.disk.as_ref().and_then(|disk| disk.get()) else { return };
         let held = match disk.get(&key, now) {
             OnDisk::Found { record: held, suspect: false } => {
                 held.bytes == record.bytes && held.is_fresh(now)
@@ -213,7 +209,7 @@ pub(super) fn fill_disk(fills: Vec<(Work, Bytes, Record, Seen, Millis)>) {
         };
         if !held {
             // one step to all who change the key through this memory: a write reaches disk before it moves the epoch
-            work.0.memory.exclusive(&key, |own| {
+            engine.memory.exclusive(&key, |own| {
                 if own.is(seen.moment()) {
                     disk.put(&key, record, Some(Box::new(|| true)));
                 }
@@ -224,9 +220,8 @@ pub(super) fn fill_disk(fills: Vec<(Work, Bytes, Record, Seen, Millis)>) {
 
 impl Pending {
     /// Makes the fills of an ended read, but for the disk's.
-    fn finish(self, mut outcome: Outcome) -> Ended {
-        let Pending { key, now, seen, ticket, work, .. } = self;
-        let engine = &work.0;
+    fn finish(self, engine: &Arc<Engine>, mut outcome: Outcome) -> Reply {
+        let Pending { key, now, seen, who, .. } = self;
         if outcome.damaged > 0 {
             engine.tallies.damaged.fetch_add(u64::from(outcome.damaged), Ordering::Relaxed);
         }
@@ -239,7 +234,7 @@ impl Pending {
         if let Some(record) = outcome.fill_redis.take() {
             engine.fill_redis(key, record, now, seen);
         }
-        (ticket, outcome.found.map(|found| Hit { found, seen }), work)
+        Reply { who, result: Ok(outcome.found.map(|found| Hit { found, seen })) }
     }
 }
 impl Engine {
@@ -252,7 +247,8 @@ impl Engine {
         let (engine, filled) = (self.clone(), key.clone());
         let done = Box::new(move |result: Result<bool, Error>| {
             if matches!(result, Ok(true)) {
-                engine.doubt(filled, move |moment| moment != seen.moment());
+                let echoes = u32::from(engine.echoes());
+                engine.doubt(filled, move |moment| passed(seen.moment(), moment, echoes));
             } else {
                 engine.filling.lock().remove(&filled);
             }

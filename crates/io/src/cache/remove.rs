@@ -172,7 +172,7 @@ impl Engine {
             if let Some(shared) = waiting.upgrade() {
                 answer(shared.lock());
             }
-            crate::pool::spawn(move || drop(hold)); // the last hold must not go from the thread itself
+            drop(hold);
         });
     }
     fn remove_on_disk(&self, what: What, shared: &Shared) {

@@ -1,9 +1,8 @@
-//! Who asked, and how answers go back: many at once, into the inbox of an environment.
+//! How answers go back: many at once, into the inbox of an environment.
 
 use sluice_core::cache::read::Found;
 use sluice_core::cache::{CELLS, Epoch, Moment, cell_of, key_hash, moment};
-use sluice_core::error::{Error, Kind};
-use std::sync::Arc;
+use sluice_core::error::Error;
 
 /// The state of a key's cell when a read began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,45 +53,4 @@ pub struct Reply {
 pub trait Inbox: Send + Sync {
     /// Takes answers; never blocks.
     fn replies(&self, replies: Vec<Reply>);
-}
-
-/// A read's right to be answered, exactly once: dropped unanswered it fails.
-pub struct Ticket {
-    inbox: Arc<dyn Inbox>,
-    who: u64,
-    answered: bool,
-}
-impl Ticket {
-    /// Of that asker.
-    pub fn new(inbox: Arc<dyn Inbox>, who: u64) -> Self {
-        Self { inbox, who, answered: false }
-    }
-    fn reply(&mut self, result: Result<Option<Hit>, Error>) -> Reply {
-        self.answered = true;
-        Reply { who: self.who, result }
-    }
-}
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if !self.answered {
-            let error = Error::new(Kind::Internal).with("what", "a read").with("detail", "it was dropped");
-            let reply = self.reply(Err(error));
-            self.inbox.replies(vec![reply]);
-        }
-    }
-}
-
-/// Answers many: one call for each inbox.
-pub fn answer(answers: Vec<(Ticket, Option<Hit>)>) {
-    let mut by_inbox: Vec<(Arc<dyn Inbox>, Vec<Reply>)> = Vec::new();
-    for (mut ticket, hit) in answers {
-        let reply = ticket.reply(Ok(hit));
-        match by_inbox.iter_mut().find(|(inbox, _)| Arc::ptr_eq(inbox, &ticket.inbox)) {
-            Some((_, replies)) => replies.push(reply),
-            None => by_inbox.push((ticket.inbox.clone(), vec![reply])),
-        }
-    }
-    for (inbox, replies) in by_inbox {
-        inbox.replies(replies);
-    }
 }

@@ -78,8 +78,7 @@ impl Engine {
             if !allowed {
                 return Ok(Some(false));
             }
-            let echoes = self.redis.get().is_some_and(|redis| redis.echoes);
-            match plan.memory.as_ref().filter(|_| !echoes) {
+            match plan.memory.as_ref().filter(|_| !self.echoes()) {
                 Some(record) => drop(own.put(record, now)),
                 // of a key whose echo would drop the copy anyway, or whose new value stays below, the old copy goes
                 None => drop(own.remove(now)),
@@ -149,8 +148,8 @@ impl Engine {
             });
         }
         if let Some(write) = write {
-            // the lock's release moves the epoch once; the echo of a script does once more
-            let steps = if write.fence.is_some() { 2 } else { 1 };
+            // the lock's release moves the epoch once; an echo does once more
+            let steps = 1 + u32::from(write.fence.is_some() || self.echoes());
             let began = guard.map(|guard| guard.began);
             let engine = self.clone();
             let done = Box::new(move |result: Result<bool, Error>| {
@@ -164,6 +163,10 @@ impl Engine {
             self.accept(Job::Set(Set { write, now, done, work: self.work() }));
         }
         None
+    }
+    /// Whether Redis tells us of our own writes.
+    pub(super) fn echoes(&self) -> bool {
+        self.redis.get().is_some_and(|redis| redis.echoes)
     }
     fn count_dropped(&self, good: bool) {
         if !good {

@@ -80,25 +80,9 @@ impl Memory {
     pub fn set<'v>(&self, key: &[u8], value: impl Into<Value<'v>>, now: Millis) -> bool {
         self.store(key, value.into(), now, true, |_| true)
     }
-    /// As `set`, unless the moment has passed since `began`.
-    pub fn replace<'v>(&self, key: &[u8], value: impl Into<Value<'v>>, now: Millis, began: Moment) -> bool {
-        self.store(key, value.into(), now, true, |own| own.is(began))
-    }
     /// Stores what a read found, unless the moment has passed since it began. True when it was stored.
     pub fn fill<'v>(&self, key: &[u8], value: impl Into<Value<'v>>, now: Millis, began: Moment) -> bool {
         self.store(key, value.into(), now, false, |own| own.is(began))
-    }
-    /// As `replace`, for what a loader yielded under a lease of `Owner::lease` that must still be its own.
-    pub fn replace_fenced<'v>(
-        &self,
-        key: &[u8],
-        value: impl Into<Value<'v>>,
-        now: Millis,
-        began: Moment,
-        token: u64,
-    ) -> bool {
-        let holds = || self.flights.lock().holds(key, token);
-        self.store(key, value.into(), now, true, |own| own.is(began) && holds())
     }
     fn store(
         &self,

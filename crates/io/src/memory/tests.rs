@@ -15,6 +15,13 @@ fn each(check: impl Fn(Arc<Memory>)) {
 fn record(text: &str, deadline: Millis) -> Record {
     Record::new(Tag::Text, text.to_owned(), deadline)
 }
+/// What a load stores, as the engine does it.
+fn replace(memory: &Memory, key: &[u8], value: &Record, began: Moment, lease: Option<(&Owner, u64)>) -> bool {
+    memory.exclusive(key, |own| {
+        let holds = lease.is_none_or(|(owner, token)| owner.holds(key, token));
+        own.is(began) && holds && own.put(value, 0)
+    })
+}
 fn tagged(text: &str, tags: &[&str]) -> Record {
     Record { tags: tags.iter().map(|tag| Box::from(*tag)).collect(), ..record(text, NEVER) }
 }
@@ -69,7 +76,7 @@ fn a_fill_loses_to_whatever_came_since_it_began() {
             let began = memory.moment(b"a");
             change();
             assert!(!memory.fill(b"a", &record("old", NEVER), 0, began), "{what}");
-            assert!(!memory.replace(b"a", &record("old", NEVER), 0, began), "{what}");
+            assert!(!replace(&memory, b"a", &record("old", NEVER), began, None), "{what}");
             assert!(!memory.remove_if(b"a", 0, began), "{what}");
             assert_ne!(text(&memory, b"a", 0).as_deref(), Some("old"), "{what}");
         }
@@ -77,7 +84,7 @@ fn a_fill_loses_to_whatever_came_since_it_began() {
         let began = memory.moment(b"a");
         assert!(memory.fill(b"a", &record("found", NEVER), 0, began));
         assert_eq!(memory.moment(b"a"), began, "a fill tells nothing new");
-        assert!(memory.replace(b"a", &record("loaded", NEVER), 0, began));
+        assert!(replace(&memory, b"a", &record("loaded", NEVER), began, None));
         assert_ne!(memory.moment(b"a"), began, "a load does");
         assert!(memory.remove_if(b"a", 0, memory.moment(b"a")));
     });
@@ -143,11 +150,11 @@ fn tags_are_forgotten_with_the_last_entry_that_carries_them() {
         memory.set(b"c", &Record { stale_until: 5, deadline: 5, ..tagged("1", &["w"]) }, 0);
         memory.get(b"c", 6);
         assert_eq!(tags(&memory), 0, "expired");
-        for index in 0..20_000 {
+        for index in 0..12_000 {
             memory.set(format!("k{index}").as_bytes(), &tagged("1", &["all", &format!("t{index}")]), 0);
         }
         let entries = memory.usage().entries;
-        assert!(entries > 100 && entries < 20_000);
+        assert!(entries > 100 && entries < 12_000);
         assert_eq!(memory.tagged("all").len() as u64, entries, "evicted");
         assert_eq!(tags(&memory) as u64, entries + 1);
         memory.clear();
@@ -246,9 +253,9 @@ fn a_reported_use_counts_as_one() {
 }
 
 #[test]
-fn a_million_entries_are_cleared_at_once() {
+fn many_entries_are_cleared_at_once() {
     let memory = Memory::open(&Config { max_bytes: 1 << 30, ..config(Policy::S3Fifo) }).unwrap();
-    for index in 0..200_000 {
+    for index in 0..100_000 {
         memory.set(format!("k{index}").as_bytes(), &record("1", NEVER), 0);
     }
     let began = std::time::Instant::now();
@@ -286,9 +293,9 @@ fn a_lease_ends_with_its_owner() {
     drop(first);
     assert_eq!(told.try_iter().collect::<Vec<_>>(), [0, 2]);
     let began = memory.moment(b"a");
-    assert!(!memory.replace_fenced(b"a", &record("late", NEVER), 0, began, token));
+    assert!(!replace(&memory, b"a", &record("late", NEVER), began, Some((&second, token))));
     let Lease::Granted(token) = second.lease(b"a") else { panic!("it was given back") };
-    assert!(memory.replace_fenced(b"a", &record("1", NEVER), 0, began, token));
+    assert!(replace(&memory, b"a", &record("1", NEVER), began, Some((&second, token))));
     second.release(b"a", token);
     second.wait(b"a", move || tell.send(9).unwrap());
     assert_eq!(told.try_recv(), Ok(9), "nobody has it: at once");

@@ -44,8 +44,8 @@ impl Link {
             _ = closed.wait_for(|closed| *closed) => {}
         }
     }
-    /// Starts the tasks that keep the connections, once.
-    fn begin(&self) -> Result<(), Error> {
+    /// Starts the tasks that keep the connections, once. Calls made before are answered as if Redis were down.
+    pub fn begin(&self) -> Result<(), Error> {
         let mut held = self.runtime.lock();
         if held.is_some() || self.shared.is_closed() {
             return Ok(());
