@@ -12,8 +12,8 @@ let places = 0;
  * Redis cannot carry stale windows. `tells`: absences may be remembered.
  */
 class Combination {
-  constructor({ name, memory = {}, redis, disk = false, plain = false, tells = redis === undefined, tagged = 1100 }) {
-    Object.assign(this, { name, memory, redis, plain, tells, tagged, hasDisk: disk });
+  constructor({ name, memory = {}, redis, disk = false, plain = false, isOwn = false, tells = redis === undefined || isOwn, tagged = 1100 }) {
+    Object.assign(this, { name, memory, redis, plain, isOwn, tells, tagged, hasDisk: disk });
     this.hasMemory = memory !== false;
     this.hasRedis = redis !== undefined;
     /** Whether there is a tier below memory, so that another cache sees what one has written. */
@@ -40,7 +40,7 @@ class Place {
     this.prefix = prefix;
   }
   /** A cache; `options` over the combination's. No deadline is moved unless asked for. */
-  open({ memory, redis, disk, ...options } = {}) {
+  async open({ memory, redis, disk, ...options } = {}) {
     const { combination } = this;
     if (combination.hasDisk) this.#folder ??= mkdtempSync(path.join(os.tmpdir(), 'sluice-contract-'));
     const cache = new TieredCache({
@@ -52,6 +52,8 @@ class Place {
       ...options,
     });
     this.#caches.push(cache);
+    // what is written before tracking is up is doubted once it is
+    if (combination.isOwn) await cache.initialize();
     return cache;
   }
   async close() {

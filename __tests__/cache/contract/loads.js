@@ -7,7 +7,7 @@ module.exports = (combination, at) => {
   const carriesStale = !(combination.plain && !combination.hasMemory && !combination.hasDisk);
 
   test('one load for all who ask at once, stored for those who ask later', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     let loads = 0;
     const load = () => cache.getOrSet('key', async () => {
       loads += 1;
@@ -17,12 +17,12 @@ module.exports = (combination, at) => {
     const all = await Promise.all(Array.from({ length: 100 }, load));
     expect([loads, all.every((value) => value.n === 7)]).toEqual([1, true]);
     expect(await cache.get('key')).toEqual({ n: 7 });
-    if (combination.wide) expect(await at.open().getOrSet('key', () => 'not called')).toEqual({ n: 7 });
+    if (combination.wide) expect(await (await at.open()).getOrSet('key', () => 'not called')).toEqual({ n: 7 });
   });
 
   if (combination.wide) {
     test('one load for two caches that ask at once', async () => {
-      const caches = [at.open(), at.open()];
+      const caches = [await at.open(), await at.open()];
       await Promise.all(caches.map((cache) => cache.initialize()));
       let loads = 0;
       const values = await Promise.all(caches.flatMap((cache) => Array.from({ length: 20 }, () => cache.getOrSet('key', async () => {
@@ -35,7 +35,7 @@ module.exports = (combination, at) => {
   }
 
   test('a loader that fails fails its callers and is not cached; undefined is returned and not cached', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     const failing = () => cache.getOrSet('key', async () => { throw new RangeError('no'); }, 60);
     const ended = await Promise.allSettled([failing(), failing()]);
     expect(ended.map(({ status, reason }) => [status, reason.message])).toEqual([['rejected', 'no'], ['rejected', 'no']]);
@@ -48,7 +48,7 @@ module.exports = (combination, at) => {
   });
 
   test('a delete or a newer set while a loader runs is not overwritten by what it gives', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     const load = cache.getOrSet('key', async () => (await sleep(30), 'old'), 60);
     await sleep(10);
     await cache.set('key', 'new', 60);
@@ -63,7 +63,7 @@ module.exports = (combination, at) => {
 
   if (carriesStale) {
     test('a stale value is served at once and refreshed behind', async () => {
-      const cache = at.open();
+      const cache = await at.open();
       const options = { ttl: 0.15, staleWhileRevalidate: 60 };
       expect(await cache.getOrSet('key', () => 'old', options)).toBe('old');
       await sleep(170);
@@ -80,7 +80,7 @@ module.exports = (combination, at) => {
     });
 
     test('a stale value is served when the loader fails, and is its previous one', async () => {
-      const cache = at.open();
+      const cache = await at.open();
       const options = { ttl: 0.1, staleIfError: 60 };
       await cache.getOrSet('key', () => 'old', options);
       await sleep(120);
@@ -95,7 +95,7 @@ module.exports = (combination, at) => {
   }
 
   test('who gives up waiting is told, and the load goes on', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     await expect(cache.getOrSet('key', async () => (await sleep(60), 1), { ttl: 60, timeoutMs: 20 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
     const controller = new AbortController();
     const aborted = cache.getOrSet('other', async () => (await sleep(60), 1), { ttl: 60, signal: controller.signal });
@@ -104,7 +104,7 @@ module.exports = (combination, at) => {
   });
 
   test('an absence is remembered where a set elsewhere would be told, and forgotten by a set', async () => {
-    const cache = at.open({ negative: { ttl: 30 } });
+    const cache = await at.open({ negative: { ttl: 30 } });
     await cache.initialize();
     for (let round = 0; round < 3; round += 1) expect(await cache.get('none')).toBeNull();
     if (combination.wide) expect(cache.getStats().negativeHits > 0).toBe(combination.tells);
@@ -113,7 +113,7 @@ module.exports = (combination, at) => {
   });
 
   test('each logical get counts once, by the tier that answered', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     await cache.setMany([['a', 1, 60], ['b', 2, 60]]);
     cache.resetStats();
     await cache.get('a');
@@ -124,14 +124,14 @@ module.exports = (combination, at) => {
     const first = `l${combination.tiers[0]}`;
     if (first !== 'l1') expect(hits[first]).toBe(3);
     if (!combination.wide) return;
-    const other = at.open();
+    const other = await at.open();
     await other.get('a');
     const below = combination.tiers.find((tier) => tier > 1);
     expect(other.getStats().hits[`l${below}`]).toBe(1);
   });
 
   test('warm-up loads what is asked for, and says how far it is', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     const told = [];
     const keys = Array.from({ length: 25 }, (_, n) => ({ key: `warm:${n}`, ttl: 60, loader: async () => {
       if (n === 3) throw new Error('no');
@@ -143,7 +143,7 @@ module.exports = (combination, at) => {
   });
 
   test('its tiers are up, and after close nothing is taken', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     await cache.initialize();
     expect(cache.health()).toEqual({ redis: combination.hasRedis ? 'up' : 'off', disk: combination.hasDisk ? 'up' : 'off' });
     await cache.set('key', 1, 60);
@@ -151,6 +151,6 @@ module.exports = (combination, at) => {
     await expect(cache.get('key')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
     await expect(cache.set('key', 2, 60)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
     expect(() => cache.getSync('key')).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
-    if (combination.wide) expect(await at.open().get('key')).toBe(1);
+    if (combination.wide) expect(await (await at.open()).get('key')).toBe(1);
   });
 };

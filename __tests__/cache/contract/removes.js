@@ -4,13 +4,13 @@ module.exports = (combination, at) => {
   /** What is left of keys, asked of the cache and of a new one on the same tiers. */
   async function left(cache, keys) {
     const here = (await cache.getMany(keys)).filter((value) => value !== null).length;
-    return combination.wide ? [here, (await at.open().getMany(keys)).filter((value) => value !== null).length] : [here, here];
+    return combination.wide ? [here, (await (await at.open()).getMany(keys)).filter((value) => value !== null).length] : [here, here];
   }
   const named = (start, count) => Array.from({ length: count }, (_, n) => `${start}${n}`);
   const fill = (cache, keys, options) => cache.setMany(keys.map((key) => [key, key, 60]), options);
 
   test('a key is gone from every tier, and true says that it was there', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     await cache.set('key', 1, 60);
     expect([await cache.delete('key'), await cache.delete('key')]).toEqual([true, false]);
     expect(await left(cache, ['key'])).toEqual([0, 0]);
@@ -18,14 +18,14 @@ module.exports = (combination, at) => {
   });
 
   test('keys, counted once each', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     await fill(cache, named('k', 20));
     expect(await cache.deleteMany([...named('k', 10), 'k1', 'none'])).toBe(10);
     expect(await left(cache, named('k', 20))).toEqual([10, 10]);
   });
 
   test('a pattern removes what matches it, and no more, beyond a thousand keys', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     const [gone, stay] = [named('user:1:', 1200), [...named('user:2:', 30), 'user:1', 'xuser:1:5']];
     await fill(cache, [...gone, ...stay]);
     expect(await cache.deletePattern('user:1:*')).toBe(1200);
@@ -38,7 +38,7 @@ module.exports = (combination, at) => {
     const cases = [
       ['a?', ['a1', 'a2', 'a*', 'a?']], ['a\\*', ['a*']], ['a[12]', ['a1', 'a2']], ['a[^1]', ['a2', 'a*', 'a?']], ['a\\[1\\]', ['a[1]']], ['[ab]1*', ['a1', 'a11', 'b1']],
     ];
-    const cache = at.open();
+    const cache = await at.open();
     for (const [glob, gone] of cases) {
       await fill(cache, keys);
       expect([glob, await cache.deletePattern(glob)]).toEqual([glob, gone.length]);
@@ -47,14 +47,14 @@ module.exports = (combination, at) => {
   });
 
   test('delete takes a glob only where it is one', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     await fill(cache, ['p:1', 'p:2', 'q\\']);
     expect([await cache.delete('p:*'), await cache.delete('p:*'), await cache.delete('q\\')]).toEqual([true, false, true]);
     expect(await left(cache, ['p:1', 'p:2', 'q\\'])).toEqual([0, 0]);
   });
 
   test('a tag removes what carries it, beyond a thousand keys', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     const [gone, stay] = [named('t', combination.tagged), named('u', 10)];
     await fill(cache, gone, { tags: ['red', 'round'] });
     await fill(cache, stay, { tags: ['round'] });
@@ -66,7 +66,7 @@ module.exports = (combination, at) => {
   });
 
   test('deleteTwice deletes now and again later, or at close', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     await cache.set('key', 1, 60);
     expect(await cache.deleteTwice('key', 30)).toBe(true);
     await cache.set('key', 'by a racing reader', 60);
@@ -75,7 +75,7 @@ module.exports = (combination, at) => {
   });
 
   test('sets in parallel leave one value in all tiers, that of the last call', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     await Promise.all(Array.from({ length: 50 }, (_, n) => cache.set('key', n, 60)));
     const seen = new Set();
     for (const tier of combination.tiers) seen.add(await cache.get('key', { skipL1: tier !== 1, skipL2: tier !== 2, skipL3: tier !== 3 }));
@@ -83,10 +83,10 @@ module.exports = (combination, at) => {
   });
 
   test('a set or delete while reads are on their way is not undone by what they fill', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     for (let round = 0; round < 10; round += 1) {
       await cache.set('key', 'old', 60);
-      const reader = combination.wide ? at.open() : cache;
+      const reader = combination.wide ? await at.open() : cache;
       const reads = Array.from({ length: 5 }, () => reader.get('key'));
       const change = round % 2 ? reader.delete('key') : reader.set('key', 'new', 60);
       reads.push(...Array.from({ length: 5 }, () => reader.get('key')));
@@ -98,7 +98,7 @@ module.exports = (combination, at) => {
   });
 
   test('clear empties all tiers of this cache, and of no other', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     const space = cache.namespace('space');
     await fill(cache, ['a', 'b']);
     await fill(space, ['a', 'b']);
@@ -110,7 +110,7 @@ module.exports = (combination, at) => {
   });
 
   test('keys lists live keys that begin so', async () => {
-    const cache = at.open();
+    const cache = await at.open();
     const [mine, others] = [named('list:', 1500), named('other[', 5)];
     await fill(cache, [...mine, ...others]);
     await cache.delete('list:7');
