@@ -119,7 +119,7 @@ export declare function cacheTouch(held: ExternalObject<Held>, keys: object): vo
  * Writes a value: a boolean when that is known at once, else undefined and settled with one. Lifetimes are seconds,
  * 0 for none; `draw` is -1 without jitter; `began` is -1 without a guard.
  */
-export declare function cacheWrite(shell: number, id: number, held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number, tags: Array<string> | undefined | null, flags: number, began: number, token: number): boolean | null
+export declare function cacheWrite(shell: number, id: number, held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number, tags: Array<string> | undefined | null, flags: number, began: number, token: number, absent: boolean): boolean | null
 
 /** Settles an id after so many milliseconds of native time. */
 export declare function clientAfter(shell: number, id: number, watch: ExternalObject<Watch>, waitMs: number): void
@@ -202,7 +202,7 @@ export declare function clientWatch(failures: number, probeMs: number): External
 /** When tick 0 began, in milliseconds since 1970. */
 export declare function clockBase(): number
 
-/** An ArrayBuffer of two cells: the tick, and one that is set to 1 to keep it written. */
+/** An ArrayBuffer of three cells: the tick, one that is set to 1 to keep it written, and how often it was. */
 export declare function clockCells(): unknown
 
 /** Milliseconds of a tick. */
@@ -339,9 +339,9 @@ export declare function slotsMore(slots: ExternalObject<Slots>): void
 
 /**
  * An empty table. `policy`: 0 lru, 1 tinylfu, 2 s3fifo; `max_weight` Infinity where nothing is weighed; `prefix` is put
- * before each key when it is hashed.
+ * before each key when it is hashed; `behind` is the engine whose memory these are near copies of.
  */
-export declare function slotsOpen(policy: number, maxEntries: number, maxWeight: number, prefix: string): ExternalObject<Slots>
+export declare function slotsOpen(policy: number, maxEntries: number, maxWeight: number, prefix: string, behind?: ExternalObject<Held> | undefined | null): ExternalObject<Slots>
 
 /** Frees a slot. */
 export declare function slotsRemove(slots: ExternalObject<Slots>, slot: number, filled: number): boolean

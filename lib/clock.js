@@ -11,7 +11,7 @@ const MARGIN_TICKS = 2;
 const PARKED = 2 ** 31 - 1;
 
 const cells = new Int32Array(native.clockCells());
-const [TICK, USED] = [0, 1];
+const [TICK, USED, ROUNDS] = [0, 1, 2];
 /** Ticks of a clock that cannot be cached. */
 const noTicks = new Int32Array([PARKED]);
 
@@ -68,4 +68,8 @@ const clockOf = (given) => (given === undefined
   ? { ticks: cells, read, beat }
   : { ticks: noTicks, read: () => given(), beat() {} });
 
-module.exports = { now, read, realNow, freshTick, clockOf };
+/** A number that moves each 10 ms while the ticks are written; it moves at each call while they are not. */
+let unwritten = -1;
+const rounds = () => (cells[TICK] === PARKED ? (unwritten -= 1) : cells[ROUNDS]);
+
+module.exports = { now, read, realNow, freshTick, clockOf, rounds };

@@ -5,7 +5,7 @@ use napi::{Env, Unknown};
 use napi_derive::napi;
 use sluice_io::ticker;
 
-/// An ArrayBuffer of two cells: the tick, and one that is set to 1 to keep it written.
+/// An ArrayBuffer of three cells: the tick, one that is set to 1 to keep it written, and how often it was.
 #[napi(catch_unwind)]
 pub fn clock_cells(env: &Env) -> napi::Result<Unknown<'_>> {
     expose(env, ticker::cells())

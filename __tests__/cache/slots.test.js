@@ -230,9 +230,12 @@ describe('epochs', () => {
     slots.fill('b', 2, Infinity, Infinity, 4, moment(0, 0));
     expect([slots.get('a'), slots.get('b')]).toEqual([1, 2]);
     cells[3] += 1;
-    expect([slots.get('a'), slots.get('b'), slots.size]).toEqual([undefined, 2, 1]);
+    expect([slots.get('a'), slots.peekStale('a'), slots.get('b')]).toEqual([undefined, undefined, 2]);
+    expect([...slots.live()].map((entry) => entry.key)).toEqual(['b']);
     cells[16] += 1;
-    expect([slots.peekStale('b'), slots.size]).toEqual([undefined, 0]);
+    expect([slots.peekStale('b'), slots.get('b'), [...slots.live()]]).toEqual([undefined, undefined, []]);
+    slots.fill('a', 3, Infinity, Infinity, 3, moment(1, 1));
+    expect([slots.get('a'), slots.size]).toEqual([3, 2]);
   });
 
   test('epochs and eras past the end of their numbers compare all the same', () => {
@@ -247,6 +250,15 @@ describe('epochs', () => {
         expect(slots.get('a')).toBe(undefined);
       }
     }
+  });
+
+  test('a value that has changed elsewhere is let go of, though its cell came back to where it was', () => {
+    const { cells, slots } = near();
+    slots.fill('a', 1, Infinity, Infinity, 3, moment(0, 0));
+    cells[3] += 1;
+    expect(slots.get('a')).toBe(undefined);
+    cells[3] -= 1;
+    expect([slots.get('a'), slots.peekStale('a')?.value]).toEqual([undefined, undefined]);
   });
 
   test('what was filled under an epoch that has passed is not served', () => {

@@ -2,7 +2,9 @@
 // The engine of a cache on our own tiers: memory, Redis, disk. See docs/design/cache.md, "The engine, as the shell sees it".
 const native = require('../native');
 const { attempt, begin, expect, forget, found, newId, thisShell, sharedNumbers, subscribe, unsubscribe } = require('../completion');
+const { rounds } = require('../clock');
 const { call, fromNative } = require('../errors');
+const { Slots } = require('./slots');
 
 const states = ['off', 'down', 'up'];
 /** Where the numbers say what a null means; see src/cache/values.rs. */
@@ -17,6 +19,7 @@ class Engine {
   #held;
   #numbers;
   #sending = false;
+  #polledAt;
   #closed;
   #subscription;
   #send = () => {
@@ -132,7 +135,14 @@ class Engine {
   }
   /** Looks, at most each 10 ms, whether other processes changed something. */
   poll() {
+    const now = rounds();
+    if (now === this.#polledAt) return;
+    this.#polledAt = now;
     native.cachePoll(this.#held);
+  }
+  /** Slots for near copies of what memory has; their hits count there, too. */
+  newNear(options) {
+    return new Slots({ ...options, behind: this.#held });
   }
 
   /** Writes: a boolean when it is known at once, else its promise. Whether every tier that was asked took it. */
@@ -156,6 +166,7 @@ class Engine {
         flags,
         guard === undefined ? -1 : guard.epoch,
         guard === undefined ? 0 : guard.token,
+        guard?.absent === true,
       ),
     );
   }

@@ -52,11 +52,11 @@ class Slots {
 
   /**
    * `policy`, `maxEntries`; `maxBytes` with `sizeOf`; `now` when the application gave a clock; `cells` and `eraIndex`
-   * where epochs decide whether an entry still holds; `prefix`, put before keys when they are hashed;
-   * `onEvict(key, reason)`, reason 'size' or 'expired', called when all else is done.
+   * where epochs decide whether an entry still holds; `prefix`, put before keys when they are hashed; `behind`, the
+   * native engine whose memory is told of hits; `onEvict(key, reason)`, reason 'size' or 'expired', called when all else is done.
    */
-  constructor({ policy, maxEntries, maxBytes = Infinity, sizeOf, now, cells, eraIndex = 0, prefix = '', onEvict }) {
-    this.#table = native.slotsOpen(POLICIES[policy], Math.min(maxEntries, MOST_ENTRIES), sizeOf ? maxBytes : Infinity, prefix);
+  constructor({ policy, maxEntries, maxBytes = Infinity, sizeOf, now, cells, eraIndex = 0, prefix = '', behind, onEvict }) {
+    this.#table = native.slotsOpen(POLICIES[policy], Math.min(maxEntries, MOST_ENTRIES), sizeOf ? maxBytes : Infinity, prefix, behind);
     this.#shared = new Int32Array(native.slotsCells(this.#table));
     this.#clock = clockOf(now);
     this.#ticks = this.#clock.ticks;
@@ -75,7 +75,7 @@ class Slots {
   get(key) {
     const slot = this.#slots.get(key);
     if (slot === undefined) return undefined;
-    if (this.#cells !== undefined && !this.#holds(slot)) return this.#remove(slot);
+    if (this.#cells !== undefined && !this.#holds(slot)) return this.#drop(slot);
     // `>=` lets what has no deadline pass while the ticks are parked, too
     if (!(this.#marks[slot << this.#shift] >= this.#ticks[0] && Date.now === realNow) && !this.#isFresh(slot)) return undefined;
     const at = this.#filled;
@@ -95,7 +95,8 @@ class Slots {
   peekStale(key) {
     const slot = this.#slots.get(key);
     if (slot === undefined) return undefined;
-    if (this.#cells !== undefined && !this.#holds(slot)) return this.#remove(slot);
+    if (this.#cells !== undefined && !this.#holds(slot)) return this.#drop(slot);
+    if (this.#values[slot] === undefined) return undefined;
     const staleUntil = this.#times[2 * slot + 1];
     if (staleUntil === Infinity || this.#clock.read() <= staleUntil) return this.#entry(slot);
     return this.#expire(slot);
@@ -116,7 +117,7 @@ class Slots {
     const slot = this.#slots.get(key);
     if (slot === undefined) return false;
     const deadline = this.#times[2 * slot];
-    const wasFresh = (this.#cells === undefined || this.#holds(slot)) && (deadline === Infinity || this.#clock.read() <= deadline);
+    const wasFresh = this.#isThere(slot) && (deadline === Infinity || this.#clock.read() <= deadline);
     this.#remove(slot);
     return wasFresh;
   }
@@ -135,7 +136,7 @@ class Slots {
   *live() {
     const now = this.#clock.read();
     for (const slot of this.#slots.values()) {
-      if (now <= this.#times[2 * slot] && (this.#cells === undefined || this.#holds(slot))) yield this.#entry(slot);
+      if (now <= this.#times[2 * slot] && this.#isThere(slot)) yield this.#entry(slot);
     }
   }
 
@@ -144,7 +145,7 @@ class Slots {
     return this.#tags?.keys(tag) ?? [];
   }
 
-  /** Entries, those that expired and were not asked for since among them. */
+  /** Entries, those that expired or changed elsewhere and were not asked for since among them. */
   get size() {
     return this.#slots.size;
   }
@@ -161,6 +162,11 @@ class Slots {
 
   #entry(slot) {
     return { key: this.#keys[slot], value: this.#values[slot], deadline: this.#times[2 * slot], staleUntil: this.#times[2 * slot + 1] };
+  }
+
+  /** Whether it has not been dropped and holds, however old it is. */
+  #isThere(slot) {
+    return this.#values[slot] !== undefined && (this.#cells === undefined || this.#holds(slot));
   }
 
   #holds(slot) {
@@ -267,6 +273,12 @@ class Slots {
     this.#keys[slot] = undefined;
     this.#values[slot] = undefined;
     if (this.#weights !== undefined) this.#bytes -= this.#weights[slot];
+  }
+
+  /** What has changed elsewhere: the slot is kept for what the next read finds. */
+  #drop(slot) {
+    this.#values[slot] = undefined;
+    return undefined;
   }
 
   #remove(slot) {

@@ -31,7 +31,7 @@ class Tiers {
     this.leases = this.wide || memory?.shared !== undefined;
     this.engine = this.#makeEngine(config);
     /** Live values of a reference store. */
-    this.live = memory?.store === 'reference' ? this.#slots(memory.maxEntries, '', memory) : undefined;
+    this.live = memory?.store === 'reference' ? new Slots(this.#slots(memory.maxEntries, '', memory)) : undefined;
     this.flights = new Flights(this);
     this.stats = new Stats(this);
     this.closed = false;
@@ -44,15 +44,17 @@ class Tiers {
     const settings = settingsOf(config);
     return config.redis?.client === undefined ? new Engine(settings) : new Injected(settings, config.redis);
   }
-  #slots(maxEntries, prefix, { maxBytes, sizeOf, policy } = {}) {
-    const cells = this.engine?.cells;
-    const { now } = this.config;
-    return new Slots({ policy: policy ?? 's3fifo', maxEntries, maxBytes, sizeOf, now, cells, eraIndex: this.engine?.eraIndex, prefix });
+  /** What live values are held by. S3-FIFO hits most and costs least: `npm run bench -- cache-hits cache-memory`. */
+  #slots(maxEntries, prefix, { maxBytes, sizeOf, policy }) {
+    const { config, engine } = this;
+    return { policy: policy ?? 's3fifo', maxEntries, maxBytes, sizeOf, now: config.now, cells: engine?.cells, eraIndex: engine?.eraIndex, prefix };
   }
   /** Near values of a view in front of bytes; undefined where there are none. */
   newNear(prefix) {
-    const near = this.config.memory?.near;
-    return near ? this.#slots(near.maxEntries, prefix, { policy: this.config.memory.policy }) : undefined;
+    const { memory } = this.config;
+    if (!memory?.near) return undefined;
+    const options = this.#slots(memory.near.maxEntries, prefix, { policy: memory.policy });
+    return this.engine.newNear === undefined ? new Slots(options) : this.engine.newNear(options);
   }
 
   /** Starts what is configured, once. */

@@ -68,8 +68,17 @@ async function fill(view, key, value, ttl, options, staleFor, guard) {
 
 function setSync(view, key, value, ttl) {
   const { tiers } = view;
+  const { live, engine, config } = tiers;
+  if (live !== undefined && engine === undefined && config.jitter === 0) {
+    // the short way of what put() does
+    checkValue(key, value);
+    const full = view.prefix + key;
+    tiers.flights.supersede(full);
+    live.set(full, value, ttl === undefined || ttl === Infinity ? Infinity : tiers.now() + millis(ttl));
+    return;
+  }
   const options = { ...NO_OPTIONS, flags: OTHER_TIERS };
-  if (tiers.live === undefined || tiers.engine === undefined) {
+  if (live === undefined || engine === undefined) {
     put(view, key, value, prepared(tiers, key, value), ttl, options);
     return;
   }

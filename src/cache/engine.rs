@@ -172,12 +172,13 @@ pub fn cache_write(
     flags: u32,
     began: f64,
     token: f64,
+    absent: bool,
 ) -> napi::Result<Option<bool>> {
     let tag = tag(number)?;
     let asked = asked(ttl, l1_ttl, l3_ttl, stale_for, draw);
     let tags = tags.unwrap_or_default().into_iter().map(String::into_boxed_str).collect();
     let written = Value { tag, bytes: bytes_of(env, &payload, tag)?, tags, asked };
-    let guard = (began >= 0.0).then_some(Guard { began: began as u64, token: token as i64 });
+    let guard = (began >= 0.0).then_some(Guard { began: began as u64, token: token as i64, absent });
     let later = Later(env, shell, id);
     with_text(env, &key, "a key", |key| {
         held.call(|engine| engine.write(key, &written, now as u64, flags, guard, || later.settle(boolean)))

@@ -3,6 +3,7 @@
 //! Hits are noted by JavaScript in a ring of slot numbers, `RING` cells, which each call takes in first. Behind the ring
 //! come the numbers of what left: how many are listed, then up to `LISTED` of them.
 
+use super::engine::Held;
 use super::key::with_key;
 use crate::cells::expose;
 use crate::error::Guarded;
@@ -11,7 +12,8 @@ use napi::{Env, JsValue, Unknown};
 use napi_derive::napi;
 use sluice_core::cache::key_hash;
 use sluice_core::cache::policy::{Limits, Policy, SlotTable};
-use std::sync::Arc;
+use sluice_io::memory::Memory;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 const RING: usize = 1024;
@@ -23,6 +25,9 @@ pub struct Slots {
     prefix: Box<[u8]>,
     cells: Arc<[AtomicI32]>,
     evicted: Vec<u32>,
+    /// The store that these values are near copies of, and hashes on their way to it.
+    behind: Option<Weak<Memory>>,
+    told: Vec<u64>,
 }
 impl Slots {
     /// Takes the ring in, runs, and lists what left.
@@ -32,9 +37,15 @@ impl Slots {
         run: impl FnOnce(&mut SlotTable, &mut Vec<u32>) -> R,
     ) -> napi::Result<R> {
         let ring = self.cells.get(..(filled as usize).min(RING)).unwrap_or_default();
-        let evicted = &mut self.evicted;
+        let uses = ring.iter().map(|slot| slot.load(Ordering::Relaxed) as u32);
+        let (evicted, told, behind) = (&mut self.evicted, &mut self.told, &self.behind);
         let result = self.table.call(|table| {
-            table.touch(ring.iter().map(|slot| slot.load(Ordering::Relaxed) as u32));
+            table.touch(uses.clone());
+            if let Some(behind) = behind.as_ref().and_then(Weak::upgrade) {
+                told.clear();
+                table.tell(uses, |hash| told.push(hash));
+                behind.touch_many(told);
+            }
             Ok(run(table, evicted))
         });
         self.list();
@@ -54,9 +65,15 @@ impl Slots {
 }
 
 /// An empty table. `policy`: 0 lru, 1 tinylfu, 2 s3fifo; `max_weight` Infinity where nothing is weighed; `prefix` is put
-/// before each key when it is hashed.
+/// before each key when it is hashed; `behind` is the engine whose memory these are near copies of.
 #[napi(catch_unwind)]
-pub fn slots_open(policy: u32, max_entries: u32, max_weight: f64, prefix: String) -> External<Slots> {
+pub fn slots_open(
+    policy: u32,
+    max_entries: u32,
+    max_weight: f64,
+    prefix: String,
+    behind: Option<&External<Held>>,
+) -> External<Slots> {
     let policy = match policy {
         0 => Policy::Lru,
         1 => Policy::TinyLfu,
@@ -68,6 +85,8 @@ pub fn slots_open(policy: u32, max_entries: u32, max_weight: f64, prefix: String
         prefix: prefix.into_bytes().into(),
         cells: (0..RING + 1 + LISTED).map(|_| AtomicI32::new(0)).collect(),
         evicted: Vec::new(),
+        behind: behind.map(|held| Arc::downgrade(held.engine().memory())),
+        told: Vec::new(),
     })
 }
 /// The ring and the list behind it, as an ArrayBuffer.

@@ -1,7 +1,8 @@
-//! A coarse clock that anyone can read at the cost of a load: a thread writes the time of day into a cell while the
-//! cell is used, and parks when it is not. Parked, it costs nothing.
+//! A coarse clock that anyone can read at the cost of a load: a thread writes the time of day into a cell, and counts
+//! its rounds in another, while they are used, and parks when they are not. Parked, it costs nothing.
 //!
-//! Readers of the cell decide "certainly not yet" by it, with a margin; what is closer they ask the real clock.
+//! Readers decide "certainly not yet" by the time, with a margin; what is closer they ask the real clock. What is done
+//! each few milliseconds at most, they do when the rounds have moved.
 
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -12,16 +13,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub const TICK_MS: u64 = 256;
 /// What the cell holds while nobody writes it: later than any deadline.
 pub const PARKED: i32 = i32::MAX;
-/// How often the cell is written.
-const PERIOD: Duration = Duration::from_millis(16);
+/// How often the cells are written.
+const PERIOD: Duration = Duration::from_millis(10);
 /// After so many periods without a use the thread parks.
-const IDLE_PERIODS: u32 = 6;
+const IDLE_PERIODS: u32 = 10;
 
 const TICK: usize = 0;
 const USED: usize = 1;
+const ROUNDS: usize = 2;
 
 struct Ticker {
-    /// The tick, and whether it was used since the thread looked last.
+    /// The tick, whether it was used since the thread looked last, and how often it was written.
     cells: Arc<[AtomicI32]>,
     base_ms: u64,
     running: Mutex<Running>,
@@ -34,7 +36,7 @@ struct Running {
 }
 
 static TICKER: LazyLock<Ticker> = LazyLock::new(|| Ticker {
-    cells: [AtomicI32::new(PARKED), AtomicI32::new(0)].into_iter().collect(),
+    cells: [PARKED, 0, 0].map(AtomicI32::new).into_iter().collect(),
     base_ms: now_ms(),
     running: Mutex::default(),
     wake: Condvar::new(),
@@ -45,7 +47,7 @@ fn now_ms() -> u64 {
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Two cells: the tick (`PARKED` while nobody writes it), and one that readers set to 1 now and then.
+/// Three cells: the tick (`PARKED` while nobody writes it), one that readers set to 1 now and then, and the rounds.
 pub fn cells() -> Arc<[AtomicI32]> {
     Arc::clone(&TICKER.cells)
 }
@@ -89,6 +91,9 @@ fn run() {
     let mut idle = 0;
     loop {
         ticker.write(ticker.tick());
+        if let Some(rounds) = ticker.cell(ROUNDS) {
+            rounds.fetch_add(1, Ordering::AcqRel);
+        }
         std::thread::sleep(PERIOD);
         idle = if ticker.take_used() { 0 } else { idle + 1 };
         if idle < IDLE_PERIODS {

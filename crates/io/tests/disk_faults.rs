@@ -1,5 +1,7 @@
 //! What a disk tier does when the disk does not: full, read-only, removed, damaged, held up.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers count as no tests
+
 mod disk;
 use bytes::Bytes;
 use disk::*;
@@ -74,6 +76,7 @@ fn child() {
         "hold" => {
             let mut options = heed::EnvOpenOptions::new();
             options.map_size(256 << 20).max_dbs(16).max_readers(1022);
+            // SAFETY: nobody else opens it in this process, and only locks and snapshots are taken
             let env = unsafe { options.open(folder.join("sluice-1")) }.unwrap();
             let _txn = env.write_txn().unwrap();
             say("held");
@@ -82,6 +85,7 @@ fn child() {
         "pin" => {
             let mut options = heed::EnvOpenOptions::new();
             options.map_size(256 << 20).max_dbs(16).max_readers(1022);
+            // SAFETY: nobody else opens it in this process, and only locks and snapshots are taken
             let env = unsafe { options.open(folder.join("sluice-1")) }.unwrap();
             let _txn = env.read_txn().unwrap();
             say("pinned");
@@ -202,6 +206,23 @@ fn a_removed_folder_takes_it_off_and_nothing_is_made_again() {
     assert!(!folder.0.exists());
 }
 #[test]
+fn a_damaged_file_in_the_place_of_an_open_one_is_set_aside() {
+    let folder = Folder::new();
+    let mut whole = closed_store(&folder);
+    let (disk, ear) = open(&folder.config());
+    whole[4096 + 18] ^= 0xff;
+    let other = folder.0.join("other");
+    std::fs::write(&other, &whole).unwrap();
+    std::fs::rename(&other, folder.data()).unwrap();
+    disk.put(b"x", text("1"), None);
+    until("it comes back", || ear.kinds().last() == Some(&(true, None)));
+    assert_eq!(ear.kinds(), [(false, Some("StoreIo")), (false, Some("StoreCorrupt")), (true, None)]);
+    assert_eq!(std::fs::read(folder.0.join("sluice-1.damaged-1/data.mdb")).unwrap(), whole);
+    assert_eq!((read(&disk, "x"), read(&disk, "k1")), (None, None));
+    assert!(disk.put(b"x", text("2"), None));
+    flush(&disk);
+}
+#[test]
 fn nothing_is_made_after_opening_and_nothing_touched_after_closing() {
     let folder = Folder::new();
     let (disk, _) = open(&folder.config());
@@ -234,10 +255,10 @@ fn closed_store(folder: &Folder) -> Vec<u8> {
     std::fs::read(folder.data()).unwrap()
 }
 fn name(number: usize) -> String {
-    if number % 10 == 0 { format!("{number}:{}", "long".repeat(200)) } else { format!("k{number}") }
+    if number.is_multiple_of(10) { format!("{number}:{}", "long".repeat(200)) } else { format!("k{number}") }
 }
 fn content(number: usize) -> String {
-    format!("{number}/").repeat(if number % 25 == 0 { 4_000 } else { 30 })
+    format!("{number}/").repeat(if number.is_multiple_of(25) { 4_000 } else { 30 })
 }
 /// Opens damaged copies one after the other; says which one it is at before it does.
 fn mutants(folder: &Path) {

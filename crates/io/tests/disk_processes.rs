@@ -1,5 +1,7 @@
 //! Several processes on one store: values, kills, leases, the ring, clocks apart, who hears.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers count as no tests
+
 mod disk;
 use disk::*;
 use sluice_core::cache::{Record, Tag, key_hash};
@@ -34,7 +36,7 @@ fn write(disk: &Disk, seed: u64, mut until: impl FnMut(u64) -> bool) {
             0 => disk.remove(&[name.into()], Box::new(|_| {})),
             _ => drop(disk.put(name.as_bytes(), Record::new(Tag::Text, proof(key, number), 1 << 50), None)),
         }
-        if number % 64 == 0 {
+        if number.is_multiple_of(64) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -244,11 +244,11 @@ impl Engine {
             return;
         }
         let write = Write { key: key.clone(), record, only_absent: true, fence: None, publish: None };
-        let (engine, filled) = (self.clone(), key.clone());
+        let (engine, filled, record) = (self.clone(), key.clone(), write.record.clone());
         let done = Box::new(move |result: Result<bool, Error>| {
             if matches!(result, Ok(true)) {
                 let echoes = u32::from(engine.echoes());
-                engine.doubt(filled, move |moment| passed(seen.moment(), moment, echoes));
+                engine.doubt(filled, record, move |moment| passed(seen.moment(), moment, echoes));
             } else {
                 engine.filling.lock().remove(&filled);
             }

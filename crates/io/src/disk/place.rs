@@ -96,7 +96,8 @@ pub(super) fn enter(root: &Path, create: bool) -> Result<Entered, Error> {
     let gate = gate(root, create, GATE_WAIT)?;
     let mut aside = None;
     loop {
-        let (place, alone) = take_place(root, create)?;
+        // what has been set aside is made anew
+        let (place, alone) = take_place(root, create || aside.is_some())?;
         let data = place.dir.join(DATA);
         let is_clean = read_clean(&place.dir).is_some_and(|mark| Some(mark) == clean_mark(&data));
         let is_trusted = !alone || is_clean || !data.exists();

@@ -238,3 +238,26 @@ pub(super) fn random_bytes() -> [u8; 16] {
     ];
     (u128::from(one) << 64 | u128::from(two)).to_le_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_core::error::Kind;
+
+    /// A second copy of the package has statics of its own: it comes past the registry.
+    #[test]
+    fn a_second_copy_in_one_process_is_refused() {
+        let path = std::env::temp_dir().join(format!("sluice-copies-{}", std::process::id()));
+        let root = place::root(&path).unwrap();
+        let config = Config { path, max_bytes: 1 << 20, compress_min_bytes: 0, follows: false };
+        let (store, _) = open(&root, &config, true).unwrap();
+        for _ in 0..2 {
+            assert_eq!(open(&root, &config, true).err().unwrap().kind, Kind::StoreLocked);
+        }
+        store.close(true);
+        let (store, aside) = open(&root, &config, true).unwrap();
+        assert_eq!((store.place.index, store.place.turn, aside), (0, 2, None));
+        store.close(true);
+        std::fs::remove_dir_all(root).unwrap();
+    }
+}

@@ -202,8 +202,8 @@ impl Tier {
         writer::refuse(ops, &why);
         flushes.into_iter().for_each(|(_, done)| done(Err(why.clone())));
     }
-    /// Takes a store that has been opened anew.
-    pub(super) fn back(&self, store: Store) {
+    /// Takes a store that has been opened anew; `aside`: because the one before it was damaged.
+    pub(super) fn back(&self, store: Store, aside: Option<Error>) {
         let store = Arc::new(store);
         {
             let mut told = self.told.lock();
@@ -216,6 +216,9 @@ impl Tier {
         *self.store.write() = Some(store);
         let mut pending = self.pending.lock();
         pending.outbox.change(0, everything());
+        if let Some(aside) = aside {
+            pending.outbox.state(false, Some(aside));
+        }
         if !self.up.swap(true, Ordering::AcqRel) {
             pending.outbox.state(true, None);
         }

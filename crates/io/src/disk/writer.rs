@@ -235,12 +235,12 @@ impl Writer<'_> {
             return close(store, false);
         }
         let opened = store::open(&self.tier.root, &self.tier.config, false);
-        let back = opened.and_then(|(store, _)| {
+        let back = opened.and_then(|(store, aside)| {
             if self.tier.has_missed.swap(false, Ordering::AcqRel) {
                 store.place.page.void();
             }
             match commit::probe(&store) {
-                Ok(()) => Ok(store),
+                Ok(()) => Ok((store, aside)),
                 Err(why) => {
                     store.close(false);
                     self.tier.has_missed.store(true, Ordering::Release);
@@ -249,7 +249,7 @@ impl Writer<'_> {
             }
         });
         match back {
-            Ok(store) => self.tier.back(store),
+            Ok((store, aside)) => self.tier.back(store, aside),
             Err(_) => self.retry = (self.retry * 2).min(LONGEST_RETRY),
         }
     }

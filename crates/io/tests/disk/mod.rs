@@ -1,5 +1,11 @@
 //! What the tests of the disk tier share: directories, records, listeners, and child processes.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests; each uses a part"
+)]
 
 use bytes::Bytes;
 use sluice_core::cache::{Record, Tag};

@@ -81,15 +81,20 @@ pub struct SlotTable {
     nodes: Nodes,
     order: Order,
     free: Vec<u32>,
+    /// Uses by slot that the store behind has not been told of.
+    untold: Vec<u8>,
     entries: u32,
     weight: u64,
 }
+/// The store behind is told of an entry's first use, then of one in so many.
+const TELL_EVERY: u8 = 8;
 impl SlotTable {
     /// An empty table.
     pub fn new(policy: Policy, limits: Limits) -> Self {
         let limits = Limits { max_entries: limits.max_entries.clamp(1, u32::MAX - 1), ..limits };
         let order = Order::new(policy, limits);
-        Self { policy, limits, nodes: Nodes::default(), order, free: Vec::new(), entries: 0, weight: 0 }
+        let (nodes, free, untold) = Default::default();
+        Self { policy, limits, nodes, order, free, untold, entries: 0, weight: 0 }
     }
     /// Takes an entry in and returns its slot. What had to leave for it is added to `evicted`; the slot may be one of
     /// those. None when it is heavier than all room there is: nothing left then.
@@ -102,6 +107,9 @@ impl SlotTable {
         self.nodes.set_hash(slot, hash);
         self.nodes.set_weight(slot, weight);
         self.order.insert(&mut self.nodes, slot);
+        if let Some(untold) = self.untold.get_mut(slot as usize) {
+            *untold = 0;
+        }
         self.entries += 1;
         self.weight += weight;
         Some(slot)
@@ -113,6 +121,25 @@ impl SlotTable {
             Order::Lru(order) => each(nodes, slots, |nodes, slot| order.touch(nodes, slot)),
             Order::TinyLfu(order) => each(nodes, slots, |nodes, slot| order.touch(nodes, slot)),
             Order::S3Fifo(order) => each(nodes, slots, |nodes, slot| order.touch(nodes, slot)),
+        }
+    }
+    /// For a table in front of another store: the hashes by which to tell that one of these uses, so that what is hot
+    /// here does not look cold there. A small share of them; free slots are passed over.
+    pub fn tell(&mut self, slots: impl IntoIterator<Item = u32>, mut told: impl FnMut(u64)) {
+        for slot in slots {
+            if self.nodes.queue(slot) == 0 {
+                continue;
+            }
+            let at = slot as usize;
+            if at >= self.untold.len() {
+                self.untold.resize(at + 1, 0);
+            }
+            if let Some(untold) = self.untold.get_mut(at) {
+                if *untold == 0 {
+                    told(self.nodes.hash(slot));
+                }
+                *untold = (*untold + 1) % TELL_EVERY;
+            }
         }
     }
     /// An entry weighs something else now; others may have to leave. False when it is heavier than all room: then it

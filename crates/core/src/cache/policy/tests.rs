@@ -179,6 +179,26 @@ fn numbers_that_are_no_slots_change_nothing() {
     }
 }
 
+#[test]
+fn the_store_behind_is_told_of_a_first_use_and_of_one_in_eight() {
+    let mut table = SlotTable::new(Policy::S3Fifo, Limits { max_entries: 2, max_weight: u64::MAX });
+    let a = table.admit(11, 0, &mut Vec::new()).unwrap();
+    let b = table.admit(22, 0, &mut Vec::new()).unwrap();
+    let mut told = Vec::new();
+    table.tell([a, a, b, a, 9, u32::MAX], |hash| told.push(hash));
+    assert_eq!(told, [11, 22]);
+    table.tell([a; 5], |hash| told.push(hash));
+    assert_eq!(told, [11, 22]);
+    table.tell([a], |hash| told.push(hash));
+    assert_eq!(told, [11, 22, 11]);
+    // another entry in the slot begins anew
+    table.remove(a);
+    table.tell([a], |hash| told.push(hash));
+    assert_eq!(table.admit(33, 0, &mut Vec::new()), Some(a));
+    table.tell([a], |hash| told.push(hash));
+    assert_eq!(told, [11, 22, 11, 33]);
+}
+
 fn keep(policy: Policy, max_entries: u32) -> Store {
     Store::new(policy, Limits { max_entries, max_weight: u64::MAX })
 }
