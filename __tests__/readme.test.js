@@ -12,7 +12,7 @@ const snippets = [...snippetsOf(text), ...snippetsOf(readFileSync(path.join(root
 
 test('there is a snippet per use', () => {
   const imported = new Set(snippets.flatMap(([, source]) => [...source.matchAll(/import \{([^}]*)\} from 'sluice'/g)].flatMap(([, names]) => names.split(',').map((name) => name.trim()))));
-  for (const name of ['readJson', 'respondWithError', 'JsonDocument', 'pipeStream', 'StreamAssembler', 'convertRequest', 'EventStreamDecoder', 'TieredCache', 'cacheKey', 'hashKey']) expect([...imported]).toContain(name);
+  for (const name of ['TieredCache', 'hashKey', 'readJson', 'respondWithError', 'JsonDocument', 'pipeStream', 'StreamAssembler', 'convertRequest', 'EventStreamDecoder', 'TieredCache', 'cacheKey', 'hashKey']) expect([...imported]).toContain(name);
 });
 
 test.each(snippets)('%s', (_, source) => {

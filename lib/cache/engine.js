@@ -46,6 +46,11 @@ class Engine {
     this.polls = Boolean(settings.disk);
   }
 
+  /** The native engine. */
+  get handle() {
+    return this.#held;
+  }
+
   /** Connects and opens what is configured. Never rejects. */
   start() {
     return this.#begin(native.cacheStart).then(undefined, () => undefined);
@@ -161,6 +166,7 @@ class Engine {
         flags,
         guard === undefined ? -1 : guard.epoch,
         guard === undefined ? 0 : guard.token,
+        guard?.absent === true,
       ),
     );
   }

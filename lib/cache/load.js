@@ -144,7 +144,7 @@ class Flights {
       };
       const value = await loader(context);
       if (value === undefined || ttl === 0 || flight.superseded) return value;
-      const guard = { epoch: flight.epoch, token: Math.max(token, 0) };
+      const guard = { epoch: flight.epoch, token: Math.max(token, 0), absent: previous === undefined };
       const staleFor = Math.max(options.staleWhileRevalidate, options.staleIfError);
       await writes.fill(view, key, value, ttl, options, staleFor, guard);
       return value;

@@ -4,11 +4,11 @@ use super::engine::{DISK_TIMEOUT, Engine, Work};
 use super::queue::Job;
 use super::write::{PATTERN, TAG};
 use crate::disk::Disk;
-use crate::redis::{Change, Link};
+use crate::redis::{Answer, Change, Link};
 use crate::runtime::Runtime;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sluice_core::cache::{Millis, Moment, glob};
+use sluice_core::cache::{Millis, Moment, Record, glob};
 use sluice_core::error::Error;
 use std::future::Future;
 use std::sync::Arc;
@@ -249,8 +249,14 @@ impl Engine {
         }
     }
     /// A value that may be older than a delete was stored in Redis: takes it back if the key has changed elsewhere
-    /// meanwhile. Redis tells of changes up to an event loop's round after the answer, so it is looked at twice.
-    pub(super) fn doubt(self: &Arc<Self>, key: Bytes, changed: impl Fn(Moment) -> bool + Send + 'static) {
+    /// meanwhile and it is still there. Redis tells of changes up to an event loop's round after the answer, so it is
+    /// looked at twice.
+    pub(super) fn doubt(
+        self: &Arc<Self>,
+        key: Bytes,
+        record: Record,
+        changed: impl Fn(Moment) -> bool + Send + 'static,
+    ) {
         let Some(redis) = self.redis.get() else { return };
         let engine = self.clone();
         redis.runtime.spawn(async move {
@@ -260,20 +266,29 @@ impl Engine {
             }
             let superseded = engine.filling.lock().remove(&key).unwrap_or(false);
             if changed(engine.memory.moment(&key)) && !superseded {
-                engine.take_back(key, work);
+                engine.take_back(key, record, work).await;
             }
         });
     }
-    fn take_back(self: &Arc<Self>, key: Bytes, work: Work) {
+    async fn take_back(self: &Arc<Self>, key: Bytes, record: Record, work: Work) {
         let Some(redis) = self.redis_up() else { return self.missed(&key) };
-        let (engine, link) = (self.clone(), redis.link.clone());
-        let task = async move {
-            if link.remove(std::slice::from_ref(&key), &engine.origin().unwrap_or_default()).await.is_err() {
-                engine.missed(&key);
-            }
-            drop(work);
+        let held = redis.link.get_many(std::slice::from_ref(&key), self.last_now()).await;
+        let is_ours = match held.as_deref() {
+            Ok([Answer::Found { record: held, .. }]) => held.bytes == record.bytes,
+            Ok(_) => false,
+            Err(_) => return self.missed(&key),
         };
-        self.send_now(redis, Job::Task(Box::pin(task)));
+        if is_ours {
+            let (engine, link) = (self.clone(), redis.link.clone());
+            let task = async move {
+                let origin = engine.origin().unwrap_or_default();
+                if link.remove(std::slice::from_ref(&key), &origin).await.is_err() {
+                    engine.missed(&key);
+                }
+                drop(work);
+            };
+            self.send_now(redis, Job::Task(Box::pin(task)));
+        }
     }
     /// Another host removed what matches a glob.
     pub(super) fn forget_matching(&self, disk: &Disk, pattern: &[u8]) {

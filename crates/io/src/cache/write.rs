@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::queue::{Job, Set};
 use crate::disk::Disk;
-use crate::redis::{Change, Write};
+use crate::redis::{Answer, Change, Write};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use sluice_core::cache::lifetime::Asked;
@@ -32,6 +32,8 @@ pub struct Guard {
     pub began: Moment,
     /// Its lease; 0 or less: it ran without.
     pub token: i64,
+    /// Nothing was there: what is there in Redis by then is another's load, or newer, and stays.
+    pub absent: bool,
 }
 /// Collects what the asked tiers say of a write.
 struct Verdict {
@@ -116,7 +118,7 @@ impl Engine {
                 write = Some(Write {
                     key: key.clone(),
                     record,
-                    only_absent: false,
+                    only_absent: guard.is_some_and(|guard| guard.absent),
                     fence,
                     publish: self.origin(),
                 });
@@ -150,15 +152,25 @@ impl Engine {
         if let Some(write) = write {
             // the lock's release moves the epoch once; an echo does once more
             let steps = 1 + u32::from(write.fence.is_some() || self.echoes());
-            let began = guard.map(|guard| guard.began);
             let engine = self.clone();
+            let record = write.record.clone();
             let done = Box::new(move |result: Result<bool, Error>| {
-                if result.is_err() {
-                    engine.missed(&key);
-                } else if let (Ok(true), Some(began)) = (&result, began) {
-                    engine.doubt(key, move |moment| passed(began, moment, steps));
-                }
-                Verdict::say(&verdict, matches!(result, Ok(true)));
+                let good = match (&result, guard) {
+                    (Err(_), _) => {
+                        engine.missed(&key);
+                        false
+                    }
+                    (Ok(stored), None) => *stored,
+                    (Ok(true), Some(guard)) => {
+                        engine.doubt(key, record, move |moment| passed(guard.began, moment, steps));
+                        true
+                    }
+                    (Ok(false), Some(guard)) => {
+                        engine.refused(key, record, now);
+                        guard.absent
+                    }
+                };
+                Verdict::say(&verdict, good);
             });
             self.accept(Job::Set(Set { write, now, done, work: self.work() }));
         }
@@ -178,6 +190,20 @@ impl Engine {
             Some(lower) => disk.put_fenced(key, record, None, lower.owner, lower.fence),
             None => disk.put(key, record, None),
         }
+    }
+    /// Redis has something else in place of what a load brought: that is served from now on, unless nobody can read it.
+    fn refused(self: &Arc<Self>, key: Bytes, record: Record, now: Millis) {
+        let Some(redis) = self.redis.get() else { return };
+        self.memory.invalidate(sluice_core::cache::key_hash(&key));
+        let (engine, link) = (self.clone(), redis.link.clone());
+        redis.runtime.spawn(async move {
+            let held = link.get_many(std::slice::from_ref(&key), now).await;
+            if matches!(held.as_deref(), Ok([Answer::Damaged])) {
+                let publish = engine.origin();
+                let write = Write { key, record, only_absent: false, fence: None, publish };
+                link.set_many(vec![write], now).await;
+            }
+        });
     }
     /// Redis did not take a change of this key: it is invalidated there when it is back.
     pub(super) fn missed(&self, key: &Bytes) {
