@@ -6,7 +6,7 @@ import Redis from 'ioredis';
 import { createClient } from 'redis';
 import { BentoCache, bentostore } from 'bentocache';
 import { redisDriver } from 'bentocache/drivers/redis';
-import { heading, report } from './race.mjs';
+import { heading, mainThreadUs, report } from './race.mjs';
 import { startRedis } from './servers.mjs';
 
 const require = createRequire(import.meta.url);
@@ -42,18 +42,10 @@ const objects = {
   'ioredis + JSON.parse': async (key) => JSON.parse(await io.get(key)),
 };
 
-/** Microseconds that the main thread has been on a processor; where the system does not say, active in its loop. */
-function mainThread() {
-  try {
-    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e3;
-  } catch {
-    return performance.eventLoopUtilization().active * 1e3;
-  }
-}
 async function run(get, inFlight, count) {
   let next = 0;
   let wrong = 0;
-  const cpu = mainThread();
+  const cpu = mainThreadUs();
   const start = performance.now();
   await Promise.all(
     Array.from({ length: inFlight }, async () => {
@@ -64,7 +56,7 @@ async function run(get, inFlight, count) {
     }),
   );
   if (wrong > 0) throw new Error(`${wrong} wrong values`);
-  return { us: ((performance.now() - start) * 1e3) / count, cpu: (mainThread() - cpu) / count };
+  return { us: ((performance.now() - start) * 1e3) / count, cpu: (mainThreadUs() - cpu) / count };
 }
 async function race(candidates, inFlight, count) {
   const names = Object.keys(candidates);

@@ -1,6 +1,6 @@
 // Races candidates against each other in one process: rounds interleaved, the order turned about each round, the
 // minimum of each candidate's rounds kept. What counts is the ratio; machines differ and drift.
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 
 const now = () => Number(process.hrtime.bigint());
 
@@ -40,6 +40,15 @@ export const ms = (ns) => +(ns / 1e6).toFixed(3);
 export function heading(title, packages = {}) {
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`).join(', ');
   console.log(`${title}: node ${process.version}, ${process.platform} ${process.arch}${versions ? `, ${versions}` : ''}`);
+}
+
+/** Microseconds that the main thread has been on a processor; where the system does not say, active in its loop. */
+export function mainThreadUs() {
+  try {
+    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]) / 1e3;
+  } catch {
+    return performance.eventLoopUtilization().active * 1e3;
+  }
 }
 
 /** Prints rows as a table; a benchmark of several parts gathers them in the file BENCH_ROWS to sum up. */

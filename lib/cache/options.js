@@ -12,8 +12,10 @@ const policy = (value, option) => {
   const known = options.oneOf(['lru', 'lfu', 'tinylfu', 's3fifo'])(value, option);
   return known === 'lfu' ? 'tinylfu' : known;
 };
+// decoded values of some hundred bytes: a few megabytes of the heap, see benchmark/cache-heap.mjs
+const NEAR_ENTRIES = 5_000;
 const near = (value, option) =>
-  (value === false || value === undefined ? value : read({ maxEntries: options.integer(1, MAX_REFERENCES, 10_000) }, value, option, `${option}.`));
+  (value === false || value === undefined ? value : read({ maxEntries: options.integer(1, MAX_REFERENCES, NEAR_ENTRIES) }, value, option, `${option}.`));
 const MEMORY = {
   store: options.oneOf(['reference', 'bytes']),
   maxBytes: options.bytes(),
@@ -53,7 +55,7 @@ function readMemory(value, option, others) {
     store,
     maxBytes: out.maxBytes ?? 64 * MIB,
     maxEntries: out.maxEntries ?? (store === 'reference' ? 10_000 : 0),
-    near: store === 'reference' || out.near === false ? false : (out.near ?? { maxEntries: 10_000 }),
+    near: store === 'reference' || out.near === false ? false : (out.near ?? { maxEntries: NEAR_ENTRIES }),
   };
 }
 

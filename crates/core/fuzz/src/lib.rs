@@ -18,6 +18,7 @@ pub const TARGETS: &[Target] = &[
     ("cursor", cursor, seeds::JSON),
     ("json", json, seeds::JSON),
     ("machine", machine, seeds::MACHINE),
+    ("wire", wire, seeds::WIRE),
 ];
 
 const LIMIT: usize = 1 << 12;
@@ -198,4 +199,26 @@ fn assembled(data: &[u8], step: usize, from: Option<Format>, to: Option<Format>)
         out.clear(); // a read that fails says nothing of the events before the one that it fails at
     }
     (failure, out, machine.message())
+}
+
+/// What lies in Redis and what its channel says: whatever can be read is written again as it was, or reads the same.
+pub fn wire(data: &[u8]) {
+    use sluice_core::cache::{channel, wire};
+    let value = bytes::Bytes::copy_from_slice(data);
+    match wire::read(&value) {
+        Some(wire::Stored::Tagged(head, payload)) => {
+            let again = wire::write_tagged(&head, &payload, false).into();
+            assert_eq!(wire::read(&again), Some(wire::Stored::Tagged(head, payload)));
+        }
+        Some(wire::Stored::Plain(tag, payload)) => {
+            let again = wire::write_plain(tag, &payload).into();
+            // a text that another client wrote without quotes gets them, and stays a text
+            assert_eq!(wire::read(&again), Some(wire::Stored::Plain(tag, payload)));
+        }
+        None => {}
+    }
+    if let Some((origin, notice)) = channel::read(data) {
+        let again = channel::write(origin, &notice);
+        assert_eq!(channel::read(&again), Some((origin, notice)));
+    }
 }

@@ -34,3 +34,17 @@ pub const MACHINE: &[&[u8]] = &[
     b"\x04{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},\"done\":false}\n{\"done\":true,\"done_reason\":\"stop\",\"eval_count\":2}\n",
     b"\x01event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\",\"model\":\"m\"}}\n\nevent: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"hi\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n",
 ];
+
+/// Values in either format, and messages.
+pub const WIRE: &[&[u8]] = &[
+    b"\x021j0000000012345ffffffffffff{\"a\":1}",
+    b"\x021B1000000012345000000023456000000090000000",
+    b"\x021b100000001234500000002345600000009000000",
+    b"\x021t10000000123450000000234560000000900000001atext",
+    b"\x01AP8=",
+    b"\x01*/w8=",
+    b"\"text\"",
+    b"[1,2]",
+    b"1k2:me1:a3:1:b",
+    b"1t0:2:ab",
+];

@@ -41,7 +41,7 @@ impl Breaker {
     pub fn succeeded(&mut self) {
         self.failures = 0;
     }
-    /// A call failed; true: that opened it.
+    /// A call failed; true: that opened it. The server had its chances: the first probe waits its time.
     pub fn failed(&mut self, now: Millis) -> bool {
         if self.stand != Stand::Closed {
             return false;
@@ -50,11 +50,11 @@ impl Breaker {
         if self.limit == 0 || self.failures < self.limit {
             return false;
         }
-        self.open(now, 0)
+        self.open(now, self.probe_ms)
     }
     /// The connection is gone: the first probe, a new one, is due at once. True: that opened it.
     pub fn lost(&mut self, now: Millis) -> bool {
-        self.open(now, 0)
+        self.stand == Stand::Closed && self.open(now, 0)
     }
     fn open(&mut self, now: Millis, wait_ms: Millis) -> bool {
         let opened = self.stand == Stand::Closed;
@@ -105,12 +105,15 @@ mod tests {
         assert!(!breaker.failed(3) && !breaker.failed(4));
         assert!(breaker.failed(5));
         assert!(!breaker.failed(6), "told once");
-        assert_eq!(breaker.probe_in(6), Some(0));
-        assert!(breaker.probe(6) && !breaker.probe(6));
-        assert!(!breaker.probed(10, false));
-        assert_eq!(breaker.probe_in(500), Some(510));
-        assert!(!breaker.probe(1009));
-        assert!(breaker.probe(1010) && breaker.probed(1011, true));
+        assert!(!breaker.lost(6), "its connection goes with it");
+        assert_eq!(breaker.probe_in(6), Some(999));
+        assert!(!breaker.probe(1004) && breaker.probe(1005) && !breaker.probe(1005));
+        assert!(!breaker.probed(1010, false));
+        assert_eq!(breaker.probe_in(1500), Some(510));
+        assert!(!breaker.probe(2009));
+        assert!(breaker.probe(2010) && breaker.probed(2011, true));
+        assert!(breaker.lost(2012));
+        assert_eq!(breaker.probe_in(2012), Some(0), "a lost connection is tried again at once");
     }
 
     #[test]
@@ -141,13 +144,15 @@ mod tests {
                         let opened = breaker.failed(now);
                         prop_assert_eq!(opened, up && in_a_row == 5);
                         if opened {
-                            (up, failed_probe) = (false, None);
+                            (up, failed_probe) = (false, Some(now));
                         }
                         in_a_row = if up { in_a_row } else { 0 };
                     }
                     2 => {
                         prop_assert_eq!(breaker.lost(now), up);
-                        (up, failed_probe, in_a_row) = (false, None, 0);
+                        if up {
+                            (up, failed_probe, in_a_row) = (false, None, 0);
+                        }
                     }
                     _ => {
                         if breaker.probe(now) {

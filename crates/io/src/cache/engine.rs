@@ -2,10 +2,11 @@
 
 use super::config::Config;
 use super::disk::DiskTier;
-use super::events::{Event, Events, Kinds, Subscriber};
+use super::events::{Event, Events, Kinds, Subscriber, Told as Tells};
 use super::load::Lower;
 use super::queue::Job;
 use super::ticket::Inbox;
+use crate::disk::Disk;
 use crate::memory::{Memory, Owner, Usage};
 use crate::redis::{Link, State};
 use crate::runtime::Runtime;
@@ -19,7 +20,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// The Redis side of an engine.
 pub(super) struct RedisTier {
@@ -31,6 +32,8 @@ pub(super) struct RedisTier {
     pub publishes: bool,
     pub timeout: Duration,
 }
+/// A disk that another process holds up is left as it is.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// How a call without a Redis tier waits for the disk.
 pub(super) const DISK_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -89,11 +92,11 @@ pub struct Engine {
     /// Whether the channel of other hosts' changes is heard.
     pub(super) hears: AtomicBool,
     observing: Mutex<Option<u64>>,
-    pub(super) me: Weak<Engine>,
-    pub(super) started: AtomicBool,
-    pub(super) closed: AtomicBool,
-    pub(super) in_flight: AtomicUsize,
-    pub(super) closing: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    me: Weak<Engine>,
+    started: AtomicBool,
+    closed: AtomicBool,
+    in_flight: AtomicUsize,
+    closing: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 /// Accepted work that `close` waits for.
@@ -144,7 +147,97 @@ impl Engine {
     }
     /// Whether nothing but memory is asked.
     pub fn is_memory_only(&self) -> bool {
-        self.config.redis.is_none() && self.disk.is_none()
+        self.config.link().is_none() && self.disk.is_none()
+    }
+    /// Connects and opens in the background, once.
+    pub fn start(&self) {
+        if self.started.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(link) = self.config.link() {
+            self.start_redis(link);
+        }
+        if let Some(disk) = &self.disk {
+            let listener = Arc::new(Tells { engine: self.me.clone() });
+            let engine = self.me.clone();
+            disk.open(listener, move |error| {
+                if let Some(engine) = engine.upgrade() {
+                    engine.lost("disk", error);
+                }
+            });
+            // who closes meanwhile waits: no file is made behind its back
+            let work = self.me.upgrade().map(|engine| engine.work());
+            disk.with(move |_| drop(work));
+            let engine = self.me.clone();
+            disk.with(move |disk| {
+                let (Some(disk), Some(engine)) = (disk, engine.upgrade()) else { return };
+                engine.disk_opened(disk);
+            });
+        }
+    }
+    fn start_redis(&self, link: &crate::redis::Config) {
+        let runtime = match Runtime::get() {
+            Ok(runtime) => runtime,
+            Err(error) => return self.lost("redis", error),
+        };
+        let config = link;
+        let link = Link::new(config.clone(), Arc::new(Tells { engine: self.me.clone() }));
+        // before anything can be sent: the first call waits for the first connection
+        if let Err(error) = link.begin() {
+            return self.lost("redis", error);
+        }
+        let (jobs, receiver) = unbounded_channel();
+        let connecting = link.clone();
+        let tier = RedisTier {
+            link,
+            jobs,
+            echoes: config.urls.len() > 1 && config.tracking,
+            publishes: config.publishes,
+            timeout: Duration::from_millis(config.command_timeout_ms),
+            runtime: runtime.clone(),
+        };
+        if self.redis.set(tier).is_ok() {
+            // in this order: what is drained finds the nodes of a link that has begun
+            runtime.spawn(async move { connecting.connect().await });
+            runtime.spawn(super::queue::drain(self.me.clone(), receiver));
+        }
+    }
+    /// What earlier runs of this host could not tell Redis is told now; and the disk hears each half second whether
+    /// other hosts are heard.
+    fn disk_opened(&self, disk: &Arc<Disk>) {
+        let Some(redis) = self.redis.get() else { return };
+        disk.heard(self.hears.load(Ordering::Acquire), self.last_now());
+        self.tell_missed(disk);
+        let engine = self.me();
+        redis.runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let Some(engine) = engine.upgrade() else { return };
+                let Some(disk) = engine.disk.as_ref().and_then(|disk| disk.get()) else { return };
+                disk.heard(engine.hears.load(Ordering::Acquire), engine.last_now());
+            }
+        });
+    }
+    /// Settles when the first tries to connect and to open have ended.
+    pub fn started(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
+        self.start();
+        let opened: Box<dyn FnOnce() + Send> = match &self.disk {
+            Some(disk) => {
+                let disk = disk.clone();
+                Box::new(move || disk.with(move |_| done()))
+            }
+            None => done,
+        };
+        match self.redis.get() {
+            Some(redis) => {
+                let link = redis.link.clone();
+                redis.runtime.spawn(async move {
+                    link.connect().await;
+                    opened();
+                });
+            }
+            None => opened(),
+        }
     }
     pub(super) fn me(&self) -> Weak<Engine> {
         self.me.clone()
@@ -236,6 +329,57 @@ impl Engine {
                 .map(|_| self.redis.get().is_some_and(|redis| redis.link.state() == State::Up)),
             disk: self.disk.as_ref().map(|disk| disk.is_up()),
         }
+    }
+    /// Takes nothing more, waits for what was accepted, flushes the disk, lets everything go; then `done`.
+    pub fn close(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
+        let work = self.work();
+        self.flush();
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return done();
+        }
+        *self.closing.lock() = Some(done);
+        drop(work);
+    }
+    fn finish_closing(&self) {
+        let Some(done) = self.closing.lock().take() else { return };
+        self.end_leases();
+        self.owner.leave();
+        let disk = self.disk.as_ref().and_then(|disk| disk.close());
+        let close_disk: Box<dyn FnOnce() + Send> = match disk {
+            // dropped on the pool: not on the writer's own thread, which the drop may wait for
+            Some(disk) => Box::new(move || {
+                crate::pool::spawn(move || {
+                    let (flushed, wait) = std::sync::mpsc::channel();
+                    disk.flush(Box::new(move |_| {
+                        let _ = flushed.send(());
+                    }));
+                    let _ = wait.recv_timeout(CLOSE_WAIT);
+                    // the last holder's drop closes the store: nothing touches its files after `done`
+                    drop(disk);
+                    done();
+                });
+            }),
+            None => done,
+        };
+        match self.redis.get() {
+            Some(redis) => {
+                let (link, runtime) = (redis.link.clone(), redis.runtime.clone());
+                redis.runtime.spawn(async move {
+                    link.close().await;
+                    close_disk();
+                    drop(runtime);
+                });
+            }
+            None => close_disk(),
+        }
+    }
+    fn end_leases(&self) {
+        let lowers = std::mem::take(&mut *self.lowers.lock());
+        for (token, (key, lower)) in lowers {
+            self.owner.release(&key, token);
+            self.give_back(key, lower);
+        }
+        self.owner.end();
     }
 }
 impl Drop for Engine {

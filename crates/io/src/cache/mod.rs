@@ -1,12 +1,12 @@
 //! The driver of the tiered cache: runs the core's machines on memory, Redis and disk. See docs/design/cache.md.
 
+mod client;
 pub mod config;
 mod disk;
 mod doubt;
 mod engine;
 mod events;
 mod keys;
-mod life;
 mod load;
 mod queue;
 mod read;
@@ -14,6 +14,7 @@ mod remove;
 mod ticket;
 mod write;
 
+pub use client::Answered;
 pub use engine::{Counters, Engine, Health};
 pub use events::{Event, Kinds, Subscriber};
 pub use read::{CopyHit, Looked};

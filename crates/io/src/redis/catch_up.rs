@@ -9,31 +9,51 @@ use sluice_core::cache::missed::{Owed, Wide};
 use sluice_core::error::Error;
 use std::sync::Arc;
 
+/// Keys that are invalidated within the time of one call.
+const AT_ONCE: usize = 2_000;
+
 /// Until nothing is owed. Nothing else runs between the last look and the return.
 pub(super) async fn all(shared: &Arc<Shared>, node: &Arc<Node>) -> Result<(), Error> {
     loop {
         let Some(owed) = node.missed.lock().take() else { return Ok(()) };
-        if let Err(why) = make_good(shared, node, &owed).await {
-            node.missed.lock().put_back(owed);
+        let origin = shared.origin();
+        let (outcome, left) = match owed {
+            Owed::Everything => (everything(shared, node, &origin).await, Owed::Everything),
+            Owed::Some { keys, wide } => some(shared, node, &origin, keys, wide).await,
+        };
+        if let Err(why) = outcome {
+            node.missed.lock().put_back(left);
             return Err(why);
         }
     }
 }
-async fn make_good(shared: &Arc<Shared>, node: &Arc<Node>, owed: &Owed) -> Result<(), Error> {
-    let origin = shared.origin();
-    match owed {
-        Owed::Everything => {
-            sweep::node_pattern(shared, node, b"*", true).await?;
-            sweep::publish(shared, &origin, &Notice::Prefix(b""), true).await
+async fn everything(shared: &Arc<Shared>, node: &Arc<Node>, origin: &Bytes) -> Result<(), Error> {
+    sweep::node_pattern(shared, node, b"*", true).await?;
+    sweep::publish(shared, origin, &Notice::Prefix(b""), true).await
+}
+/// How it went, and what is left of it.
+async fn some(
+    shared: &Arc<Shared>,
+    node: &Arc<Node>,
+    origin: &Bytes,
+    mut keys: Vec<Bytes>,
+    mut wide: Vec<Wide>,
+) -> (Result<(), Error>, Owed) {
+    while !keys.is_empty() {
+        let rest = keys.len().saturating_sub(AT_ONCE);
+        let now = keys.get(rest..).unwrap_or_default();
+        if let Err(why) = write::remove_keys(shared, now, origin, true, None).await {
+            return (Err(why), Owed::Some { keys, wide });
         }
-        Owed::Some { keys, wide } => {
-            write::remove_keys(shared, keys, &origin, true, None).await?;
-            for wide in wide {
-                one(shared, node, wide, &origin).await?;
-            }
-            Ok(())
-        }
+        keys.truncate(rest);
     }
+    while let Some(next) = wide.last() {
+        if let Err(why) = one(shared, node, next, origin).await {
+            return (Err(why), Owed::Some { keys, wide });
+        }
+        wide.pop();
+    }
+    (Ok(()), Owed::Some { keys, wide })
 }
 async fn one(shared: &Arc<Shared>, node: &Arc<Node>, wide: &Wide, origin: &Bytes) -> Result<(), Error> {
     match wide {

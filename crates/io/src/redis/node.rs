@@ -156,12 +156,7 @@ impl Node {
     }
     async fn serve(self: &Arc<Self>, shared: &Arc<Shared>) {
         loop {
-            let wait_ms = self.breaker.lock().probe_in(shared.steady_ms()).unwrap_or(0);
-            if wait_ms > 0 {
-                // apart, so that a host's processes do not all knock at once
-                sleep(Duration::from_millis(wait_ms + self.jitter_ms(shared))).await;
-            }
-            self.breaker.lock().probe(shared.steady_ms());
+            self.until_probe(shared).await;
             let outcome = self.connect(shared).await;
             let up = outcome.is_ok();
             self.breaker.lock().probed(shared.steady_ms(), up);
@@ -177,6 +172,18 @@ impl Node {
                 *self.connection.lock() = None;
                 shared.moved.notify_one();
             }
+        }
+    }
+    /// Waits until a probe may go out.
+    async fn until_probe(&self, shared: &Shared) {
+        // apart, so that a host's processes do not all knock at once
+        let mut apart_ms = self.jitter_ms(shared);
+        loop {
+            let wait_ms = self.breaker.lock().probe_in(shared.steady_ms()).unwrap_or(0);
+            if wait_ms == 0 && self.breaker.lock().probe(shared.steady_ms()) {
+                return;
+            }
+            sleep(Duration::from_millis(wait_ms.max(1) + std::mem::take(&mut apart_ms))).await;
         }
     }
     fn jitter_ms(&self, shared: &Shared) -> u64 {

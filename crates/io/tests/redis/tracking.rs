@@ -1,7 +1,9 @@
 //! What a link is told of others' changes.
 
 use crate::servers::{Cluster, Server};
-use crate::witness::{Event, Witness, aside, config, json, keys, now, open, put, run, text_of, write};
+use crate::witness::{
+    Event, Witness, aside, config, json, keys, now, open, put, run, run_alone, text_of, write,
+};
 use sluice_core::cache::Record;
 use sluice_io::redis::{Config, Link, State, Write};
 use std::sync::Arc;
@@ -27,7 +29,7 @@ async fn delays(writer: &Link, witness: &Witness, rounds: usize) -> Vec<f64> {
 
 #[test]
 fn others_are_told_at_once_and_the_writer_is_not() {
-    run(async {
+    run_alone(async {
         let server = aside(Server::start).await;
         let (writer, own) = open(tracked(&[server.url()])).await;
         let (reader, witness) = open(tracked(&[server.url()])).await;
@@ -153,7 +155,7 @@ fn tracking_that_is_refused_is_told_once_and_all_else_works() {
 
 #[test]
 fn a_connection_that_is_cut_is_told_and_comes_back() {
-    run(async {
+    run_alone(async {
         let server = aside(Server::start).await;
         let (link, witness) = open(tracked(&[server.url()])).await;
         let server = Arc::new(server);
@@ -176,7 +178,7 @@ fn a_connection_that_is_cut_is_told_and_comes_back() {
 
 #[test]
 fn a_dead_connection_is_noticed_while_nothing_is_asked() {
-    run(async {
+    run_alone(async {
         let server = aside(Server::start).await;
         let (link, witness) = open(tracked(&[server.url()])).await;
         let server = aside(move || {
@@ -200,7 +202,7 @@ fn a_dead_connection_is_noticed_while_nothing_is_asked() {
 
 #[test]
 fn each_master_of_a_cluster_is_tracked() {
-    run(async {
+    run_alone(async {
         let cluster = aside(|| Cluster::start(false)).await;
         let (writer, _) = open(tracked(&cluster.urls())).await;
         let (reader, witness) = open(tracked(&cluster.urls())).await;

@@ -1,7 +1,7 @@
 //! A link under test, and what its listener was told.
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use sluice_core::cache::{Millis, Record, Tag};
 use sluice_core::error::Error;
 use sluice_io::redis::{Answer, Change, Config, Link, Listener, State, Write};
@@ -89,7 +89,11 @@ impl Listener for Witness {
     }
 }
 
-/// Options as the shell sends them by default.
+/// The options that the shell sends by default.
+pub fn impatient(urls: &[String]) -> Config {
+    Config { command_timeout_ms: 250, ..config(urls) }
+}
+/// Options for tests that are not about time, on a busy machine.
 pub fn config(urls: &[String]) -> Config {
     Config {
         urls: urls.to_vec(),
@@ -100,7 +104,7 @@ pub fn config(urls: &[String]) -> Config {
         tls: None,
         key_prefix: "t:".to_owned(),
         connect_timeout_ms: 5000,
-        command_timeout_ms: 250,
+        command_timeout_ms: 5000,
         breaker_failures: 5,
         probe_ms: 1000,
         plain: false,
@@ -116,8 +120,19 @@ pub async fn open(config: Config) -> (Arc<Link>, Arc<Witness>) {
     link.connect().await;
     (link, witness)
 }
+/// Tests share one I/O thread: those about time have it to themselves.
+static THREAD: RwLock<()> = RwLock::new(());
 /// Runs a test where links are driven.
 pub fn run<F: Future<Output = ()> + Send + 'static>(test: F) {
+    let _shared = THREAD.read();
+    drive(test);
+}
+/// Runs a test that measures time.
+pub fn run_alone<F: Future<Output = ()> + Send + 'static>(test: F) {
+    let _alone = THREAD.write();
+    drive(test);
+}
+fn drive<F: Future<Output = ()> + Send + 'static>(test: F) {
     let runtime = Runtime::get().unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     let task = runtime.spawn(test);
