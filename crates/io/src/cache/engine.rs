@@ -354,8 +354,8 @@ impl Engine {
                         let _ = flushed.send(());
                     }));
                     let _ = wait.recv_timeout(CLOSE_WAIT);
-                    // the last holder's drop closes the store: nothing touches its files after `done`
-                    drop(disk);
+                    // nothing touches its files after `done`, whoever still holds it
+                    disk.close();
                     done();
                 });
             }),
