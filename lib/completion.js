@@ -12,6 +12,8 @@ const PLACE = 0xffffff;
 let waiting = 0;
 let shell;
 let holding = false;
+/** What the process is kept for besides. */
+let holds = 0;
 
 /** Numbers of replies to reads, in the order of src/cache/values.rs; shared with native code. */
 let numbers;
@@ -83,10 +85,7 @@ function newId() {
 
 /** Calls `entry.resolve(value)` or `entry.reject(error)` when the id is settled; the process stays until then. */
 function expect(id, entry) {
-  if (!holding) {
-    native.hold(shell);
-    holding = true;
-  }
+  keep();
   entries[id & PLACE] = entry;
   waiting += 1;
 }
@@ -98,9 +97,24 @@ function forget(id) {
   entries[place] = undefined;
   free.push(place);
 }
+function keep() {
+  if (holding) return;
+  native.hold(shell);
+  holding = true;
+}
+/** Keeps the process alive until `release`. */
+function hold() {
+  shell ??= native.registerShell(settle);
+  keep();
+  holds += 1;
+}
+function release() {
+  holds -= 1;
+  rest();
+}
 /** Lets the process go when nothing is pending. */
 function rest() {
-  if (holding && waiting === 0) {
+  if (holding && waiting === 0 && holds === 0) {
     holding = false;
     native.release(shell);
   }
@@ -154,6 +168,20 @@ function subscribe(call, start) {
 }
 /** To be called when native code has been told. */
 const unsubscribe = forget;
+/** Calls `call()` when native code settles the id that `start(shell, id)` is given; the process may end before. */
+function once(call, start) {
+  const id = newId();
+  entries[id & PLACE] = () => {
+    forget(id);
+    call();
+  };
+  try {
+    start(shell, id);
+  } catch (error) {
+    forget(id);
+    throw fromNative(error);
+  }
+}
 
 /** The numbers of what was looked up or settled last. */
 function sharedNumbers() {
@@ -169,4 +197,4 @@ const thisShell = () => {
 /** A turn of the event loop, without a timer: those may be fake. */
 const nextTurn = () => begin(native.nextTurn);
 
-module.exports = { begin, attempt, subscribe, unsubscribe, expect, forget, newId, thisShell, sharedNumbers, found, nextTurn };
+module.exports = { begin, attempt, subscribe, unsubscribe, once, hold, release, expect, forget, newId, thisShell, sharedNumbers, found, nextTurn };

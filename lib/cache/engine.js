@@ -46,6 +46,11 @@ class Engine {
     this.polls = Boolean(settings.disk);
   }
 
+  /** The native engine. */
+  get handle() {
+    return this.#held;
+  }
+
   /** Connects and opens what is configured. Never rejects. */
   start() {
     return this.#begin(native.cacheStart).then(undefined, () => undefined);

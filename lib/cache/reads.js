@@ -31,9 +31,9 @@ function find(view, key, flags) {
     }
   }
   if (engine === undefined) return behind;
-  if (live === undefined && !(flags & 1)) {
+  if (!(flags & 1)) {
     const found = lookup(tiers, full, now, flags);
-    if (found !== undefined && !(wide && found?.stale)) return found;
+    if (found !== undefined && !(wide && found?.stale)) return found ?? behind;
   }
   if (!wide || (flags & OTHER_TIERS) === OTHER_TIERS) return behind;
   return engine.read(full, now, flags).then((found) => found ?? behind);

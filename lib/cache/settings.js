@@ -24,7 +24,7 @@ function link({ urls, sentinel, username, password, db, tls, keyPrefix, connectT
   };
 }
 
-/** Settings of `Engine` for our own tiers; an injected client is no part of them. */
+/** Settings of `Engine`; an injected client is asked from JavaScript, so there is no link to it. */
 function settingsOf({ memory, negative, redis, disk, jitter }) {
   return {
     memory: memory === undefined ? null : {
@@ -37,8 +37,8 @@ function settingsOf({ memory, negative, redis, disk, jitter }) {
       ttl: Math.min(memory.ttl, 1e15),
     },
     negative: negative === undefined ? null : { ttl: Math.min(negative.ttl, 1e15), maxKeys: negative.maxKeys },
-    redis: redis === undefined || redis.client !== undefined ? null : {
-      link: link(redis, disk !== undefined),
+    redis: redis === undefined ? null : {
+      link: redis.client === undefined ? link(redis, disk !== undefined) : null,
       ttl: cap(redis.ttl),
       whenDown: redis.whenDown,
     },

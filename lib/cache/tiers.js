@@ -1,6 +1,7 @@
 'use strict';
 // What the views of a cache share: its tiers, its loads, its statistics, and how they begin and end.
 const { Engine } = require('./engine');
+const { Injected } = require('./injected');
 const { readOptions } = require('./options');
 const { Flights } = require('./load');
 const { Slots } = require('./slots');
@@ -40,8 +41,8 @@ class Tiers {
   }
   #makeEngine(config) {
     if (!this.wide && config.memory.store === 'reference') return undefined;
-    if (config.redis?.client !== undefined) return new (require('./injected').Injected)(config);
-    return new Engine(settingsOf(config));
+    const settings = settingsOf(config);
+    return config.redis?.client === undefined ? new Engine(settings) : new Injected(settings, config.redis);
   }
   /** What live values are held by. S3-FIFO hits most and costs least: `npm run bench -- cache-hits cache-memory`. */
   #slots(maxEntries, prefix, { maxBytes, sizeOf, policy }) {

@@ -68,7 +68,8 @@ fn looked<'env>(env: &'env Env, looked: Looked) -> napi::Result<Unknown<'env>> {
     };
     value(env, raw)
 }
-fn null(env: sys::napi_env) -> napi::Result<sys::napi_value> {
+/// JavaScript's null.
+pub fn null(env: sys::napi_env) -> napi::Result<sys::napi_value> {
     let mut value = std::ptr::null_mut();
     // SAFETY: on the event loop, with its environment.
     napi::check_status!(unsafe { sys::napi_get_null(env, &mut value) })?;
@@ -139,6 +140,16 @@ pub fn cache_touch(env: &Env, held: &External<Held>, keys: Object<'_>) -> napi::
 fn seconds(number: f64) -> Option<f64> {
     (number > 0.0).then_some(number)
 }
+/// A lifetime as it crosses: seconds, 0 for none; `draw` is -1 without jitter.
+pub fn asked(ttl: f64, l1_ttl: f64, l3_ttl: f64, stale_for: f64, draw: f64) -> Asked {
+    Asked {
+        ttl: seconds(ttl),
+        l1_ttl: seconds(l1_ttl),
+        l3_ttl: seconds(l3_ttl),
+        stale_for,
+        draw: (draw >= 0.0).then_some(draw),
+    }
+}
 /// Writes a value: a boolean when that is known at once, else undefined and settled with one. Lifetimes are seconds,
 /// 0 for none; `draw` is -1 without jitter; `began` is -1 without a guard.
 #[napi(catch_unwind)]
@@ -164,13 +175,7 @@ pub fn cache_write(
     absent: bool,
 ) -> napi::Result<Option<bool>> {
     let tag = tag(number)?;
-    let asked = Asked {
-        ttl: seconds(ttl),
-        l1_ttl: seconds(l1_ttl),
-        l3_ttl: seconds(l3_ttl),
-        stale_for,
-        draw: (draw >= 0.0).then_some(draw),
-    };
+    let asked = asked(ttl, l1_ttl, l3_ttl, stale_for, draw);
     let tags = tags.unwrap_or_default().into_iter().map(String::into_boxed_str).collect();
     let written = Value { tag, bytes: bytes_of(env, &payload, tag)?, tags, asked };
     let guard = (began >= 0.0).then_some(Guard { began: began as u64, token: token as i64, absent });

@@ -1,6 +1,7 @@
 //! The tiered cache: keys, the slots of live values, and the engine for `lib/cache/engine.js`.
 
 mod below;
+pub mod client;
 mod engine;
 mod globs;
 pub mod key;

@@ -116,7 +116,8 @@ pub fn reply_value(env: &Env, numbers: &Numbers, at: usize, reply: &Reply) -> na
     }
 }
 
-fn payload(env: &Env, tag: Tag, bytes: &[u8]) -> napi::Result<sys::napi_value> {
+/// The payload of a value.
+pub fn payload(env: &Env, tag: Tag, bytes: &[u8]) -> napi::Result<sys::napi_value> {
     match tag {
         Tag::Json | Tag::Text => Ok(crate::text::string(env, bytes)?.raw()),
         Tag::Bytes | Tag::V8 => {

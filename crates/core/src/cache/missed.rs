@@ -1,6 +1,7 @@
 //! What Redis was not told while it was away, to be invalidated when it is back. Bounded: beyond so many keys or
 //! patterns it is everything.
 
+use super::glob;
 use bytes::Bytes;
 use std::collections::HashSet;
 
@@ -70,6 +71,20 @@ impl Missed {
     pub fn everything(&mut self) {
         self.everything = true;
         self.bound();
+    }
+    /// A later write of the key has arrived.
+    pub fn forget(&mut self, key: &[u8]) {
+        self.keys.remove(key);
+    }
+    /// Whether what is stored of the key may be older than what was missed. Anything may carry a tag.
+    pub fn concerns(&self, key: &[u8]) -> bool {
+        self.everything
+            || self.keys.contains(key)
+            || self.wide.iter().any(|wide| match wide {
+                Wide::Pattern(glob) => glob::matches(glob, key),
+                Wide::Prefix(prefix) => key.starts_with(prefix),
+                Wide::Tag(_) => true,
+            })
     }
     fn bound(&mut self) {
         if self.everything || self.keys.len() > MAX_KEYS || self.wide.len() > MAX_PATTERNS {

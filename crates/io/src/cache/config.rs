@@ -53,8 +53,8 @@ pub struct Negative {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Redis {
-    /// The connection.
-    pub link: redis::Config,
+    /// The connection; null: a client of the application's, which is asked from JavaScript.
+    pub link: Option<redis::Config>,
     /// Seconds.
     pub ttl: Option<f64>,
     /// `serve` or `miss`.
@@ -81,6 +81,10 @@ fn cap(seconds: Option<f64>) -> Millis {
 }
 
 impl Config {
+    /// Our own connection.
+    pub fn link(&self) -> Option<&redis::Config> {
+        self.redis.as_ref()?.link.as_ref()
+    }
     /// What the decisions need to know.
     pub fn tiers(&self) -> Tiers {
         let memory = self.memory.as_ref();
@@ -119,7 +123,7 @@ impl Config {
             path: disk.path.clone(),
             max_bytes: disk.max_bytes,
             compress_min_bytes: disk.compress_min_bytes,
-            follows: self.redis.is_some(),
+            follows: self.link().is_some(),
         })
     }
 }

@@ -145,15 +145,15 @@ impl Engine {
     }
     /// Whether nothing but memory is asked.
     pub fn is_memory_only(&self) -> bool {
-        self.config.redis.is_none() && self.disk.is_none()
+        self.config.link().is_none() && self.disk.is_none()
     }
     /// Connects and opens in the background, once.
     pub fn start(&self) {
         if self.started.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(redis) = &self.config.redis {
-            self.start_redis(redis);
+        if let Some(link) = self.config.link() {
+            self.start_redis(link);
         }
         if let Some(disk) = &self.disk {
             let listener = Arc::new(Tells { engine: self.me.clone() });
@@ -163,6 +163,9 @@ impl Engine {
                     engine.lost("disk", error);
                 }
             });
+            // who closes meanwhile waits: no file is made behind its back
+            let work = self.me.upgrade().map(|engine| engine.work());
+            disk.with(move |_| drop(work));
             let engine = self.me.clone();
             disk.with(move |disk| {
                 let (Some(disk), Some(engine)) = (disk, engine.upgrade()) else { return };
@@ -170,28 +173,30 @@ impl Engine {
             });
         }
     }
-    fn start_redis(&self, redis: &super::config::Redis) {
+    fn start_redis(&self, link: &crate::redis::Config) {
         let runtime = match Runtime::get() {
             Ok(runtime) => runtime,
             Err(error) => return self.lost("redis", error),
         };
-        let link = Link::new(redis.link.clone(), Arc::new(Tells { engine: self.me.clone() }));
+        let config = link;
+        let link = Link::new(config.clone(), Arc::new(Tells { engine: self.me.clone() }));
         // before anything can be sent: the first call waits for the first connection
         if let Err(error) = link.begin() {
             return self.lost("redis", error);
         }
         let (jobs, receiver) = unbounded_channel();
-        runtime.spawn(super::queue::drain(self.me.clone(), receiver));
         let connecting = link.clone();
         let tier = RedisTier {
             link,
             jobs,
-            publishes: redis.link.publishes,
-            timeout: Duration::from_millis(redis.link.command_timeout_ms),
+            publishes: config.publishes,
+            timeout: Duration::from_millis(config.command_timeout_ms),
             runtime: runtime.clone(),
         };
         if self.redis.set(tier).is_ok() {
+            // in this order: what is drained finds the nodes of a link that has begun
             runtime.spawn(async move { connecting.connect().await });
+            runtime.spawn(super::queue::drain(self.me.clone(), receiver));
         }
     }
     /// What earlier runs of this host could not tell Redis is told now; and the disk hears each half second whether

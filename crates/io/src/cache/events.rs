@@ -96,6 +96,10 @@ impl Events {
         let mut tiers = self.away.lock();
         if away { tiers.insert(tier) } else { tiers.remove(tier) }
     }
+    /// Whether Redis answers, where nobody but its user can tell.
+    pub(super) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::Release);
+    }
     /// What Redis is to this instance now.
     pub(super) fn told(&self, now: Millis) -> Rule {
         if !self.has_redis {

@@ -89,11 +89,14 @@ impl Table {
 }
 
 impl Engine {
-    fn table(&self) -> Option<Table> {
-        match self.redis_up() {
-            Some(redis) => Some(Table::Redis(redis.link.clone())),
-            None => self.disk.as_ref().and_then(|disk| disk.get()).map(Table::Disk),
+    /// Where leases beyond this process are taken; a disk that is being opened is waited for.
+    async fn table(&self) -> Option<Table> {
+        if let Some(redis) = self.redis_up() {
+            return Some(Table::Redis(redis.link.clone()));
         }
+        let (sender, receiver) = oneshot::channel();
+        self.disk.as_ref()?.with(move |disk| drop(sender.send(disk.cloned())));
+        receiver.await.ok().flatten().map(Table::Disk)
     }
     fn owner_of(&self, token: u64) -> u64 {
         self.number ^ token.rotate_left(40)
@@ -116,19 +119,25 @@ impl Engine {
                 return Ok(None);
             }
         };
-        let (Some(table), Ok(runtime)) = (self.table(), Runtime::get()) else {
+        let is_alone = self.redis_up().is_none() && self.disk.is_none();
+        let (false, Ok(runtime)) = (is_alone, Runtime::get()) else {
             return Ok(Some(token as i64));
         };
         let key = Bytes::copy_from_slice(key);
         let owner = self.owner_of(token);
-        let load = Load { table, key, token, owner, began, now, engine: Arc::downgrade(self) };
         let (hold, work, done) = (runtime.clone(), self.work(), done());
         runtime.spawn(async move {
-            let result = load.wait(wait_ms, &work).await;
-            done(result);
-            drop(work);
-            if result > 0 {
-                load.renew().await;
+            if let Some(table) = work.0.table().await {
+                let load = Load { table, key, token, owner, began, now, engine: Arc::downgrade(&work.0) };
+                let result = load.wait(wait_ms, &work).await;
+                done(result);
+                drop(work);
+                if result > 0 {
+                    load.renew().await;
+                }
+            } else {
+                done(token as i64);
+                drop(work);
             }
             drop(hold);
         });

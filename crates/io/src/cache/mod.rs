@@ -1,5 +1,6 @@
 //! The driver of the tiered cache: runs the core's machines on memory, Redis and disk. See docs/design/cache.md.
 
+mod client;
 pub mod config;
 mod disk;
 mod engine;
@@ -11,6 +12,7 @@ mod remove;
 mod ticket;
 mod write;
 
+pub use client::Answered;
 pub use engine::{Counters, Engine, Health};
 pub use events::{Event, Kinds, Subscriber};
 pub use read::{CopyHit, Looked};

@@ -73,7 +73,7 @@ impl Drop for Reads {
 const POLL: Duration = Duration::from_millis(10);
 
 impl Engine {
-    fn look(&self, key: &[u8], now: Millis, flags: u32) -> (Looked, Step, Read, Seen) {
+    pub(super) fn look(&self, key: &[u8], now: Millis, flags: u32) -> (Looked, Step, Read, Seen) {
         self.poll();
         let told = self.events.told(now);
         let seen = Seen::take(&self.memory, key);
@@ -198,7 +198,7 @@ pub(super) async fn ask_redis(link: Arc<Link>, mut reads: Reads) {
 }
 
 /// Fills what Redis had into the disk, where it is not there already.
-fn fill_disk(engine: &Arc<Engine>, fills: Vec<(Bytes, Record, Seen, Millis)>) {
+pub(super) fn fill_disk(engine: &Arc<Engine>, fills: Vec<(Bytes, Record, Seen, Millis)>) {
     for (key, record, seen, now) in fills {
         let Some(disk) = engine.disk.as_ref().and_then(|disk| disk.get()) else { return };
         let held = match disk.get(&key, now) {

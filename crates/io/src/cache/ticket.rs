@@ -20,6 +20,13 @@ impl Seen {
         let cell = cell_of(key_hash(key)) % CELLS;
         Self { cell: cell as u32, epoch: memory.epoch(key), era: memory.era() }
     }
+    /// The state of a key's cell at an earlier moment.
+    pub fn at(memory: &crate::memory::Memory, key: &[u8], began: Moment) -> Self {
+        let now = Self::take(memory, key);
+        let passed = moment(began as Epoch, now.era) != began;
+        // of an era that has passed it only has to be told that it has
+        Self { epoch: began as Epoch, era: if passed { now.era.wrapping_sub(1) } else { now.era }, ..now }
+    }
     /// Both as one number.
     pub fn moment(&self) -> Moment {
         moment(self.epoch, self.era)

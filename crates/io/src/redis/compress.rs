@@ -11,7 +11,7 @@ pub(super) fn deflate(payload: &[u8]) -> Option<Vec<u8>> {
     zstd::bulk::compress(payload, 1).ok().filter(|compressed| compressed.len() < payload.len())
 }
 /// The payload inflated; None: damaged, or larger than any that was written.
-pub(super) fn inflate(compressed: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn inflate(compressed: &[u8]) -> Option<Vec<u8>> {
     let size = zstd::zstd_safe::get_frame_content_size(compressed).ok()??;
     let size = usize::try_from(size).ok().filter(|&size| size <= MAX_BYTES)?;
     let payload = zstd::bulk::decompress(compressed, size).ok()?;

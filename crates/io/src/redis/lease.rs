@@ -10,7 +10,7 @@ use sluice_core::error::Error;
 
 /// KEYS: lease, counter. ARGV: owner, milliseconds, how long the counter is kept, 0: forever. A counter that is not
 /// there begins at the server's time, so that it grows even after it was forgotten.
-const TAKE: &str = "local held = redis.call('GET', KEYS[1])
+pub(crate) const TAKE: &str = "local held = redis.call('GET', KEYS[1])
 if held then
   local token, owner = string.match(held, '^(%d+):(.*)$')
   if owner ~= ARGV[1] then return 0 end
@@ -26,7 +26,7 @@ if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[2], ARGV[3]) end
 redis.call('SET', KEYS[1], string.format('%.0f', token) .. ':' .. ARGV[1], 'PX', ARGV[2])
 return token";
 /// KEYS: lease. ARGV: owner.
-const RELEASE: &str = "local held = redis.call('GET', KEYS[1])
+pub(crate) const RELEASE: &str = "local held = redis.call('GET', KEYS[1])
 if held and string.match(held, '^%d+:(.*)$') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0";
 /// KEYS: value, lease. ARGV: what the lease has to hold, and what SET is given behind the key.
@@ -45,7 +45,16 @@ pub(super) fn holds(token: u64, owner: &[u8]) -> Vec<u8> {
 }
 /// The key of a lease; in a cluster in the slot of its value wherever braces allow that.
 pub(super) fn lease_key(shared: &Shared, key: &[u8]) -> Vec<u8> {
-    if shared.is_cluster() { beside(&shared.prefix, key) } else { [&shared.prefix[..], KIND, key].concat() }
+    named(&shared.prefix, key, shared.is_cluster())
+}
+fn named(prefix: &[u8], key: &[u8], is_cluster: bool) -> Vec<u8> {
+    if is_cluster { beside(prefix, key) } else { [prefix, KIND, key].concat() }
+}
+/// Lease and counter of a key behind a prefix, and for how long the counter is kept: what `TAKE` is called with.
+pub fn lease_keys(prefix: &[u8], key: &[u8], is_cluster: bool) -> (Vec<u8>, Vec<u8>, u64) {
+    let lease = named(prefix, key, is_cluster);
+    let (counter, kept_ms) = counter_of(prefix, &lease, is_cluster);
+    (lease, counter, kept_ms)
 }
 /// Always with a part in braces, so that what is appended stays in its slot.
 fn beside(prefix: &[u8], key: &[u8]) -> Vec<u8> {
@@ -63,11 +72,10 @@ fn beside(prefix: &[u8], key: &[u8]) -> Vec<u8> {
 }
 /// The counter of a lease, and for how long it is kept: one for all, in a cluster one beside each lease.
 fn counter_key(shared: &Shared, lease: &[u8]) -> (Vec<u8>, u64) {
-    if shared.is_cluster() {
-        ([lease, b"\x01n"].concat(), COUNTER_MS)
-    } else {
-        ([&shared.prefix[..], b"\x01n"].concat(), 0)
-    }
+    counter_of(&shared.prefix, lease, shared.is_cluster())
+}
+fn counter_of(prefix: &[u8], lease: &[u8], is_cluster: bool) -> (Vec<u8>, u64) {
+    if is_cluster { ([lease, b"\x01n"].concat(), COUNTER_MS) } else { ([prefix, b"\x01n"].concat(), 0) }
 }
 
 impl Link {

@@ -7,10 +7,10 @@
 
 mod call;
 mod catch_up;
-mod compress;
+pub(crate) mod compress;
 mod connection;
 mod fault;
-mod lease;
+pub(crate) mod lease;
 mod link;
 mod node;
 mod pushes;
@@ -22,7 +22,7 @@ mod sweep;
 mod target;
 mod topology;
 mod value;
-mod write;
+pub(crate) mod write;
 
 pub use link::Link;
 

@@ -22,7 +22,7 @@ const AT_ONCE: usize = 500;
 /// Adds a member to the set of a tag, which then lives as long as the longest of its members; two others are looked at,
 /// and leave when their values are gone, so that the set does not outgrow what lives. ARGV: milliseconds or -1, member,
 /// the prefix of values or '' where they may be on another node.
-const TAG: &str = "local left, want = redis.call('PTTL', KEYS[1]), tonumber(ARGV[1])
+pub(crate) const TAG: &str = "local left, want = redis.call('PTTL', KEYS[1]), tonumber(ARGV[1])
 redis.call('SADD', KEYS[1], ARGV[2])
 if want < 0 then redis.call('PERSIST', KEYS[1])
 elseif left == -2 or (left >= 0 and left < want) then redis.call('PEXPIRE', KEYS[1], want) end

@@ -1,0 +1,87 @@
+'use strict';
+// A combination of tiers, and caches on it: each `open()` of a place sees the same Redis and disk, with memory of its own.
+const { mkdtempSync, rmSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { TieredCache } = require('sluice');
+
+let places = 0;
+
+/**
+ * `memory`, `redis`, `disk`: options of the tiers, or false. `redis` is a function of the key prefix. `plain`: values in
+ * Redis cannot carry stale windows. `tells`: absences may be remembered.
+ */
+class Combination {
+  constructor({ name, memory = {}, redis, disk = false, plain = false, isOwn = false, tells = redis === undefined || isOwn, tagged = 1100 }) {
+    Object.assign(this, { name, memory, redis, plain, isOwn, tells, tagged, hasDisk: disk });
+    this.hasMemory = memory !== false;
+    this.hasRedis = redis !== undefined;
+    /** Whether there is a tier below memory, so that another cache sees what one has written. */
+    this.wide = this.hasRedis || disk;
+    /** Whether the caller's clock alone rules. */
+    this.ownClock = !this.hasRedis;
+  }
+  /** How many tiers there are. */
+  get tiers() {
+    return [this.hasMemory && 1, this.hasRedis && 2, this.hasDisk && 3].filter(Boolean);
+  }
+  place() {
+    places += 1;
+    return new Place(this, `c${process.pid}-${places}:`);
+  }
+}
+
+class Place {
+  #caches = [];
+  #folder;
+
+  constructor(combination, prefix) {
+    this.combination = combination;
+    this.prefix = prefix;
+  }
+  /** A cache; `options` over the combination's. No deadline is moved unless asked for. */
+  async open({ memory, redis, disk, ...options } = {}) {
+    const { combination } = this;
+    if (combination.hasDisk) this.#folder ??= mkdtempSync(path.join(os.tmpdir(), 'sluice-contract-'));
+    const cache = new TieredCache({
+      memory: combination.hasMemory ? { ...combination.memory, ...memory } : false,
+      // what deadlines do has tests of its own; here the machine may be busy
+      redis: combination.hasRedis ? { ...combination.redis(this.prefix), commandTimeoutMs: 5000, ...redis } : false,
+      disk: combination.hasDisk ? { path: path.join(this.#folder, 'disk'), maxBytes: 64 << 20, ...disk } : false,
+      jitter: 0,
+      ...options,
+    });
+    this.#caches.push(cache);
+    // what is written before tracking is up is doubted once it is
+    if (combination.isOwn) await cache.initialize();
+    return cache;
+  }
+  async close() {
+    await Promise.all(this.#caches.map((cache) => cache.close()));
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A clock that stands until it is moved. */
+function manualClock(start = 1_750_000_000_000) {
+  const clock = { ms: start, now: () => clock.ms, advance: (ms) => (clock.ms += ms) };
+  return clock;
+}
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Runs the suites over combinations; a suite is `(combination, at) => tests`, where `at.open()` opens a cache of the test. */
+function contract(combinations, suites) {
+  describe.each(combinations.map((one) => [one.name, one]))('%s', (_, options) => {
+    const combination = new Combination(options);
+    const at = {};
+    beforeEach(() => {
+      const place = combination.place();
+      at.place = place;
+      at.open = (more) => place.open(more);
+    });
+    afterEach(() => at.place.close());
+    for (const [name, suite] of Object.entries(suites)) describe(name, () => suite(combination, at));
+  });
+}
+
+module.exports = { contract, manualClock, sleep };

@@ -1,0 +1,298 @@
+'use strict';
+// The tiers of a cache whose Redis is a client of the application's: memory and disk by the native engine, Redis by
+// commands sent from here, so that what the client settles in microtasks settles so here. Methods as `Engine`'s.
+const native = require('../native');
+const { begin } = require('../completion');
+const { make, call } = require('../errors');
+const { Engine } = require('./engine');
+const { ClientCommands } = require('./client-commands');
+const { ClientCalls } = require('./client-calls');
+const { ClientLeases } = require('./client-leases');
+const { ClientSweep } = require('./client-sweep');
+
+const SKIP_REDIS = 2;
+/** How a client answered for a key; see `client_answered` in src/cache/client.rs. */
+const SAID = { ABSENT: 0, FOUND: 1, DAMAGED: 2, DOWN: 3 };
+const DOWN = [SAID.DOWN, undefined, NaN];
+/** The offset between the server's clock and ours is looked at that often. */
+const TIME_MS = 60_000;
+
+class Injected extends Engine {
+  #commands;
+  #calls;
+  #sweep;
+  #leases;
+  #prefix;
+  #isTagged;
+  #publishes;
+  #listener = undefined;
+  #closed = undefined;
+  #refused = new Set();
+  #counts = { droppedWrites: 0, degraded: 0 };
+  /** The server's milliseconds less ours, and when that was seen. */
+  #offset = { ms: 0, since: -Infinity, isAsked: false };
+
+  /** `redis` are the options of the client: `{ client, keyPrefix, commandTimeoutMs, breaker, format }`. */
+  constructor(settings, redis) {
+    super(settings);
+    const { client, keyPrefix, commandTimeoutMs, breaker, format } = redis;
+    this.#commands = new ClientCommands(client);
+    this.#prefix = keyPrefix;
+    this.#isTagged = format === 'tagged';
+    this.#publishes = Boolean(settings.disk);
+    const { failures, probeMs } = breaker === false ? { failures: 0, probeMs: 1000 } : breaker;
+    this.#calls = new ClientCalls({ failures, probeMs, timeoutMs: commandTimeoutMs }, {
+      probe: () => this.#commands.probe(`${keyPrefix}\u0001p`),
+      catchUp: (owed, run) => this.#sweep.catchUp(owed, run),
+      down: (error) => this.#went(false, error),
+      up: () => this.#went(true),
+    });
+    this.#sweep = new ClientSweep(this.#commands, keyPrefix, (keys) => keys.forEach((key) => this.#calls.missed(`k${key}`)));
+    this.#leases = new ClientLeases(this.#commands, this.#calls, keyPrefix, (command) => this.#can(command));
+  }
+
+  async read(key, now, flags) {
+    if (flags & SKIP_REDIS) return super.read(key, now, flags);
+    const moment = this.epoch(key);
+    const [said] = await this.#ask([key], now);
+    return this.#answered(key, now, flags, moment, said);
+  }
+  async readMany(keys, now, flags) {
+    if (flags & SKIP_REDIS) return super.readMany(keys, now, flags);
+    const moments = keys.map((key) => this.epoch(key));
+    const said = await this.#ask(keys, now);
+    return Promise.all(keys.map((key, at) => this.#answered(key, now, flags, moments[at], said[at])));
+  }
+
+  /** What the client says of keys: `[said, value, msLeft]` of each. */
+  async #ask(keys, now) {
+    const calls = this.#calls;
+    if (this.#isTagged) this.#lookAtTime(now);
+    const trusted = keys.filter((key) => !calls.distrusts(key));
+    let pairs;
+    try {
+      pairs = trusted.length === 0 ? [] : await calls.run(() => this.#commands.read(trusted.map((key) => this.#prefix + key)));
+    } catch {
+      return keys.map(() => DOWN);
+    }
+    if (trusted.length === keys.length) return pairs.map(saidOf);
+    const answers = new Map(trusted.map((key, at) => [key, saidOf(pairs[at])]));
+    return keys.map((key) => answers.get(key) ?? DOWN);
+  }
+
+  /** Goes on with a read: fills memory and disk, asks the disk. */
+  async #answered(key, now, flags, moment, said) {
+    const args = [this.handle, key, now, flags, moment, ...said, this.#offset.ms];
+    const found = call(native.clientAnswered, ...args);
+    if (found !== undefined) return found === null ? null : foundOf(found);
+    const [below, fill] = await begin((shell, id) => native.clientAnsweredBelow(shell, id, ...args));
+    if (below === null) return null;
+    const hit = foundOf(below);
+    // it is on its way before any later delete: they share a connection
+    if (fill !== null && this.#calls.up && this.epoch(key) === moment) {
+      const [deadline, staleUntil, tags] = fill;
+      const [text, ms] = this.#encoded(hit.tag, hit.payload, now, deadline, staleUntil, tags);
+      this.#calls.run(() => this.#commands.set(this.#prefix + key, text, ms, true)).catch(() => {});
+    }
+    return hit;
+  }
+
+  write(key, tag, payload, now, lifetime, tags, flags, guard) {
+    if (flags & SKIP_REDIS) return super.write(key, tag, payload, now, lifetime, tags, flags, guard);
+    if (guard !== undefined && (this.epoch(key) !== guard.epoch || !this.#leases.holds(guard.token))) return Promise.resolve(false);
+    const taken = super.write(key, tag, payload, now, lifetime, tags, flags | SKIP_REDIS, guard);
+    const { ttl = 0, l1Ttl = 0, l3Ttl = 0, staleFor = 0, jitter = -1 } = lifetime;
+    const [deadline, staleUntil] = call(native.clientTimes, this.handle, now, ttl, l1Ttl, l3Ttl, staleFor, jitter);
+    if (this.#isTagged) this.#lookAtTime(now);
+    const [text, ms] = this.#encoded(tag, payload, now, deadline, staleUntil, tags ?? []);
+    return this.#set(key, text, ms, tags ?? [], taken);
+  }
+  async writeMany(list, now, tags, flags) {
+    const taken = await Promise.all(list.map(([key, tag, payload, lifetime]) => this.write(key, tag, payload, now, lifetime, tags, flags)));
+    return taken.every(Boolean);
+  }
+
+  async #set(key, text, ms, tags, taken) {
+    const calls = this.#calls;
+    let stored = false;
+    try {
+      stored = await calls.run(() => this.#commands.set(this.#prefix + key, text, ms, false));
+      if (stored && tags.length > 0) stored = await this.#tag(key, tags, ms);
+    } catch {
+      stored = false;
+    }
+    if (stored) calls.wrote(key);
+    else {
+      calls.missed(`k${key}`);
+      this.#counts.droppedWrites += 1;
+    }
+    if (stored) this.#publish('k', [key]);
+    return (await taken) && stored;
+  }
+
+  #encoded(tag, payload, now, deadline, staleUntil, tags) {
+    const end = this.#isTagged ? staleUntil : deadline;
+    const text = !this.#isTagged && tag === 0
+      ? payload
+      : native.clientEncode(tag, payload, this.#isTagged, now, deadline, staleUntil, tags, this.#offset.ms);
+    return [text, end === Infinity ? Infinity : Math.max(end - now, 1)];
+  }
+
+  async #tag(key, tags, ms) {
+    if (!this.#can('eval')) return false;
+    return this.#calls.run(() => this.#sweep.tag(key, tags, ms));
+  }
+
+  async remove(keys, now) {
+    const below = super.remove(keys, now);
+    const full = keys.map((key) => this.#prefix + key);
+    const removed = await this.#told(keys.map((key) => `k${key}`), () => this.#commands.del(full));
+    if (removed !== undefined) for (const key of keys) this.#calls.wrote(key);
+    this.#publish('k', keys);
+    return Math.max(await below, removed ?? 0);
+  }
+  removePattern(glob, now) {
+    return this.#removeWide(`g${glob}`, super.removePattern(glob, now), now);
+  }
+  removeTag(tag, now) {
+    return this.#removeWide(`t${tag}`, super.removeTag(tag, now), now);
+  }
+  async clear(prefix, now) {
+    await this.#removeWide(`p${prefix}`, super.clear(prefix, now), now);
+  }
+  /** What goes from Redis step by step: each step has its own deadline. */
+  async #removeWide(what, below, now) {
+    const need = what[0] === 't' ? 'eval' : 'scan';
+    let removed = 0;
+    if (this.#can(need)) {
+      const gone = await this.#told([what], (run) => this.#sweep.remove(what, run, (keys) => this.#forget(keys, now)), true);
+      removed = gone ?? 0;
+      this.#publish(what[0], [what.slice(1)]);
+    }
+    return Math.max((await below) ?? 0, removed);
+  }
+  /** Reads that began before the keys went may have filled memory from them. */
+  #forget(keys, now) {
+    for (const key of keys) this.removeMemory(key, now);
+  }
+
+  /** Tells the client of a change; undefined, and remembered, when it could not be told. */
+  async #told(changes, tell, inSteps = false) {
+    const calls = this.#calls;
+    try {
+      if (!inSteps) return await calls.run(tell);
+      if (!calls.up) throw calls.reason;
+      return await tell((step) => calls.run(step));
+    } catch {
+      for (const change of changes) calls.missed(change);
+      return undefined;
+    }
+  }
+
+  async keys(prefix, limit, now) {
+    if (!this.#can('scan') || !this.#calls.up) return super.keys(prefix, limit, now);
+    try {
+      return await this.#sweep.keys(prefix, limit, (step) => this.#calls.run(step));
+    } catch {
+      return super.keys(prefix, limit, now);
+    }
+  }
+
+  async lease(key, now, waitMs) {
+    const token = await super.lease(key, now, waitMs);
+    if (token <= 0 || !this.#calls.up) return token;
+    const beyond = await this.#leases.take(key, token, waitMs, () => this.#isThere(key));
+    if (beyond <= 0) super.release(key, token);
+    return beyond;
+  }
+  release(key, token) {
+    this.#leases.release(key, token);
+    super.release(key, token);
+  }
+  async #isThere(key) {
+    const [[said]] = await this.#ask([key]);
+    return said === SAID.FOUND;
+  }
+
+  /** Whether the client has a method; the first time that it has not is told. */
+  #can(command) {
+    if (this.#commands.can(command)) return true;
+    if (!this.#refused.has(command)) {
+      this.#refused.add(command);
+      this.#degraded(make('Redis', { detail: `the client has no ${command}` }));
+    }
+    return false;
+  }
+
+  #went(up, error) {
+    call(native.clientState, this.handle, up);
+    if (up) this.#listener?.('recovered', 'redis');
+    else this.#degraded(make('Redis', { detail: error?.message ?? String(error) }, error));
+  }
+  #degraded(error) {
+    this.#counts.degraded += 1;
+    this.#listener?.('degraded', 'redis', error);
+  }
+
+  /** Tells hosts with a disk tier. */
+  #publish(kind, items) {
+    if (!this.#publishes || !this.#commands.can('publish')) return;
+    const message = call(native.clientNotice, this.handle, kind, items);
+    this.#calls.run(() => this.#commands.publish(`${this.#commands.ownPrefix}${this.#prefix}inv`, message)).catch(() => {});
+  }
+
+  /** Tagged values carry deadlines of the server's clock. */
+  #lookAtTime(now) {
+    const offset = this.#offset;
+    if (offset.isAsked || this.#calls.elapsedMs() - offset.since < TIME_MS) return;
+    offset.isAsked = true;
+    this.#calls.run(() => this.#commands.time()).then(
+      (server) => {
+        offset.isAsked = false;
+        offset.since = this.#calls.elapsedMs();
+        if (server !== undefined) offset.ms = server - now;
+      },
+      () => {
+        offset.isAsked = false;
+      },
+    );
+  }
+
+  listen(on, kinds) {
+    this.#listener = on;
+    super.listen(on, kinds);
+  }
+  health() {
+    return { ...super.health(), redis: this.#calls.up ? 'up' : 'down' };
+  }
+  counters() {
+    const counters = super.counters();
+    for (const [name, count] of Object.entries(this.#counts)) counters[name] += count;
+    return counters;
+  }
+  close() {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+  async #end() {
+    this.#leases.close();
+    await this.#calls.close();
+    await super.close();
+  }
+}
+
+/** A value that was found, of an array as src/cache/client.rs makes it. */
+function foundOf([tag, payload, tier, deadline, nearUntil, staleUntil, stale, cell, epoch, era]) {
+  return { tag, payload, tier: `l${tier}`, deadline, nearUntil, staleUntil, stale, cell, epoch, era };
+}
+
+function saidOf([value, msLeft]) {
+  if (value === null) return [SAID.ABSENT, undefined, NaN];
+  if (typeof value !== 'string' && !ArrayBuffer.isView(value)) return [SAID.DAMAGED, undefined, NaN];
+  // it ended between both commands
+  if (msLeft === -2) return [SAID.ABSENT, undefined, NaN];
+  const left = typeof msLeft !== 'number' || Number.isNaN(msLeft) ? NaN : msLeft < 0 ? Infinity : msLeft;
+  return [SAID.FOUND, value, left];
+}
+
+module.exports = { Injected };
