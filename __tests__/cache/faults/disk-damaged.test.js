@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { cleanUp, folder, startInstance } = require('./support');
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 afterEach(cleanUp);
 
 const KEYS = 200;
@@ -33,7 +33,7 @@ test('any byte, any page, any end', async () => {
   const cuts = [0, 1, 4096, 8192, Math.floor(whole.length / 2), whole.length - 4096, whole.length - 1];
   for (const length of cuts) damages.push([`cut to ${length}`, (bytes) => bytes.subarray(0, length)]);
   damages.push(['zeros', (bytes) => bytes.fill(0)], ['noise', (bytes) => bytes.map((_, at) => (at * 2654435761) >>> 13)]);
-  const every = Math.ceil(damages.length / 120);
+  const every = Math.ceil(damages.length / 80);
   const chosen = damages.filter((_, at) => at % every === 0 || at > damages.length - 12);
 
   const base = folder();

@@ -117,6 +117,27 @@ test('in a cluster, the tracking connection of one master alone is killed', asyn
   await cluster.stop();
 });
 
+test('where tracking is lost for good and Redis answers, copies from before are asked again', async () => {
+  const cluster = await startCluster();
+  const url = cluster.nodes.map((node) => node.url);
+  const [child, direct] = await Promise.all([startInstance({ memory: { ttl: 30 }, redis: { url } }), startInstance({ redis: { url, tracking: false } })]);
+  const keys = Array.from({ length: 12 }, (_, at) => `key${at}`);
+  for (const key of keys) await direct.call('set', key, 'old', 600);
+  for (const key of keys) expect(await child.call('get', key)).toBe('old');
+  for (const node of cluster.nodes) {
+    await node.command('ACL', 'SETUSER', 'default', '-client|tracking');
+    for (const id of trackingIds(await node.command('CLIENT', 'LIST'))) await node.command('CLIENT', 'KILL', 'ID', id);
+  }
+  await eventually(async () => (await child.events()).some(({ event, tier }) => event === 'degraded' && tier === 'tracking'), 'the event');
+  // A lost connection may look like an outage at first, in which copies are served.
+  await sleep(1000);
+  await eventually(async () => (await child.call('health')).redis === 'up', 'Redis is used');
+  for (const key of keys) await direct.call('set', key, 'new', 600);
+  for (const key of keys) expect(await child.call('get', key)).toBe('new');
+  expect((await child.call('health')).redis).toBe('up');
+  await cluster.stop();
+});
+
 test('two processes whose clocks are an hour apart agree on what lives', async () => {
   for (const format of ['tagged', 'plain']) {
     const redis = { url: server.url, format };
