@@ -27,8 +27,6 @@ pub(super) struct RedisTier {
     pub link: Arc<Link>,
     pub runtime: Arc<Runtime>,
     pub jobs: UnboundedSender<Vec<Job>>,
-    /// Our own writes are told to us like others': they leave no copy in memory.
-    pub echoes: bool,
     pub publishes: bool,
     pub timeout: Duration,
 }
@@ -191,7 +189,6 @@ impl Engine {
         let tier = RedisTier {
             link,
             jobs,
-            echoes: config.urls.len() > 1 && config.tracking,
             publishes: config.publishes,
             timeout: Duration::from_millis(config.command_timeout_ms),
             runtime: runtime.clone(),
