@@ -13,8 +13,8 @@ use napi_derive::napi;
 use sluice_core::cache::key_hash;
 use sluice_core::cache::policy::{Limits, Policy, SlotTable};
 use sluice_io::memory::Memory;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Weak};
 
 const RING: usize = 1024;
 const LISTED: usize = 64;

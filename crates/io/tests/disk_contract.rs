@@ -412,3 +412,75 @@ fn the_store_is_private() {
     }
     drop(disk);
 }
+
+#[test]
+fn eight_threads_open_use_and_close_instances_of_one_store() {
+    let folder = Folder::new();
+    let threads: Vec<_> = (0..8_u64)
+        .map(|thread| {
+            let config = folder.config();
+            std::thread::spawn(move || {
+                for round in 0..6 {
+                    let (disk, _) = open(&config);
+                    let own = format!("own{thread}");
+                    for step in 0..300_u64 {
+                        let shared = format!("s{}", (step * 7 + thread) % 20);
+                        match (step + thread) % 6 {
+                            0 => drop(disk.put(shared.as_bytes(), text("x"), None)),
+                            1 => disk.remove(&[Bytes::from(shared)], Box::new(|_| {})),
+                            2 => drop(disk.put(shared.as_bytes(), text("f"), Some(Box::new(|| true)))),
+                            3 => disk.poll(),
+                            4 => drop(disk.keys(b"s", 10, 1000)),
+                            _ => drop(lease(&disk, &shared, thread, 1000 + step)),
+                        }
+                        let value = format!("{round}:{step}");
+                        assert!(disk.put(own.as_bytes(), text(&value), None));
+                        assert_eq!(read(&disk, &own), Some(value));
+                    }
+                    if thread == 0 {
+                        let (done, told) = done();
+                        disk.remove_pattern(b"s1*", done);
+                        settled(&told);
+                    }
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let (disk, _) = open(&folder.config());
+    for thread in 0..8 {
+        assert_eq!(read(&disk, &format!("own{thread}")).as_deref(), Some("5:299"));
+    }
+}
+
+#[test]
+fn a_closed_store_answers_nothing_and_is_left_as_it_was() {
+    let folder = Folder::new();
+    let (disk, _) = open(&folder.config());
+    disk.put(b"k", text("1"), None);
+    disk.close();
+    let files = |folder: &Folder| std::fs::read_dir(folder.0.join("sluice-1")).unwrap().count();
+    let before = (files(&folder), std::fs::read(folder.data()).unwrap());
+    assert!(!disk.put(b"k", text("2"), None) && read(&disk, "k").is_none());
+    assert_eq!(remove(&disk, &["k"]), 0);
+    let (done, told) = done();
+    disk.clear(done);
+    assert_eq!(settled(&told), 0);
+    let (done, told) = disk::done();
+    disk.remove_pattern(b"*", done);
+    assert_eq!(settled(&told), 0);
+    let (done, told) = disk::done();
+    disk.flush(done);
+    assert!(told.recv_timeout(PATIENCE).unwrap().is_err());
+    disk.poll();
+    assert_eq!((files(&folder), std::fs::read(folder.data()).unwrap()), before);
+    // a new store of that path is another one, though the old is still held
+    let (again, _) = open(&folder.config());
+    assert_eq!(read(&again, "k").as_deref(), Some("1"));
+    disk.close();
+    drop(disk);
+    assert!(again.put(b"k", text("3"), None));
+    flush(&again);
+}

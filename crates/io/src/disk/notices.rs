@@ -8,6 +8,10 @@ use sluice_core::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Changes of one memory's instances that wait to be told by name.
+const MOST_WAITING: usize = 16_384;
+const MOST_NOTICES: usize = 1024;
+
 /// Something to be told to all but those of one memory.
 pub(super) struct Notice {
     except: u64,
@@ -48,9 +52,18 @@ impl Outbox {
             last.patterns.extend(change.patterns);
             last.tags.extend(change.tags);
             last.everything |= change.everything;
+            if last.hashes.len() + last.patterns.len() + last.tags.len() > MOST_WAITING {
+                *last = Change { everything: true, ..Change::default() };
+            }
             return;
         }
         self.waiting.push(Notice { except, what: News::Change(change) });
+        if self.waiting.len() > MOST_NOTICES {
+            // nobody has been told for long, the writer is held up: all may have changed
+            self.waiting.retain(|notice| matches!(notice.what, News::State(..)));
+            let everything = Change { everything: true, ..Change::default() };
+            self.waiting.push(Notice { except: 0, what: News::Change(everything) });
+        }
     }
     pub(super) fn state(&mut self, up: bool, why: Option<Error>) {
         self.waiting.push(Notice { except: 0, what: News::State(up, why) });
@@ -129,4 +142,40 @@ impl Tier {
 fn set_many(ears: &[Ear], has_groups: &AtomicBool) {
     let has_several = ears.iter().any(|ear| ears.first().is_some_and(|first| first.group != ear.group));
     has_groups.store(has_several, Ordering::Release);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(hash: u64) -> Change {
+        Change { hashes: vec![hash], ..Change::default() }
+    }
+
+    #[test]
+    fn a_fill_is_late_while_others_have_not_heard() {
+        let mut outbox = Outbox::default();
+        outbox.change(1, one(7));
+        assert!(outbox.names(2, 7) && !outbox.names(1, 7) && !outbox.names(2, 8));
+        outbox.change(1, Change { tags: vec!["t".into()], ..Change::default() });
+        assert!(outbox.names(2, 8) && !outbox.names(1, 8));
+    }
+
+    #[test]
+    fn what_nobody_fetches_stays_bounded_and_names_everything() {
+        let mut outbox = Outbox::default();
+        for hash in 0..100_000 {
+            outbox.change(1, one(hash));
+        }
+        assert!(outbox.waiting.len() == 1 && outbox.names(2, 1 << 40));
+        let mut outbox = Outbox::default();
+        outbox.state(false, None);
+        for hash in 0..100_000 {
+            outbox.change(hash % 2 + 1, one(hash));
+        }
+        assert!(
+            outbox.waiting.len() <= MOST_NOTICES + 1 && outbox.names(1, 1 << 40) && outbox.names(2, 1 << 40)
+        );
+        assert!(matches!(outbox.waiting.first(), Some(Notice { what: News::State(false, None), .. })));
+    }
 }

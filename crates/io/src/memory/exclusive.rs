@@ -52,6 +52,15 @@ impl Exclusive<'_> {
     }
 }
 
+/// Still under the lock, and after a panic, too: what was changed is told.
+impl Drop for Exclusive<'_> {
+    fn drop(&mut self) {
+        if self.moves {
+            self.memory.epochs.bump(self.hash);
+        }
+    }
+}
+
 impl Memory {
     /// Changes a key, here and elsewhere, as one step to all who change or fill it through this memory. The epoch
     /// moves last: whoever has seen the new one finds the new value in every tier.
@@ -63,10 +72,7 @@ impl Memory {
             let departed = Departed::default();
             let mut own = Exclusive { memory: self, held: &held, key, hash, moves: false, departed };
             let result = change(&mut own);
-            if own.moves {
-                self.epochs.bump(hash);
-            }
-            (result, own.departed)
+            (result, std::mem::take(&mut own.departed))
         };
         self.tell(Reason::Size, departed.evicted.iter().map(|(_, entry)| entry));
         result

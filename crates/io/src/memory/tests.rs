@@ -253,16 +253,23 @@ fn a_reported_use_counts_as_one() {
 }
 
 #[test]
-fn many_entries_are_cleared_at_once() {
+fn many_entries_are_cleared_in_no_time_of_the_caller() {
     let memory = Memory::open(&Config { max_bytes: 1 << 30, ..config(Policy::S3Fifo) }).unwrap();
-    for index in 0..100_000 {
-        memory.set(format!("k{index}").as_bytes(), &record("1", NEVER), 0);
-    }
-    let began = std::time::Instant::now();
-    memory.clear();
-    let took = began.elapsed();
-    assert_eq!((memory.usage().entries, text(&memory, b"k1", 0)), (0, None));
-    assert!(took.as_millis() < 20, "{took:?}");
+    let timed = |run: &mut dyn FnMut()| {
+        let took = (0..3).map(|_| {
+            for index in 0..40_000 {
+                memory.set(format!("k{index}").as_bytes(), &record("1", NEVER), 0);
+            }
+            let began = std::time::Instant::now();
+            run();
+            assert_eq!((memory.usage().entries, text(&memory, b"k1", 0)), (0, None));
+            began.elapsed()
+        });
+        took.min().unwrap()
+    };
+    let here = timed(&mut || drop(std::mem::replace(&mut *memory.held.write(), Held::new(&memory.config))));
+    let behind = timed(&mut || memory.clear());
+    assert!(behind * 4 < here, "{behind:?}; on the caller's own thread {here:?}");
 }
 
 #[test]
@@ -326,4 +333,19 @@ fn an_era_waits_for_a_fill_that_has_looked_at_its_moment() {
         });
         assert_eq!(text(&memory, b"a", 0), None);
     }
+}
+
+#[test]
+fn a_change_that_panics_is_told_all_the_same() {
+    let memory = Memory::open(&config(Policy::S3Fifo)).unwrap();
+    let began = memory.moment(b"a");
+    let change = || {
+        memory.exclusive(b"a", |own| {
+            assert!(own.put(&record("1", NEVER), 0));
+            std::panic::resume_unwind(Box::new(0))
+        })
+    };
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| -> () { change() })).is_err());
+    assert_ne!(memory.moment(b"a"), began);
+    assert!(memory.set(b"a", &record("2", NEVER), 0), "the lock is free");
 }
