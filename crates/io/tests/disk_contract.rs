@@ -454,3 +454,33 @@ fn eight_threads_open_use_and_close_instances_of_one_store() {
         assert_eq!(read(&disk, &format!("own{thread}")).as_deref(), Some("5:299"));
     }
 }
+
+#[test]
+fn a_closed_store_answers_nothing_and_is_left_as_it_was() {
+    let folder = Folder::new();
+    let (disk, _) = open(&folder.config());
+    disk.put(b"k", text("1"), None);
+    disk.close();
+    let files = |folder: &Folder| std::fs::read_dir(folder.0.join("sluice-1")).unwrap().count();
+    let before = (files(&folder), std::fs::read(folder.data()).unwrap());
+    assert!(!disk.put(b"k", text("2"), None) && read(&disk, "k").is_none());
+    assert_eq!(remove(&disk, &["k"]), 0);
+    let (done, told) = done();
+    disk.clear(done);
+    assert_eq!(settled(&told), 0);
+    let (done, told) = disk::done();
+    disk.remove_pattern(b"*", done);
+    assert_eq!(settled(&told), 0);
+    let (done, told) = disk::done();
+    disk.flush(done);
+    assert!(told.recv_timeout(PATIENCE).unwrap().is_err());
+    disk.poll();
+    assert_eq!((files(&folder), std::fs::read(folder.data()).unwrap()), before);
+    // a new store of that path is another one, though the old is still held
+    let (again, _) = open(&folder.config());
+    assert_eq!(read(&again, "k").as_deref(), Some("1"));
+    disk.close();
+    drop(disk);
+    assert!(again.put(b"k", text("3"), None));
+    flush(&again);
+}

@@ -27,8 +27,6 @@ pub(super) struct RedisTier {
     pub link: Arc<Link>,
     pub runtime: Arc<Runtime>,
     pub jobs: UnboundedSender<Vec<Job>>,
-    /// Our own writes are told to us like others': they leave no copy in memory.
-    pub echoes: bool,
     pub publishes: bool,
     pub timeout: Duration,
 }
@@ -191,7 +189,6 @@ impl Engine {
         let tier = RedisTier {
             link,
             jobs,
-            echoes: config.urls.len() > 1 && config.tracking,
             publishes: config.publishes,
             timeout: Duration::from_millis(config.command_timeout_ms),
             runtime: runtime.clone(),
@@ -354,8 +351,8 @@ impl Engine {
                         let _ = flushed.send(());
                     }));
                     let _ = wait.recv_timeout(CLOSE_WAIT);
-                    // the last holder's drop closes the store: nothing touches its files after `done`
-                    drop(disk);
+                    // nothing touches its files after `done`, whoever still holds it
+                    disk.close();
                     done();
                 });
             }),

@@ -247,8 +247,7 @@ impl Engine {
         let (engine, filled, record) = (self.clone(), key.clone(), write.record.clone());
         let done = Box::new(move |result: Result<bool, Error>| {
             if matches!(result, Ok(true)) {
-                let echoes = u32::from(engine.echoes());
-                engine.doubt(filled, record, move |moment| passed(seen.moment(), moment, echoes));
+                engine.doubt(filled, record, move |moment| passed(seen.moment(), moment, 0));
             } else {
                 engine.filling.lock().remove(&filled);
             }

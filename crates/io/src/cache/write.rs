@@ -80,9 +80,9 @@ impl Engine {
             if !allowed {
                 return Ok(Some(false));
             }
-            match plan.memory.as_ref().filter(|_| !self.echoes()) {
+            match plan.memory.as_ref() {
                 Some(record) => drop(own.put(record, now)),
-                // of a key whose echo would drop the copy anyway, or whose new value stays below, the old copy goes
+                // the new value stays below: the old copy goes
                 None => drop(own.remove(now)),
             }
             own.moves();
@@ -150,8 +150,8 @@ impl Engine {
             });
         }
         if let Some(write) = write {
-            // the lock's release moves the epoch once; an echo does once more
-            let steps = 1 + u32::from(write.fence.is_some() || self.echoes());
+            // the lock's release moves the epoch once; the echo of a script's write, which NOLOOP lets pass, does once more
+            let steps = 1 + u32::from(write.fence.is_some());
             let engine = self.clone();
             let record = write.record.clone();
             let done = Box::new(move |result: Result<bool, Error>| {
@@ -175,10 +175,6 @@ impl Engine {
             self.accept(Job::Set(Set { write, now, done, work: self.work() }));
         }
         None
-    }
-    /// Whether Redis tells us of our own writes.
-    pub(super) fn echoes(&self) -> bool {
-        self.redis.get().is_some_and(|redis| redis.echoes)
     }
     fn count_dropped(&self, good: bool) {
         if !good {

@@ -34,7 +34,7 @@ impl Tier {
             return false;
         }
         if !self.is_up() || pending.closing {
-            if !is_fill {
+            if !is_fill && !pending.closing {
                 // what the disk has of the key is older
                 self.void();
                 self.change(&mut pending.outbox, group, [hash]);
@@ -75,7 +75,7 @@ impl Tier {
         let mut pending = self.pending.lock();
         self.change(&mut pending.outbox, group, keys.iter().map(|key| key_hash(key)));
         if !self.is_up() || pending.closing {
-            self.void();
+            self.void_unless_closed(&pending);
             self.release(pending);
             return keys.iter().for_each(|_| ticket.settle(0));
         }
@@ -98,7 +98,7 @@ impl Tier {
         let mask = Mask::new(what);
         let mut pending = self.pending.lock();
         if !self.is_up() || pending.closing || pending.masks.len() >= MAX_MASKS {
-            self.void();
+            self.void_unless_closed(&pending);
             pending.outbox.change(0, Change { everything: true, ..Change::default() });
             self.has_news.store(true, Ordering::Release);
             self.release(pending);
@@ -130,7 +130,7 @@ impl Tier {
     }
     pub(super) fn clear(&self, group: u64, done: Done) {
         let mut pending = self.pending.lock();
-        self.void();
+        self.void_unless_closed(&pending);
         let (waiting, _) = pending.overlay.forget();
         let waiting =
             waiting.into_iter().map(|(ticket, known)| (ticket, u64::from(known.unwrap_or(false)))).collect();
@@ -139,6 +139,12 @@ impl Tier {
         self.release(pending);
         if let Err(op) = self.push(Op::Clear(waiting, done)) {
             writer::refuse([Next::Op(op)], &self.away());
+        }
+    }
+    /// What is asked of a closed store is asked of nothing: whoever opens it next finds it as it was.
+    fn void_unless_closed(&self, pending: &Pending) {
+        if !pending.closing {
+            self.void();
         }
     }
     /// Queues an operation. It comes back when it cannot be done now.

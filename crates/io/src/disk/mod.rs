@@ -21,7 +21,7 @@ use sluice_core::cache::{Millis, Record};
 use sluice_core::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tier::Tier;
 use work::{Op, What};
@@ -97,6 +97,7 @@ pub struct Disk {
     tier: Arc<Tier>,
     id: u64,
     group: u64,
+    closed: AtomicBool,
 }
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 const MISSED_WAIT: Duration = Duration::from_secs(2);
@@ -113,7 +114,7 @@ impl Disk {
         }
         let group = accept::group_of(&listener, id);
         tier.listen(id, group, listener);
-        Ok(Arc::new(Self { tier, id, group }))
+        Ok(Arc::new(Self { tier, id, group, closed: AtomicBool::new(false) }))
     }
     /// A random number of the store: processes of one host know each other's publications by it.
     pub fn origin(&self) -> &[u8] {
@@ -210,7 +211,7 @@ impl Disk {
     /// Settles when everything accepted so far is committed.
     pub fn flush(&self, done: Done) {
         let mut pending = self.tier.pending.lock();
-        if !self.tier.is_up() {
+        if !self.tier.is_up() || pending.closing {
             drop(pending);
             return done(Err(self.tier.away()));
         }
@@ -219,6 +220,14 @@ impl Disk {
         drop(pending);
         self.tier.wake.notify_one();
     }
+    /// Lets go of the store, as dropping does, while others may still hold this: what they ask is answered as if
+    /// nothing were there. The last one to let go waits until all is committed; then no file is touched any more.
+    pub fn close(&self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            self.tier.unlisten(self.id);
+            registry::leave(&self.tier.root);
+        }
+    }
     /// Whether it is up.
     pub fn is_up(&self) -> bool {
         self.tier.is_up()
@@ -226,7 +235,6 @@ impl Disk {
 }
 impl Drop for Disk {
     fn drop(&mut self) {
-        self.tier.unlisten(self.id);
-        registry::leave(&self.tier.root);
+        self.close();
     }
 }

@@ -204,12 +204,14 @@ fn a_dead_connection_is_noticed_while_nothing_is_asked() {
 fn each_master_of_a_cluster_is_tracked() {
     run_alone(async {
         let cluster = aside(|| Cluster::start(false)).await;
-        let (writer, _) = open(tracked(&cluster.urls())).await;
+        let (writer, own) = open(tracked(&cluster.urls())).await;
         let (reader, witness) = open(tracked(&cluster.urls())).await;
         assert!(reader.is_tracking(), "{:?}", witness.events());
         let delays = delays(&writer, &witness, 100).await;
         println!("tracking in a cluster: p50 {:.2} ms, p99 {:.2} ms", delays[50], delays[98]);
         assert!(delays[98] < 500.0, "{delays:?}");
+        let echoes = own.events().iter().filter(|event| matches!(event, Event::Changed(_))).count();
+        assert_eq!(echoes, 0, "its own writes are not told to it: {:?}", own.events());
         witness.clear();
         let cluster = aside(move || {
             cluster.masters[1].say(&["CLIENT", "KILL", "TYPE", "normal"]);
