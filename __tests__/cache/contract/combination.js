@@ -12,8 +12,8 @@ let places = 0;
  * Redis cannot carry stale windows. `tells`: absences may be remembered.
  */
 class Combination {
-  constructor({ name, memory = {}, redis, disk = false, plain = false, isOwn = false, tells = redis === undefined || isOwn, tagged = 1100 }) {
-    Object.assign(this, { name, memory, redis, plain, isOwn, tells, tagged, hasDisk: disk });
+  constructor({ name, memory = {}, redis, disk = false, plain = false, isOwn = false, echoes = false, tells = redis === undefined || isOwn, tagged = 1100 }) {
+    Object.assign(this, { name, memory, redis, plain, isOwn, echoes, tells, tagged, hasDisk: disk });
     this.hasMemory = memory !== false;
     this.hasRedis = redis !== undefined;
     /** Whether there is a tier below memory, so that another cache sees what one has written. */
@@ -21,9 +21,9 @@ class Combination {
     /** Whether the caller's clock alone rules. */
     this.ownClock = !this.hasRedis;
   }
-  /** How many tiers there are. */
+  /** The tiers that a set reaches; where its echo comes back it leaves no copy in memory. */
   get tiers() {
-    return [this.hasMemory && 1, this.hasRedis && 2, this.hasDisk && 3].filter(Boolean);
+    return [this.hasMemory && !this.echoes && 1, this.hasRedis && 2, this.hasDisk && 3].filter(Boolean);
   }
   place() {
     places += 1;

@@ -1,0 +1,142 @@
+'use strict';
+// TieredCache on a client that the application has: exact commands, fake timers, clients that fail or cannot.
+const { TieredCache } = require('sluice');
+const { startRedis, stopAll } = require('../redis');
+const clients = require('./clients');
+const { until } = require('../support/loopback');
+
+const open = [];
+const cacheOf = (redis, options) => {
+  const cache = new TieredCache({ jitter: 0, redis, ...options });
+  open.push(cache);
+  return cache;
+};
+afterEach(async () => {
+  jest.useRealTimers();
+  await Promise.all(open.splice(0).map((cache) => cache.close()));
+});
+afterAll(stopAll);
+const failing = () => Object.fromEntries(['get', 'set', 'del', 'ping'].map((name) => [name, jest.fn(async () => { throw new Error('Connection is closed.'); })]));
+
+test('everything settles under fake timers', async () => {
+  jest.useFakeTimers();
+  const { client, close } = clients.mock();
+  const cache = cacheOf(client);
+  expect(await cache.set('key', { a: 1 }, 60)).toBe(true);
+  expect(await cache.get('key', { skipL1: true })).toStrictEqual({ a: 1 });
+  expect(await cache.getOrSet('other', async () => 5, 60)).toBe(5);
+  expect([await cache.delete('key'), await cache.delete('oth*'), await cache.get('key')]).toEqual([true, true, null]);
+  close();
+});
+
+test('no timer of JavaScript is armed for a client', async () => {
+  jest.useFakeTimers();
+  const held = new Map();
+  const client = { get: async (key) => held.get(key) ?? null, set: async (key, text) => void held.set(key, text), del: async (key) => Number(held.delete(key)) };
+  const cache = cacheOf({ client });
+  await cache.set('key', 1, 60);
+  expect([await cache.get('key', { skipL1: true }), await cache.getOrSet('other', () => 2, 60), await cache.delete('key')]).toEqual([1, 2, true]);
+  expect(jest.getTimerCount()).toBe(0);
+});
+
+test('exact commands of set, get and delete', async () => {
+  const { client, close } = clients.mock();
+  const [set, del] = [jest.spyOn(client, 'set'), jest.spyOn(client, 'del')];
+  const cache = cacheOf({ client }, { memory: false });
+  await cache.set('user:1', { a: 1 }, 60);
+  await cache.set('text', '123', 1.5);
+  await cache.delete('user:1');
+  expect(set.mock.calls).toEqual([['user:1', '{"a":1}', 'EX', 60], ['text', '"123"', 'PX', 1500]]);
+  expect(del.mock.calls).toEqual([['user:1']]);
+  close();
+});
+
+test('without pttl, memory.ttl caps the copy', async () => {
+  const { client, close } = clients.least(clients.mock());
+  const now = { ms: 1_000_000 };
+  const cache = cacheOf({ client }, { memory: { ttl: 5 }, now: () => now.ms });
+  await client.set('key', '1');
+  expect([await cache.get('key'), (await cache.getEntry('key')).tier]).toEqual([1, 'l1']);
+  now.ms += 5000;
+  expect(cache.getSync('key')).toBe(1);
+  now.ms += 1;
+  expect([cache.getSync('key'), (await cache.getEntry('key')).tier]).toEqual([null, 'l2']);
+  close();
+});
+
+test('a method that the client has not is told once, and is false or 0', async () => {
+  const { client, close } = clients.least(clients.mock());
+  const cache = cacheOf({ client });
+  const told = [];
+  cache.on('degraded', (tier, error) => told.push([tier, error.code]));
+  await cache.set('a:1', 1, 60);
+  expect([await cache.deletePattern('b*'), await cache.deletePattern('b*'), await cache.deleteByTag('t')]).toEqual([0, 0, 0]);
+  expect(await cache.getOrSet('x', () => 1, 60)).toBe(1);
+  expect(told).toEqual([['redis', 'ERR_REDIS'], ['redis', 'ERR_REDIS']]);
+  close();
+});
+
+test('a set that resolves false has failed', async () => {
+  const client = { get: async () => null, set: async () => false, del: async () => 0 };
+  expect(await cacheOf({ client }).set('key', 1, 60)).toBe(false);
+});
+
+test('a client that fails is a slower cache: no error, told once', async () => {
+  const cache = cacheOf({ client: failing() });
+  const told = [];
+  cache.on('degraded', (tier, error) => told.push(['degraded', tier, error.code]));
+  for (let at = 0; at < 10; at += 1) expect([await cache.set(`k${at}`, at, 60), await cache.get(`k${at}`), await cache.get('none')]).toEqual([false, at, null]);
+  expect([await cache.delete('k1'), await cache.get('k1'), cache.health().redis]).toEqual([true, null, 'down']);
+  expect(told).toEqual([['degraded', 'redis', 'ERR_REDIS']]);
+});
+
+test("whenDown 'miss' serves nothing while it is away", async () => {
+  const cache = cacheOf({ client: failing(), whenDown: 'miss' });
+  await cache.set('key', 1, 60);
+  for (let at = 0; at < 5; at += 1) await cache.get(`none${at}`);
+  expect([cache.health().redis, await cache.get('key'), cache.getSync('key')]).toEqual(['down', null, null]);
+});
+
+test('what was written and deleted while a real server was away is invalidated when it is back', async () => {
+  const server = await startRedis();
+  const { client, close } = clients.ioredis(server);
+  const cache = cacheOf({ client, keyPrefix: 'p:', commandTimeoutMs: 100, breaker: { failures: 5, probeMs: 50 } });
+  const told = [];
+  cache.on('degraded', () => told.push('degraded'));
+  cache.on('recovered', () => told.push('recovered'));
+  for (const key of ['kept', 'set', 'deleted', 'user:1']) await cache.set(key, 'old', 60);
+  server.pause();
+  await Promise.all(Array.from({ length: 10 }, (_, at) => cache.get(`none${at}`)));
+  const start = performance.now();
+  expect(await cache.set('set', 'new', 60)).toBe(false);
+  await cache.delete('deleted');
+  await cache.deletePattern('user:*');
+  expect(performance.now() - start).toBeLessThan(100);
+  server.resume();
+  await until(() => cache.health().redis === 'up');
+  const plain = server.client();
+  expect(await Promise.all(['kept', 'set', 'deleted', 'user:1'].map((key) => plain.get(`p:${key}`)))).toEqual(['"old"', null, null, null]);
+  expect([await cache.get('deleted'), told]).toEqual([null, ['degraded', 'recovered']]);
+  close();
+});
+
+test('values, leases and tags are shared with an instance that has its own connection', async () => {
+  const server = await startRedis();
+  const { client, close } = clients.ioredis(server);
+  const own = cacheOf({ url: server.url, keyPrefix: 'p:' }, { memory: false });
+  const injected = cacheOf({ client, keyPrefix: 'p:', format: 'tagged' }, { memory: false });
+  const bytes = Buffer.from([0, 255, 7]);
+  await own.set('own', bytes, 60, { tags: ['red'] });
+  await injected.set('injected', bytes, 60, { tags: ['red'] });
+  expect([await injected.get('own'), await own.get('injected')]).toStrictEqual([bytes, bytes]);
+  let loads = 0;
+  const load = (cache) => cache.getOrSet('load', async () => {
+    loads += 1;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return loads;
+  }, 60);
+  expect(await Promise.all([load(own), load(injected), load(own)])).toEqual([1, 1, 1]);
+  expect(await own.deleteByTag('red')).toBe(2);
+  expect(await injected.get('injected')).toBeNull();
+  close();
+});
