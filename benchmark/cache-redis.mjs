@@ -79,7 +79,7 @@ function row(what, best, peer, field, atLeast) {
   const ratio = best[peer][field] / best.sluice[field];
   rows.push({
     what, 'peer us': +best[peer][field].toFixed(2), 'sluice us': +best.sluice[field].toFixed(2), ratio: `${ratio.toFixed(2)}x`,
-    'at least': `${atLeast}x`, reached: ratio >= atLeast ? 'yes' : 'NO',
+    'at least': `${+atLeast.toFixed(2)}x`, reached: ratio >= atLeast ? 'yes' : 'NO',
   });
 }
 for (const inFlight of [64, 512]) {
