@@ -17,8 +17,7 @@ describe('the completion queue', () => {
       ids.push(id);
     }));
     expect(new Set(ids).size).toBe(COUNT);
-    expect(ids.at(-1) - ids[0]).toBe(COUNT - 1);
-    native.testComplete(shell, ids[0], COUNT, 4);
+    native.testComplete(shell, ids, 4);
     expect(await Promise.all(promises)).toEqual(Array(COUNT).fill(undefined));
   });
 
@@ -32,7 +31,7 @@ describe('the completion queue', () => {
     };
     const shell = native.registerShell(settle);
     native.hold(shell);
-    native.testComplete(shell, 1, COUNT, 4);
+    native.testComplete(shell, Array.from({ length: COUNT }, (_, at) => at + 1), 4);
     blockFor(1000);
     await all;
     native.release(shell);

@@ -7,11 +7,11 @@ use napi::{Env, bindgen_prelude::External};
 use napi_derive::napi;
 use sluice_core::error::Error;
 
-/// Completes the ids `first..first + count` from that many native threads at once.
+/// Completes these ids from that many native threads at once.
 #[napi(catch_unwind)]
-pub fn test_complete(env: &Env, shell: u32, first: u32, count: u32, threads: u32) -> napi::Result<()> {
+pub fn test_complete(env: &Env, shell: u32, ids: Vec<u32>, threads: u32) -> napi::Result<()> {
     let mut completers: Vec<Completer> =
-        (first..first + count).map(|id| Completer::new(env, shell, id)).collect::<napi::Result<_>>()?;
+        ids.into_iter().map(|id| Completer::new(env, shell, id)).collect::<napi::Result<_>>()?;
     let share = completers.len().div_ceil(threads.max(1) as usize);
     while !completers.is_empty() {
         let mine = completers.split_off(completers.len().saturating_sub(share));

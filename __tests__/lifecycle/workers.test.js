@@ -20,7 +20,7 @@ test('50 worker threads can be terminated mid-call', async () => {
           const ids = [];
           let number;
           const open = Array.from({ length: 50 }, () => begin((shell, id) => { number = shell; ids.push(id); }));
-          native.testComplete(number, ids[0], 50, 2);
+          native.testComplete(number, ids, 2);
           open.push(begin((shell, id) => native.testSleep(shell, id, 1)), begin(native.testPanicAsync).catch(() => {}), nextTurn());
           await Promise.all(open.splice(0, 50));
           native.testCall(guarded, false);

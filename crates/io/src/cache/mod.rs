@@ -3,8 +3,10 @@
 mod client;
 pub mod config;
 mod disk;
+mod doubt;
 mod engine;
 mod events;
+mod keys;
 mod load;
 mod queue;
 mod read;

@@ -4,17 +4,14 @@ use super::engine::{DISK_TIMEOUT, Engine, Work};
 use super::queue::Job;
 use super::write::{PATTERN, TAG};
 use crate::disk::Disk;
-use crate::redis::{Answer, Change, Link};
+use crate::redis::{Change, Link};
 use crate::runtime::Runtime;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sluice_core::cache::{Millis, Moment, Record, glob};
+use sluice_core::cache::{Millis, glob};
 use sluice_core::error::Error;
-use std::future::Future;
 use std::sync::Arc;
 
-/// How long Redis may take to tell of a change that it has made.
-const TOLD_WITHIN: std::time::Duration = std::time::Duration::from_millis(20);
 /// How many keys were removed.
 pub type Done = Box<dyn FnOnce(u64) + Send>;
 
@@ -248,48 +245,6 @@ impl Engine {
             }
         }
     }
-    /// A value that may be older than a delete was stored in Redis: takes it back if the key has changed elsewhere
-    /// meanwhile and it is still there. Redis tells of changes up to an event loop's round after the answer, so it is
-    /// looked at twice.
-    pub(super) fn doubt(
-        self: &Arc<Self>,
-        key: Bytes,
-        record: Record,
-        changed: impl Fn(Moment) -> bool + Send + 'static,
-    ) {
-        let Some(redis) = self.redis.get() else { return };
-        let engine = self.clone();
-        redis.runtime.spawn(async move {
-            let work = engine.work();
-            if !changed(engine.memory.moment(&key)) {
-                tokio::time::sleep(TOLD_WITHIN).await;
-            }
-            let superseded = engine.filling.lock().remove(&key).unwrap_or(false);
-            if changed(engine.memory.moment(&key)) && !superseded {
-                engine.take_back(key, record, work).await;
-            }
-        });
-    }
-    async fn take_back(self: &Arc<Self>, key: Bytes, record: Record, work: Work) {
-        let Some(redis) = self.redis_up() else { return self.missed(&key) };
-        let held = redis.link.get_many(std::slice::from_ref(&key), self.last_now()).await;
-        let is_ours = match held.as_deref() {
-            Ok([Answer::Found { record: held, .. }]) => held.bytes == record.bytes,
-            Ok(_) => false,
-            Err(_) => return self.missed(&key),
-        };
-        if is_ours {
-            let (engine, link) = (self.clone(), redis.link.clone());
-            let task = async move {
-                let origin = engine.origin().unwrap_or_default();
-                if link.remove(std::slice::from_ref(&key), &origin).await.is_err() {
-                    engine.missed(&key);
-                }
-                drop(work);
-            };
-            self.send_now(redis, Job::Task(Box::pin(task)));
-        }
-    }
     /// Another host removed what matches a glob.
     pub(super) fn forget_matching(&self, disk: &Disk, pattern: &[u8]) {
         disk.remove_pattern(pattern, Box::new(|_| {}));
@@ -299,68 +254,6 @@ impl Engine {
     pub(super) fn forget_tag(&self, disk: &Disk, tag: &str) {
         disk.remove_tag(tag, Box::new(|_| {}));
         self.forget_tagged(tag, self.last_now());
-    }
-
-    /// Fresh keys that begin so, from the widest tier that answers, with writes on their way.
-    pub fn keys(
-        self: &Arc<Self>,
-        prefix: &[u8],
-        limit: usize,
-        now: Millis,
-        done: impl FnOnce() -> Box<dyn FnOnce(Vec<Bytes>) + Send>,
-    ) -> Result<Option<Vec<Bytes>>, Error> {
-        self.enter(now)?;
-        let prefix = Bytes::copy_from_slice(prefix);
-        if self.is_memory_only() {
-            return Ok(Some(self.keys_in_memory(&prefix, limit, now)));
-        }
-        let (engine, work, done) = (self.clone(), self.work(), done());
-        match self.redis_up() {
-            Some(redis) => {
-                let link = redis.link.clone();
-                let task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
-                    match link.keys(&prefix, limit).await {
-                        Ok(keys) => done(keys),
-                        Err(_) => engine.keys_on_disk(prefix, limit, now, done),
-                    }
-                    drop(work);
-                });
-                self.accept(Job::Task(task));
-                self.flush();
-            }
-            None => {
-                engine.keys_on_disk(prefix, limit, now, done);
-                drop(work);
-            }
-        }
-        Ok(None)
-    }
-    fn keys_in_memory(&self, prefix: &[u8], limit: usize, now: Millis) -> Vec<Bytes> {
-        let mut keys = self.memory.keys(&|key| key.starts_with(prefix), true, now);
-        keys.truncate(limit);
-        keys.into_iter().map(Bytes::from).collect()
-    }
-    fn keys_on_disk(
-        self: &Arc<Self>,
-        prefix: Bytes,
-        limit: usize,
-        now: Millis,
-        done: Box<dyn FnOnce(Vec<Bytes>) + Send>,
-    ) {
-        let work = self.work();
-        let Some(tier) = &self.disk else {
-            return done(self.keys_in_memory(&prefix, limit, now));
-        };
-        tier.with(move |disk| {
-            let disk = disk.cloned();
-            crate::pool::spawn(move || {
-                done(match disk {
-                    Some(disk) => disk.keys(&prefix, limit, now),
-                    None => work.0.keys_in_memory(&prefix, limit, now),
-                });
-                drop(work);
-            });
-        });
     }
 }
 
