@@ -121,6 +121,84 @@ export declare function cacheTouch(held: ExternalObject<Held>, keys: object): vo
  */
 export declare function cacheWrite(shell: number, id: number, held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number, tags: Array<string> | undefined | null, flags: number, began: number, token: number, absent: boolean): boolean | null
 
+/** Settles an id after so many milliseconds of native time. */
+export declare function clientAfter(shell: number, id: number, watch: ExternalObject<Watch>, waitMs: number): void
+
+/** Goes on with a read for which the client said something: what was found, null, or undefined when the disk is next. */
+export declare function clientAnswered(held: ExternalObject<Held>, key: unknown, now: number, flags: number, began: number, said: number, text: string | Buffer | undefined | null, msLeft: number, offsetMs: number): unknown
+
+/**
+ * The same where the disk is next. Settles with `[found or null, fill or null]`, where a fill is deadline, staleUntil and
+ * tags of what is to be stored in Redis.
+ */
+export declare function clientAnsweredBelow(shell: number, id: number, held: ExternalObject<Held>, key: unknown, now: number, flags: number, began: number, said: number, text: string | Buffer | undefined | null, msLeft: number, offsetMs: number): void
+
+/** A later write of the key has arrived. */
+export declare function clientCaughtUp(watch: ExternalObject<Watch>, key: string): void
+
+/** Whether the server's value of that key may be older than what was missed. */
+export declare function clientDistrusts(watch: ExternalObject<Watch>, key: string): boolean
+
+/** Milliseconds that nobody can fake. */
+export declare function clientElapsed(watch: ExternalObject<Watch>): number
+
+/** A value as a client's text. What is stored tagged carries its times (the server's clock is `offset_ms` ahead) and tags. */
+export declare function clientEncode(tag: number, payload: string | Buffer, tagged: boolean, now: number, deadline: number, staleUntil: number, tags: Array<string>, offsetMs: number): unknown
+
+/** A call failed; true: that opened the breaker. */
+export declare function clientFailed(watch: ExternalObject<Watch>): boolean
+
+/** What the first of them is called with: the lease's key, the counter's, and for how long the counter is kept. */
+export declare function clientLeaseKeys(prefix: string, key: string, isCluster: boolean): Array<string>
+
+/** What the client was not told of: `k` and a key, `g` and a glob, `p` and a prefix, `t` and a tag. */
+export declare function clientMiss(watch: ExternalObject<Watch>, what: string): void
+
+/** A message of the invalidation channel: `k` and keys, `g` and a glob, `p` and a prefix, `t` and a tag. */
+export declare function clientNotice(held: ExternalObject<Held>, kind: string, items: Array<string>): Buffer
+
+/** Whether nothing was missed. */
+export declare function clientOwesNothing(watch: ExternalObject<Watch>): boolean
+
+/** A name that no other process has. */
+export declare function clientOwner(): string
+
+/** A probe goes out; false: none may. */
+export declare function clientProbe(watch: ExternalObject<Watch>): boolean
+
+/** How the probe ended; true: that closed the breaker. */
+export declare function clientProbed(watch: ExternalObject<Watch>, answered: boolean): boolean
+
+/** Milliseconds until a probe is due. */
+export declare function clientProbeIn(watch: ExternalObject<Watch>): number | null
+
+/** The scripts that take and end a lease, and that add a key to a tag. */
+export declare function clientScripts(): Array<string>
+
+/** The application's client answers, or does not. */
+export declare function clientState(held: ExternalObject<Held>, up: boolean): void
+
+/** A call was answered. */
+export declare function clientSucceeded(watch: ExternalObject<Watch>): void
+
+/** What was missed, as `client_miss` takes it, now the caller's business; all of it is an empty prefix. */
+export declare function clientTake(watch: ExternalObject<Watch>): Array<string>
+
+/** What a write of that lifetime gives to Redis: its deadline and the end of its stale window. */
+export declare function clientTimes(held: ExternalObject<Held>, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number): Array<number>
+
+/** The wait of one caller for another's load. */
+export declare function clientWait(waitMs: number): ExternalObject<Waiting>
+
+/**
+ * What to do after a look (0 ours, 1 another's, 2 the value has come, 3 nobody can say) so many milliseconds after the
+ * first: -1 run the loader, -2 read again, -3 run it without a lease, else look again in so many milliseconds.
+ */
+export declare function clientWaitNext(waiting: ExternalObject<Waiting>, seen: number, elapsedMs: number): number
+
+/** The watch over one client; see `Watch`. */
+export declare function clientWatch(failures: number, probeMs: number): ExternalObject<Watch>
+
 /** When tick 0 began, in milliseconds since 1970. */
 export declare function clockBase(): number
 
@@ -181,8 +259,17 @@ export declare function documentSlices(shell: number, id: number, held: External
 /** The text with values replaced, added, or (null) removed. */
 export declare function documentWith(held: ExternalObject<Held>, pointers: Array<string>, values: Array<string | undefined | null>): Buffer
 
+/**
+ * What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes, else its
+ * longest literal prefix that needs none, and `*`.
+ */
+export declare function globForScan(glob: string): string
+
 /** Which of the texts match: their places. */
 export declare function globMatches(pattern: string, texts: Array<string>): Array<number>
+
+/** The glob of everything that begins so. */
+export declare function globOfPrefix(prefix: string): string
 
 /** A promise of this shell is pending: the process stays, and so does the shell. */
 export declare function hold(shell: number): void
