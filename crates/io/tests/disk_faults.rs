@@ -206,6 +206,21 @@ fn a_removed_folder_takes_it_off_and_nothing_is_made_again() {
     assert!(!folder.0.exists());
 }
 #[test]
+fn whoever_opens_a_removed_store_makes_it_anew_for_all() {
+    let folder = Folder::new();
+    let (one, ear) = open(&folder.config());
+    one.put(b"old", text("1"), None);
+    flush(&one);
+    std::fs::remove_dir_all(&folder.0).unwrap();
+    let (two, _) = open(&folder.config());
+    until("it is up", || one.is_up() && folder.data().exists());
+    assert_eq!(ear.kinds().first(), Some(&(false, Some("StoreIo"))));
+    assert_eq!(read(&one, "old"), None);
+    assert!(two.put(b"new", text("2"), None));
+    flush(&two);
+    assert_eq!(read(&one, "new").as_deref(), Some("2"));
+}
+#[test]
 fn a_damaged_file_in_the_place_of_an_open_one_is_set_aside() {
     let folder = Folder::new();
     let mut whole = closed_store(&folder);

@@ -40,7 +40,10 @@ pub(super) fn join(config: &Config) -> Result<(Arc<Tier>, Option<Error>), Error>
                         .with("value", describe(config)));
                 }
                 *users += 1;
-                return Ok((tier.clone(), None));
+                let tier = tier.clone();
+                drop(open);
+                tier.joined();
+                return Ok((tier, None));
             }
             Some(Entry::Busy) => {
                 if CHANGED.wait_until(&mut open, until).timed_out() {

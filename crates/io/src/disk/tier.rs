@@ -39,6 +39,8 @@ pub(super) struct Tier {
     /// Something was changed while it was off: nothing older may be served again.
     pub(super) has_missed: AtomicBool,
     pub(super) ended: AtomicBool,
+    /// Somebody has opened the path since the store was removed: it may be made anew.
+    pub(super) may_make: AtomicBool,
     pub(super) ears: RwLock<Vec<Ear>>,
     /// Listeners keep more than one memory between them.
     pub(super) has_groups: AtomicBool,
@@ -75,6 +77,7 @@ impl Tier {
             up: AtomicBool::new(true),
             has_missed: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            may_make: AtomicBool::new(false),
             ears: RwLock::default(),
             has_groups: AtomicBool::new(false),
             has_news: AtomicBool::new(false),
@@ -225,6 +228,15 @@ impl Tier {
         self.has_news.store(true, Ordering::Release);
     }
 
+    /// Somebody opens the path again: a store that has been removed meanwhile may be made anew.
+    pub(super) fn joined(&self) {
+        if self.open_store().is_none_or(|store| !store.place.is_there()) {
+            self.off(super::place::io_error(&self.root, "it has been removed"));
+            let _pending = self.pending.lock();
+            self.may_make.store(true, Ordering::Release);
+            self.wake.notify_one();
+        }
+    }
     pub(super) fn poll(&self) {
         self.deliver();
         let mut told = self.told.lock();

@@ -95,7 +95,7 @@ impl Writer<'_> {
                 if pending.closing {
                     return Work::End;
                 }
-                if self.tier.store.read().is_some() {
+                if self.tier.store.read().is_some() || self.tier.may_make.load(Ordering::Acquire) {
                     return Work::Retry;
                 }
                 if self.tier.wake.wait_for(&mut pending, self.retry).timed_out() {
@@ -234,7 +234,8 @@ impl Writer<'_> {
         if let Some(store) = held {
             return close(store, false);
         }
-        let opened = store::open(&self.tier.root, &self.tier.config, false);
+        let opened =
+            store::open(&self.tier.root, &self.tier.config, self.tier.may_make.swap(false, Ordering::AcqRel));
         let back = opened.and_then(|(store, aside)| {
             if self.tier.has_missed.swap(false, Ordering::AcqRel) {
                 store.place.page.void();
