@@ -2,6 +2,7 @@
 
 mod below;
 pub mod client;
+mod client_reads;
 mod engine;
 mod globs;
 pub mod key;

@@ -1,7 +1,8 @@
 'use strict';
 // Connections that are cut, slow or silent, through a proxy; tracking lost alone; clocks that differ.
+const path = require('node:path');
 const { startCluster, startRedis, stopAll } = require('../../redis');
-const { cleanUp, eventually, sleep, startInstance, startProxy } = require('./support');
+const { cleanUp, eventually, folder, sleep, startInstance, startProxy } = require('./support');
 
 jest.setTimeout(60_000);
 let server;
@@ -40,6 +41,28 @@ test('answers that come late are nobody else\'s, and are not stored', async () =
   proxy.release();
   await eventually(async () => (await child.call('get', 'key')) === 'new', 'the new value');
   expect(await child.call('get', 'key')).toBe('new');
+});
+
+test('a fill from the disk that is late does not overwrite what others have set meanwhile', async () => {
+  const proxy = await startProxy(server.port);
+  const child = await startInstance({ redis: { url: proxy.url, commandTimeoutMs: 5000 }, disk: path.join(folder(), 'store') });
+  const direct = await startInstance({ redis: server.url });
+  // What a host stores before it hears of changes is suspect, and fills nothing.
+  await sleep(1500);
+  await child.call('set', 'key', 'old', 600);
+  await server.command('DEL', 'sluice:key');
+  await sleep(100);
+  proxy.delayMs = 400;
+  // Redis says at once that it has nothing; that is heard when somebody has set the key.
+  const asked = child.call('get', 'key', { skipL1: true });
+  await sleep(150);
+  expect(await direct.call('set', 'key', 'new', 600)).toBe(true);
+  expect(await asked).toBe('old');
+  await sleep(200);
+  proxy.delayMs = 0;
+  await sleep(600);
+  expect(await direct.call('get', 'key', { skipL1: true })).toBe('new');
+  await eventually(async () => (await child.call('get', 'key')) === 'new', 'the new value');
 });
 
 test('a connection that is silent is noticed, and its copies are asked again', async () => {
