@@ -102,7 +102,7 @@ function redis() {
 
 const steps = {
   'redis-server': redis,
-  'rust tests': many(() => cargo('test', '--workspace'), ({ text }) => fromCargo(text)),
+  'rust tests': many(() => cargo('test', '--workspace', '--no-fail-fast'), ({ text }) => fromCargo(text)),
   rustdoc: one(() => cargo('doc', '--workspace', '--no-deps', '--quiet')),
   clippy: one(() => cargo('clippy', '--workspace', '--all-targets', ...deny)),
   'clippy, test hooks': one(() => cargo('clippy', '-p', 'sluice', '--features', 'test-hooks', ...deny)),

@@ -108,10 +108,12 @@ mod tests {
 
     #[test]
     fn passes_at_first_and_opens_after_failures_in_a_row() {
-        let mut watch = Watch::new(5, 1000);
+        let mut watch = Watch::new(5, 50);
         assert_eq!(watch.probe_in(), None);
         assert!((0..4).all(|_| !watch.failed()));
         assert!(watch.failed(), "the fifth opens it");
+        assert!(!watch.probe(), "the client had its chances: the first probe waits its time");
+        std::thread::sleep(Duration::from_millis(60));
         assert!(watch.probe() && !watch.probe());
         assert!(watch.probed(true));
         assert_eq!(watch.probe_in(), None);
