@@ -16,6 +16,8 @@ const plain = (keyPrefix) => ({ url: server.url, keyPrefix, format: 'plain' });
 contract([
   { name: 'Redis, tagged', memory: false, redis: tagged, isOwn: true },
   { name: 'Redis, plain', memory: false, redis: plain, isOwn: true, plain: true },
+  { name: 'Redis and disk, tagged', memory: false, redis: tagged, disk: true, isOwn: true },
+  { name: 'memory, Redis and disk, tagged', redis: tagged, disk: true, isOwn: true },
   { name: 'memory and Redis, tagged', redis: tagged, isOwn: true },
   { name: 'memory and Redis, plain', redis: plain, isOwn: true, plain: true },
 ], suites);

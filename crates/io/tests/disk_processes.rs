@@ -329,6 +329,16 @@ fn records_older_than_a_gap_are_suspect_and_any_hearer_covers_the_host() {
     let began = Instant::now();
     hear("we cover", &|| began.elapsed() > Duration::from_secs(3));
     assert_eq!(suspect(&disk, "new"), Some(false), "we heard all the time");
+    // another instance in this process, which does not hear yet, then does
+    let (second, _) = open(&Config { follows: true, max_bytes: 8 << 20, ..folder.config() });
+    second.heard(false, 0);
+    assert_eq!(suspect(&disk, "new"), Some(false), "the first one hears");
+    second.heard(true, 0);
+    disk.heard(false, 0);
+    assert_eq!(suspect(&disk, "new"), Some(false), "the second one took over");
+    disk.heard(true, 0);
+    second.close();
+    assert_eq!(suspect(&disk, "new"), Some(false), "and the first one again");
     disk.heard(false, 0);
     assert_eq!(suspect(&disk, "new"), Some(true), "a gap for all");
     disk.put(b"meanwhile", text("1"), None);

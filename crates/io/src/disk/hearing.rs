@@ -3,6 +3,7 @@
 
 use super::page::{PLACES, PlaceWord, SharedPage, Word};
 use super::tier::Tier;
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
@@ -14,6 +15,8 @@ const SETTLE_MS: u64 = 250;
 /// How far this process is with hearing.
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
+    /// The instances of this process that hear: while one does, the process does.
+    by: HashSet<u64>,
     since: Option<u64>,
     covers: bool,
 }
@@ -37,22 +40,25 @@ impl Tier {
         let page = self.page.read();
         seq < page.word(Word::Gap).load(Ordering::Acquire) || heard(&page, PLACES, system_ms()).is_none()
     }
-    /// The channel was heard without a gap until now, or a gap begins.
-    pub(super) fn heard(&self, hears: bool) {
+    /// That instance heard the channel without a gap until now, or does not hear it.
+    pub(super) fn heard(&self, who: u64, hears: bool) {
         let Some(store) = self.open_store() else { return };
         let (page, own) = (&store.place.page, store.place.index);
         let mut hearing = self.hearing.lock();
         if !hears {
-            *hearing = Hearing::default();
-            page.place(own, PlaceWord::Heard).store(0, Ordering::Release);
+            if hearing.by.remove(&who) && hearing.by.is_empty() {
+                *hearing = Hearing::default();
+                page.place(own, PlaceWord::Heard).store(0, Ordering::Release);
+            }
             return;
         }
+        hearing.by.insert(who);
         let at = system_ms();
         let since = *hearing.since.get_or_insert(at);
         let own_word = page.place(own, PlaceWord::Heard);
         if hearing.covers && at.saturating_sub(own_word.load(Ordering::Acquire)) > SILENCE_MS {
             // we were held up for longer than others wait: to them there was a gap
-            *hearing = Hearing { since: Some(at), covers: false };
+            (hearing.since, hearing.covers) = (Some(at), false);
             own_word.store(0, Ordering::Release);
             return;
         }

@@ -166,11 +166,11 @@ impl Disk {
     pub fn poll(&self) {
         self.tier.poll();
     }
-    /// The channel of other hosts' changes was heard without a gap until now; `false` when a gap begins. To be said
-    /// each second at least. Gaps are kept by the order of writes and by the system's clock, which a host's
+    /// The channel of other hosts' changes was heard without a gap until now; `false` when it is not heard: a gap
+    /// begins when nobody else on this host hears it. To be said each second at least. Gaps are kept by the order of writes and by the system's clock, which a host's
     /// processes share, so that `now` may be each one's own.
     pub fn heard(&self, hears: bool, _now: Millis) {
-        self.tier.heard(hears);
+        self.tier.heard(self.id, hears);
     }
     /// Takes, renews (same owner) or is refused a lease, ahead of queued puts; `done` gets it on the writer thread,
     /// or at once when it is plainly another's.
@@ -225,6 +225,7 @@ impl Disk {
     pub fn close(&self) {
         if !self.closed.swap(true, Ordering::AcqRel) {
             self.tier.unlisten(self.id);
+            self.tier.heard(self.id, false);
             registry::leave(&self.tier.root);
         }
     }
