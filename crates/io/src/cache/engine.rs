@@ -30,8 +30,6 @@ pub(super) struct RedisTier {
     pub publishes: bool,
     pub timeout: Duration,
 }
-/// A disk that another process holds up is left as it is.
-const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// How a call without a Redis tier waits for the disk.
 pub(super) const DISK_TIMEOUT: Duration = Duration::from_millis(250);
 
@@ -92,9 +90,9 @@ pub struct Engine {
     observing: Mutex<Option<u64>>,
     me: Weak<Engine>,
     started: AtomicBool,
-    closed: AtomicBool,
+    pub(super) closed: AtomicBool,
     in_flight: AtomicUsize,
-    closing: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    pub(super) closing: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 /// Accepted work that `close` waits for.
@@ -300,11 +298,6 @@ impl Engine {
             })));
         }
     }
-    /// The environment that held it is gone: nobody hears, and its leases end.
-    pub fn abandon(&self) {
-        self.listen(None, Kinds::default());
-        self.end_leases();
-    }
     /// What it has done and holds.
     pub fn counters(&self) -> Counters {
         let read = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
@@ -326,61 +319,5 @@ impl Engine {
                 .map(|_| self.redis.get().is_some_and(|redis| redis.link.state() == State::Up)),
             disk: self.disk.as_ref().map(|disk| disk.is_up()),
         }
-    }
-    /// Takes nothing more, waits for what was accepted, flushes the disk, lets everything go; then `done`.
-    pub fn close(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
-        let work = self.work();
-        self.flush();
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return done();
-        }
-        *self.closing.lock() = Some(done);
-        drop(work);
-    }
-    fn finish_closing(&self) {
-        let Some(done) = self.closing.lock().take() else { return };
-        self.end_leases();
-        self.owner.leave();
-        let disk = self.disk.as_ref().and_then(|disk| disk.close());
-        let close_disk: Box<dyn FnOnce() + Send> = match disk {
-            // dropped on the pool: not on the writer's own thread, which the drop may wait for
-            Some(disk) => Box::new(move || {
-                crate::pool::spawn(move || {
-                    let (flushed, wait) = std::sync::mpsc::channel();
-                    disk.flush(Box::new(move |_| {
-                        let _ = flushed.send(());
-                    }));
-                    let _ = wait.recv_timeout(CLOSE_WAIT);
-                    // nothing touches its files after `done`, whoever still holds it
-                    disk.close();
-                    done();
-                });
-            }),
-            None => done,
-        };
-        match self.redis.get() {
-            Some(redis) => {
-                let (link, runtime) = (redis.link.clone(), redis.runtime.clone());
-                redis.runtime.spawn(async move {
-                    link.close().await;
-                    close_disk();
-                    drop(runtime);
-                });
-            }
-            None => close_disk(),
-        }
-    }
-    fn end_leases(&self) {
-        let lowers = std::mem::take(&mut *self.lowers.lock());
-        for (token, (key, lower)) in lowers {
-            self.owner.release(&key, token);
-            self.give_back(key, lower);
-        }
-        self.owner.end();
-    }
-}
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.end_leases();
     }
 }

@@ -1,6 +1,7 @@
 //! The driver of the tiered cache: runs the core's machines on memory, Redis and disk. See docs/design/cache.md.
 
 mod client;
+mod closing;
 pub mod config;
 mod disk;
 mod doubt;
