@@ -55,7 +55,7 @@ class Place {
     // what is written before tracking is up is doubted once it is
     if (combination.isOwn) await cache.initialize();
     // what a host writes to its disk before it hears of other hosts' changes is doubted later
-    if (combination.isOwn && combination.hasDisk && this.#caches.length === 1) await sleep(700);
+    if (combination.isOwn && combination.hasDisk && this.#caches.length === 1) await sleep(450);
     return cache;
   }
   async close() {

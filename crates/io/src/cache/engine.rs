@@ -197,16 +197,16 @@ impl Engine {
             runtime.spawn(super::queue::drain(self.me.clone(), receiver));
         }
     }
-    /// What earlier runs of this host could not tell Redis is told now; and the disk hears each 300 ms whether other
-    /// hosts are heard.
+    /// What earlier runs of this host could not tell Redis is told now; and the disk hears each half second, at
+    /// first more often, whether other hosts are heard.
     fn disk_opened(&self, disk: &Arc<Disk>) {
         let Some(redis) = self.redis.get() else { return };
         disk.heard(self.hears.load(Ordering::Acquire), self.last_now());
         self.tell_missed(disk);
         let engine = self.me();
         redis.runtime.spawn(async move {
-            loop {
-                tokio::time::sleep(Duration::from_millis(300)).await;
+            for beat in 0.. {
+                tokio::time::sleep(Duration::from_millis(if beat < 5 { 130 } else { 500 })).await;
                 let Some(engine) = engine.upgrade() else { return };
                 let Some(disk) = engine.disk.as_ref().and_then(|disk| disk.get()) else { return };
                 disk.heard(engine.hears.load(Ordering::Acquire), engine.last_now());
