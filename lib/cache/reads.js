@@ -89,7 +89,29 @@ async function bySignal(signal, promise, what) {
   }
 }
 
-async function get(view, key, options) {
+/** Without options, where our own engine asks the tiers: one call, one promise. */
+function getDirect(view, key) {
+  return new Promise((resolve, reject) => {
+    const { tiers } = view.open();
+    checkKey(key);
+    const take = (found) => {
+      try {
+        const hit = served(view, opened(view, key, found, 0));
+        resolve(hit === null ? null : hit.value);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const known = tiers.engine.readNow(view.prefix + key, tiers.now(), 0, take, reject);
+    if (known === undefined) return;
+    if (known === null && tiers.engine.wasRemembered()) tiers.stats.negative();
+    take(known);
+  });
+}
+function get(view, key, options) {
+  return options === undefined && view.tiers.direct ? getDirect(view, key) : getWith(view, key, options);
+}
+async function getWith(view, key, options) {
   view.open();
   checkKey(key);
   const { flags, signal } = readGet(options);

@@ -32,6 +32,8 @@ class Tiers {
     this.engine = this.#makeEngine(config);
     /** Live values of a reference store. */
     this.live = memory?.store === 'reference' ? new Slots(this.#slots(memory.maxEntries, '', memory)) : undefined;
+    /** Whether a read is the engine's alone: no live values, no client of the application. */
+    this.direct = this.wide && this.live === undefined && config.redis?.client === undefined;
     this.flights = new Flights(this);
     this.stats = new Stats(this);
     this.closed = false;
