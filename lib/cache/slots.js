@@ -170,7 +170,9 @@ class Slots {
   }
 
   #holds(slot) {
-    const [marks, cells, at] = [this.#marks, this.#cells, slot << 2];
+    const marks = this.#marks;
+    const cells = this.#cells;
+    const at = slot << 2;
     return cells[marks[at + 1]] === marks[at + 2] && (cells[this.#eraIndex] & ERA_BITS) === marks[at + 3];
   }
 
