@@ -90,15 +90,15 @@ export interface MemoryTierOptions {
   store?: 'reference' | 'bytes';
   /** Bytes off the heap ('bytes'), or as `sizeOf` counts them ('reference'; without it only maxEntries rules). @default 64 MiB */
   maxBytes?: number;
-  /** At most 16,000,000 for 'reference'. @default 10000 for 'reference'; ruled by maxBytes for 'bytes' */
+  /** At most 15,000,000 for 'reference'. @default 10000 for 'reference'; ruled by maxBytes for 'bytes' */
   maxEntries?: number;
   /** 'reference' only: what a value weighs, called once per set. @default not weighed */
   sizeOf?: (value: unknown, key: string) => number;
   /** Seconds. Longest time a copy is served without asking the next tier, while nothing tells us of changes. Ignored when memory is the only tier. @default 10 */
   ttl?: number;
-  /** What leaves first. 'lfu' is 'tinylfu'. @default what the benchmark shows to be best: see docs/cache.md */
+  /** What leaves first. 'lfu' is 'tinylfu'. @default 's3fifo', the best of the benchmark */
   policy?: 'lru' | 'lfu' | 'tinylfu' | 's3fifo';
-  /** 'bytes' only: decoded values held on the heap of this thread in front of the bytes. `false`: decode on every hit. @default { maxEntries: 10000 } */
+  /** 'bytes' only: decoded values held on the heap of this thread in front of the bytes. `false`: decode on every hit. @default { maxEntries: 5000 } */
   near?: false | { maxEntries?: number };
   /** 'bytes' only. Instances with one name, in any worker thread of the process, share one memory tier. Other options under the same name: ERR_INVALID_OPTION. @default not shared */
   shared?: string;

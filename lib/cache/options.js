@@ -5,8 +5,8 @@ const { readRedis, compress } = require('../redis-option');
 const { read, wrongType, outOfRange, seconds } = options;
 
 const MIB = 1024 * 1024;
-// a JavaScript Map holds no more
-const MAX_REFERENCES = 16_000_000;
+// a Map of V8 holds 2^24 entries, and needs room to delete
+const MAX_REFERENCES = 15_000_000;
 
 const policy = (value, option) => {
   const known = options.oneOf(['lru', 'lfu', 'tinylfu', 's3fifo'])(value, option);

@@ -13,8 +13,6 @@ const RING = 1024;
 const LISTED = 64;
 /** Hits between two looks at the clock. */
 const BEAT = 64;
-/** A Map of V8 holds 2^24 entries, and needs room to delete. */
-const MOST_ENTRIES = 15_000_000;
 /** Eras cross within moments, in 21 bits. */
 const ERA_BITS = 0x1fffff;
 const NO_TAGS = [];
@@ -56,7 +54,7 @@ class Slots {
    * native engine whose memory is told of hits; `onEvict(key, reason)`, reason 'size' or 'expired', called when all else is done.
    */
   constructor({ policy, maxEntries, maxBytes = Infinity, sizeOf, now, cells, eraIndex = 0, prefix = '', behind, onEvict }) {
-    this.#table = native.slotsOpen(POLICIES[policy], Math.min(maxEntries, MOST_ENTRIES), sizeOf ? maxBytes : Infinity, prefix, behind);
+    this.#table = native.slotsOpen(POLICIES[policy], maxEntries, sizeOf ? maxBytes : Infinity, prefix, behind);
     this.#shared = new Int32Array(native.slotsCells(this.#table));
     this.#clock = clockOf(now);
     this.#ticks = this.#clock.ticks;
