@@ -69,7 +69,7 @@ test('25 writers are killed while three processes read, and no value is ever wro
   for (const reader of readers) {
     const seen = await reader.tell('stopReading');
     expect({ wrong: seen.wrong, errors: seen.errors }).toEqual({ wrong: 0, errors: [] });
-    expect(seen.whole).toBeGreaterThan(20);
+    expect(seen.whole).toBeGreaterThan(100);
     await reader.call('close');
   }
   // Its last user was killed or has closed it: the next one looks through it first.
@@ -89,7 +89,7 @@ test('four processes on one store: each sees what the others write and delete', 
   for (const child of children) {
     const load = await child.tell('stopLoad');
     expect({ errors: load.errors, wrong: load.wrong }).toEqual({ errors: [], wrong: 0 });
-    expect(load.found).toBeGreaterThan(10);
+    expect(load.found).toBeGreaterThan(100);
   }
   for (const [at, child] of children.entries()) {
     const key = `from${at}`;

@@ -35,8 +35,6 @@ const redisEvents = async (child) => (await child.events()).filter(({ tier }) =>
 test.each(['frozen', 'killed'])('a server that is %s makes calls slow for a moment, then never, and no call fails', async (how) => {
   const server = await startRedis();
   const { child, measure } = await underLoad(server.url);
-  // What this machine does to callers without any harm, other suites beside it.
-  const { slowestMs: usualMs } = await measure(700);
   if (how === 'frozen') server.pause();
   else await server.kill();
   const first = await measure(1000);
@@ -48,8 +46,8 @@ test.each(['frozen', 'killed'])('a server that is %s makes calls slow for a mome
   await sleep(300);
   await expectNothingWrong(child);
   expect(first.slowestMs).toBeLessThan(SLOWEST_AT_FIRST_MS);
-  expect(after.slowestMs).toBeLessThan(SLOWEST_AFTER_MS + 2 * usualMs);
-  expect(after.calls).toBeGreaterThan(500);
+  expect(after.slowestMs).toBeLessThan(SLOWEST_AFTER_MS);
+  expect(after.calls).toBeGreaterThan(1000);
   expect(await redisEvents(child)).toEqual(['degraded', 'recovered']);
   await child.call('set', 'back', 1, 60);
   expect(await server.command('EXISTS', 'sluice:back')).toBe(1);
