@@ -103,9 +103,7 @@ impl Engine {
         Ok(None)
     }
     pub(super) fn forget_copies(&self, pattern: &[u8], now: Millis) -> u64 {
-        self.memory.bump_era();
-        let keys = self.memory.keys(&|key| glob::matches(pattern, key), false, now);
-        keys.iter().map(|key| u64::from(self.memory.remove(key, now))).sum()
+        self.memory.forget(|memory| memory.keys(&|key| glob::matches(pattern, key), false, now), now)
     }
     /// Removes what carries a tag.
     pub fn remove_tag(
@@ -126,8 +124,7 @@ impl Engine {
         Ok(None)
     }
     pub(super) fn forget_tagged(&self, tag: &str, now: Millis) -> u64 {
-        self.memory.bump_era();
-        self.memory.tagged(tag).iter().map(|key| u64::from(self.memory.remove(key, now))).sum()
+        self.memory.forget(|memory| memory.tagged(tag), now)
     }
     /// Removes everything that begins so; everything for an empty prefix.
     pub fn clear(

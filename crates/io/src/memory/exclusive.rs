@@ -123,4 +123,12 @@ impl Memory {
         self.epochs.bump(hash);
         removed.is_some()
     }
+    /// Removes what a delete that names no single keys finds. Counts the copies that were fresh.
+    pub fn forget(&self, found: impl FnOnce(&Self) -> Vec<Box<[u8]>>, now: Millis) -> u64 {
+        self.bump_era();
+        let removed = found(self).iter().map(|key| u64::from(self.remove(key, now))).sum();
+        // a copy that was read since then and has left by itself was not found, but may be near
+        self.bump_era();
+        removed
+    }
 }

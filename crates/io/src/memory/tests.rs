@@ -91,6 +91,24 @@ fn a_fill_loses_to_whatever_came_since_it_began() {
 }
 
 #[test]
+fn a_copy_that_leaves_while_a_delete_looks_is_not_near_afterwards() {
+    each(|memory| {
+        memory.set(b"a", &record("old", 10), 0);
+        let mut near = None;
+        memory.forget(
+            |memory| {
+                near = text(memory, b"a", 0).map(|_| (memory.epoch(b"a"), memory.era()));
+                assert!(memory.get(b"a", 1000).is_none());
+                memory.keys(&|_| true, false, 0)
+            },
+            0,
+        );
+        assert!(near.is_some());
+        assert_ne!(near, Some((memory.epoch(b"a"), memory.era())));
+    });
+}
+
+#[test]
 fn distrust_makes_copies_suspect() {
     let memory = Memory::open(&config(Policy::S3Fifo)).unwrap();
     memory.set(b"a", &record("1", NEVER), 0);
