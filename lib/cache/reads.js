@@ -1,7 +1,7 @@
 'use strict';
 // Reads: what tiers have of a key, as a value, as bytes, as a time left.
 const { readGet } = require('./options');
-const { decode, encode, toBytes } = require('./codec');
+const { decode, encode, toBytes } = require('../codec');
 const { limits } = require('./limits');
 const { checkKey } = require('./keys');
 

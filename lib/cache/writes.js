@@ -2,7 +2,7 @@
 // Writes: a value with its lifetime, to every tier that is asked.
 const { wrongType } = require('../options');
 const { readTtl } = require('./options');
-const { encode, checkValue } = require('./codec');
+const { encode, checkValue } = require('../codec');
 const { checkKey } = require('./keys');
 
 const OTHER_TIERS = 6;

@@ -80,6 +80,8 @@ table! {
     StoreCorrupt: "ERR_STORE_CORRUPT", "Error", "Error", 0, "", "the store was damaged and is kept as {path}: {detail}";
     /// The store cannot be read or written: a full disk, a missing right, a folder that is gone.
     StoreIo: "ERR_STORE_IO", "Error", "Error", 0, "", "the store at {path} cannot be used: {detail}";
+    /// The buffer holds `maxSize` items, or its log `durable.maxBytes`: try again later, or let `overflow` wait.
+    BufferFull: "ERR_BUFFER_FULL", "Error", "Error", 0, "", "{what} is full: {detail}";
     /// The body is larger than `err.limit`: by its `Content-Length`, on the wire, or when inflated.
     BodyTooLarge: "BODY_TOO_LARGE", "Error", "PayloadTooLargeError", 413, "entity.too.large", "request body is larger than {limit} bytes";
     /// The request was aborted, destroyed or consumed before its body was read.

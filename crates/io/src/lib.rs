@@ -5,6 +5,7 @@ pub mod client;
 pub mod counters;
 pub mod disk;
 pub mod inflate;
+pub mod log;
 pub mod memory;
 pub mod pool;
 pub mod redis;

@@ -1,7 +1,7 @@
 'use strict';
 // Values as bytes: text and Buffers as they are, anything else as JSON or as v8 writes it.
 const v8 = require('node:v8');
-const { make } = require('../errors');
+const { make } = require('./errors');
 
 /** What a payload is: `Tag` of crates/core/src/cache/record.rs. */
 const TAG = { JSON: 0, TEXT: 1, BYTES: 2, V8: 3 };

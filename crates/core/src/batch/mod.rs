@@ -1,0 +1,11 @@
+//! The batch buffer: every decision about items that wait, leave, fail and are tried again, without the items. See
+//! docs/design/batch.md.
+
+mod buffer;
+mod types;
+
+pub use buffer::Buffer;
+pub use types::{
+    Account, Action, Arrival, Backoff, BatchId, Config, Failure, Id, Lane, Millis, Need, Overflow, Reason,
+    Stats, Status, Ticket,
+};

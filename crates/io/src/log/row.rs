@@ -1,0 +1,110 @@
+//! What a log holds.
+
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A row's number within its queue and file: the order of acceptance. Never used twice.
+pub type Seq = u64;
+
+/// What a payload is; the numbers are those of `sluice_core::cache::Tag`.
+pub type Tag = u8;
+
+/// An item on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its number.
+    pub seq: Seq,
+    /// When it was accepted, milliseconds since 1970.
+    pub at: u64,
+    /// Tries that it has behind it.
+    pub attempts: u32,
+    /// Its idempotency key.
+    pub key: Option<Box<str>>,
+    /// What the payload is.
+    pub tag: Tag,
+    /// The item.
+    pub payload: Bytes,
+}
+
+/// A dead letter on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The item.
+    pub row: Row,
+    /// The last error's text.
+    pub error: Box<str>,
+    /// When it died, milliseconds since 1970.
+    pub died: u64,
+}
+
+/// A key that had its effect, or is about to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The key.
+    pub key: Box<str>,
+    /// The item while it is pending.
+    pub pending: Option<Seq>,
+    /// Milliseconds since 1970; `u64::MAX` while it is pending.
+    pub expires: u64,
+    /// Its result as JSON; None: undefined, or larger than is kept.
+    pub result: Option<Bytes>,
+}
+
+/// A change of one queue; several are one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// An item is accepted. With a key that has a claim: its claim is written too.
+    Accept {
+        /// The queue.
+        queue: Arc<str>,
+        /// The item.
+        row: Row,
+        /// Whether its key is claimed.
+        claim: bool,
+    },
+    /// Delivered; a claimed key is seen until then, with that result.
+    Complete {
+        /// The queue.
+        queue: Arc<str>,
+        /// The item.
+        seq: Seq,
+        /// When its key expires, and the result; None: it has no claim.
+        seen: Option<(u64, Option<Bytes>)>,
+    },
+    /// It has failed so many times and will be tried again.
+    Attempts {
+        /// The queue.
+        queue: Arc<str>,
+        /// The item.
+        seq: Seq,
+        /// Tries so far.
+        attempts: u32,
+    },
+    /// It has failed for good: from pending to dead; its key is free.
+    Bury {
+        /// The queue.
+        queue: Arc<str>,
+        /// The item.
+        seq: Seq,
+        /// Tries.
+        attempts: u32,
+        /// The last error's text.
+        error: Box<str>,
+        /// Milliseconds since 1970.
+        died: u64,
+    },
+    /// A letter is pending again, with no tries behind it.
+    Requeue {
+        /// The queue.
+        queue: Arc<str>,
+        /// The item.
+        seq: Seq,
+    },
+    /// Dropped, removed, aborted, or a letter that is purged: gone, and its key free.
+    Forget {
+        /// The queue.
+        queue: Arc<str>,
+        /// The item.
+        seq: Seq,
+    },
+}
