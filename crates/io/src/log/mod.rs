@@ -1,7 +1,9 @@
 //! The log of durable buffers: what was accepted and is not settled, on disk. See docs/design/batch.md, "The log".
 
+mod queue;
 mod row;
 
+pub use queue::{Done, Event, Listener, Opened, Options, Queue, Recovered};
 pub use row::{Change, Letter, Row, Seen, Seq, Tag};
 
 use sluice_core::error::Error;
