@@ -2,9 +2,11 @@
 
 mod queue;
 mod row;
+mod wire;
 
 pub use queue::{Done, Event, Listener, Opened, Options, Queue, Recovered};
 pub use row::{Change, Letter, Row, Seen, Seq, Tag};
+pub use wire::changes;
 
 use sluice_core::error::Error;
 
