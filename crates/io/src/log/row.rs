@@ -107,4 +107,27 @@ pub enum Change {
         /// The item.
         seq: Seq,
     },
+    /// What another file or an import held, under numbers of this file: as it is, and never refused for want of room.
+    Adopt {
+        /// The queue.
+        queue: Arc<str>,
+        /// Pending ones.
+        rows: Vec<Row>,
+        /// Dead ones.
+        letters: Vec<Letter>,
+        /// Keys; those that are pending name rows of this change.
+        seen: Vec<Seen>,
+    },
+    /// All that a queue has is gone: rows, letters, keys.
+    Clear {
+        /// The queue.
+        queue: Arc<str>,
+    },
+    /// A note of the directory's beside the rows (what was moved, what was imported); None: not any more.
+    Note {
+        /// Its name.
+        name: Box<str>,
+        /// What it says.
+        text: Option<Box<str>>,
+    },
 }
