@@ -1,0 +1,4 @@
+//! The batch buffer, for `lib/batch/`.
+
+mod layout;
+mod machine;
