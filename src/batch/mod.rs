@@ -1,0 +1,3 @@
+//! The batch buffer in the hands of `lib/batch`.
+
+mod seen;
