@@ -118,7 +118,7 @@ impl<'t, 's> Changing<'t, 's> {
                 self.take_letter(&mut state, *seq)?;
             }
             Change::Adopt { rows, letters, seen, .. } => self.adopt(&mut state, rows, letters, seen)?,
-            Change::Clear { .. } => self.clear(&mut state)?,
+            Change::Clear { up_to, .. } => self.clear(&mut state, *up_to)?,
             Change::Unsee { key, .. } => {
                 if self.find_seen(&state, key)?.is_some_and(|seen| seen.pending.is_none()) {
                     self.take_seen(&mut state, key)?;
@@ -209,15 +209,39 @@ impl<'t, 's> Changing<'t, 's> {
         }
         Ok(())
     }
-    fn clear(&mut self, state: &mut State) -> Result<(), Fail> {
-        let rows = (state.id, 0)..=(state.id, u64::MAX);
-        self.pending.retain_in(rows.clone(), |_, _| false)?;
-        self.dead.retain_in(rows, |_, _| false)?;
-        let after = state.id.saturating_add(1);
-        self.seen.retain_in((state.id, "")..(after, ""), |_, _| false)?;
-        self.expiry.retain_in((state.id, 0, "")..(after, 0, ""), |_, ()| false)?;
-        *state = State { id: state.id, next: state.next, ..State::default() };
-        Ok(())
+    fn clear(&mut self, state: &mut State, up_to: Seq) -> Result<(), Fail> {
+        let (id, rows) = (state.id, (state.id, 0)..=(state.id, up_to));
+        let (mut count, mut bytes, mut is_damaged) = ([0; 3], 0, false);
+        self.pending.retain_in(rows.clone(), |key, value| {
+            let row = decode_row(value, id, key.1);
+            is_damaged |= row.is_none();
+            bytes += row.map_or(0, |(row, _)| row.bytes());
+            count[0] += 1;
+            false
+        })?;
+        self.dead.retain_in(rows, |key, value| {
+            let letter = decode_letter(value, id, key.1);
+            is_damaged |= letter.is_none();
+            bytes += letter.map_or(0, |letter| letter.row.bytes() + letter.error.len() as u64);
+            count[1] += 1;
+            false
+        })?;
+        let after = id.saturating_add(1);
+        self.seen.retain_in((id, "")..(after, ""), |key, value| {
+            let seen = decode_seen(value, id, key.1);
+            is_damaged |= seen.is_none();
+            let stays = seen.as_ref().is_some_and(|seen| seen.pending.is_some_and(|seq| seq > up_to));
+            bytes += seen.filter(|_| !stays).map_or(0, |seen| seen_bytes(&seen));
+            count[2] += u64::from(!stays);
+            stays
+        })?;
+        self.expiry.retain_in((id, 0, "")..(after, 0, ""), |_, ()| false)?;
+        let [pending, dead, seen] = count;
+        state.pending = state.pending.saturating_sub(pending);
+        state.dead = state.dead.saturating_sub(dead);
+        state.seen = state.seen.saturating_sub(seen);
+        state.bytes = state.bytes.saturating_sub(bytes);
+        if is_damaged { Err(Fail::Damaged("a row")) } else { Ok(()) }
     }
     /// Removes some of a queue's keys that have expired.
     fn sweep(&mut self, state: &mut State, now: u64) -> Result<(), Fail> {
@@ -320,7 +344,7 @@ fn queue_of(change: &Change) -> Option<&Arc<str>> {
         | Change::Requeue { queue, .. }
         | Change::Forget { queue, .. }
         | Change::Adopt { queue, .. }
-        | Change::Clear { queue }
+        | Change::Clear { queue, .. }
         | Change::Unsee { queue, .. } => Some(queue),
         Change::Note { .. } => None,
     }

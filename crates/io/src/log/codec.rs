@@ -10,6 +10,9 @@ pub const MAX_ROW_BYTES: u64 = 512 << 20;
 const SUM: usize = 4;
 const NO_KEY: u32 = u32::MAX;
 
+/// When an item died, and of what.
+pub(super) type Death = (u64, Box<str>);
+
 /// An item as it lies in `pending` or `dead`.
 pub(super) fn encode_row(into: &mut Vec<u8>, queue: u32, row: &Row, death: Option<(u64, &str)>) {
     into.clear();
@@ -29,7 +32,7 @@ pub(super) fn encode_row(into: &mut Vec<u8>, queue: u32, row: &Row, death: Optio
     seal(into, queue, &row.seq.to_le_bytes());
 }
 /// The same, back; None: it is damaged.
-pub(super) fn decode_row(bytes: &[u8], queue: u32, seq: Seq) -> Option<(Row, Option<(u64, Box<str>)>)> {
+pub(super) fn decode_row(bytes: &[u8], queue: u32, seq: Seq) -> Option<(Row, Option<Death>)> {
     let mut reader = Reader(unseal(bytes, queue, &seq.to_le_bytes())?);
     let tag = reader.byte()?;
     let is_dead = reader.flag()?;

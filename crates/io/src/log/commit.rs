@@ -199,7 +199,7 @@ impl<S: DurableStore> Thread<S> {
             if closed.is_empty() {
                 return;
             }
-            closed.into_iter().for_each(|closed| call(closed));
+            closed.into_iter().for_each(call);
         }
     }
     /// What has come, or None when the end has.

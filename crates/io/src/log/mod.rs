@@ -9,6 +9,7 @@ mod queue;
 mod row;
 mod store;
 mod tables;
+mod wire;
 
 pub use backend::FileBackend;
 pub use codec::MAX_ROW_BYTES;
@@ -16,6 +17,7 @@ pub use commit::{Committed, Committer, Job};
 pub use queue::{Done, Event, Listener, Opened, Options, Queue, Recovered};
 pub use row::{Change, Letter, Refused, Row, Seen, Seq, Tag};
 pub use store::RedbStore;
+pub use wire::changes;
 
 use sluice_core::error::Error;
 

@@ -125,10 +125,12 @@ pub enum Change {
         /// Keys; those that are pending name rows of this change.
         seen: Vec<Seen>,
     },
-    /// All that a queue has is gone: rows, letters, keys.
+    /// What a queue has up to a number is gone: rows, letters, their keys, and all keys that are not pending.
     Clear {
         /// The queue.
         queue: Arc<str>,
+        /// The last number that goes.
+        up_to: Seq,
     },
     /// A note of the directory's beside the rows (what was moved, what was imported); None: not any more.
     Note {

@@ -222,7 +222,10 @@ impl DurableStore for RedbStore {
 impl Drop for RedbStore {
     fn drop(&mut self) {
         if let Some(database) = self.database.take() {
-            let _ = fault::contain(&self.path, || Ok(drop(database)));
+            let _ = fault::contain(&self.path, || {
+                drop(database);
+                Ok(())
+            });
         }
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sluice_core::error::{Error, Kind};
 use sluice_io::log::{Change, DurableStore, Letter, Refused, Row, Seen, Seq};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Queue {
@@ -57,7 +57,7 @@ impl Model {
             | Change::Requeue { queue, .. }
             | Change::Forget { queue, .. }
             | Change::Adopt { queue, .. }
-            | Change::Clear { queue }
+            | Change::Clear { queue, .. }
             | Change::Unsee { queue, .. } => queue.to_string(),
             Change::Note { name, text } => {
                 match text {
@@ -139,7 +139,11 @@ impl Model {
                     }
                 }
             }
-            Change::Clear { .. } => *queue = Queue { used: queue.used, ..Queue::default() },
+            Change::Clear { up_to, .. } => {
+                queue.pending.retain(|seq, _| *seq > up_to);
+                queue.dead.retain(|seq, _| *seq > up_to);
+                queue.seen.retain(|_, seen| seen.pending.is_some_and(|seq| seq > up_to));
+            }
             Change::Unsee { key, .. } => {
                 if queue.seen.get(&key).is_some_and(|seen| seen.pending.is_none()) {
                     queue.seen.remove(&key);
@@ -184,13 +188,11 @@ impl Model {
 impl DurableStore for Model {
     fn commit(&mut self, changes: &[Change], now: u64) -> Result<Vec<Refused>, Error> {
         let mut refused = Vec::new();
-        let mut touched = BTreeSet::new();
         for (index, change) in changes.iter().enumerate() {
             let why = self.make(change);
             if let (Some(kind), Change::Accept { queue, row, .. }) = (why, change) {
                 refused.push(Refused { index, queue: queue.clone(), seq: row.seq, why: Error::new(kind) });
             }
-            touched.insert(index);
         }
         for queue in self.queues.values_mut() {
             queue.seen.retain(|_, seen| seen.expires > now);

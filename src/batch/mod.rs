@@ -1,0 +1,3 @@
+//! The batch buffer: its log, for `lib/batch/durable.js`.
+
+mod log;
