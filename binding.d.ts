@@ -337,6 +337,21 @@ export declare function release(shell: number): void
 /** The JSON of an `AssembledMessage` as a response body, or as a whole stream. */
 export declare function renderMessage(message: string, to: string, stream: boolean, options: ToldOptions, newId: (arg: string) => string): Buffer
 
+/** Asks for a key: 4 x its slot, + 0 fresh, + 1 pending, + 2 done. */
+export declare function seenClaim(seen: ExternalObject<Seen>, key: unknown, now: number): number
+
+/** The key of that slot had its effect. The slot of a key that is forgotten for it, or -1. */
+export declare function seenDone(seen: ExternalObject<Seen>, slot: number, now: number): number
+
+/** The same until a time of its own (Infinity: for good). */
+export declare function seenDoneUntil(seen: ExternalObject<Seen>, slot: number, expires: number, now: number): number
+
+/** The keys of a buffer: at most so many that are done, each for so long. */
+export declare function seenOpen(limit: number, ttlMs: number): ExternalObject<Seen>
+
+/** The key of that slot had no effect after all. */
+export declare function seenRelease(seen: ExternalObject<Seen>, slot: number): void
+
 /** Gives the rest of the memory back. */
 export declare function slicesClose(slices: ExternalObject<Slices>): void
 

@@ -1,3 +1,4 @@
-//! The batch buffer: its log, for `lib/batch/durable.js`.
+//! The batch buffer in the hands of `lib/batch`.
 
 mod log;
+mod seen;
