@@ -2,6 +2,7 @@
 //! docs/design/batch.md.
 
 mod buffer;
+pub mod claim;
 mod clock;
 mod decide;
 mod flight;
@@ -10,11 +11,13 @@ mod lane;
 mod letters;
 mod queue;
 mod retry;
+mod seen;
 mod settle;
 mod status;
 mod types;
 
 pub use buffer::Buffer;
+pub use seen::{Claim, Seen, Slot};
 pub use types::{
     Account, Action, Arrival, Backoff, BatchId, Config, Failure, Id, Lane, Listed, Millis, Need, Overflow,
     Reason, Stats, Status, Ticket,
