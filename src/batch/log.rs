@@ -70,7 +70,7 @@ pub fn log_open(
     max_bytes: f64,
     exclusive: bool,
     sync: bool,
-    import: Option<String>,
+    import_from: Option<String>,
     now: f64,
 ) -> napi::Result<External<Held>> {
     let options = Options {
@@ -78,7 +78,7 @@ pub fn log_open(
         max_bytes: max_bytes as u64,
         exclusive,
         sync,
-        import: import.map(Into::into),
+        import: import_from.map(Into::into),
     };
     let left = Leftovers::default();
     let (first, later) = (left.clone(), left.clone());

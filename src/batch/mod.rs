@@ -1,3 +1,6 @@
-//! The batch buffer: its log, for `lib/batch/durable.js`.
+//! The batch buffer in the hands of `lib/batch`.
 
+mod layout;
 mod log;
+mod machine;
+mod seen;
