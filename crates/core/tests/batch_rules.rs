@@ -470,3 +470,14 @@ fn a_clock_that_jumps_back_makes_no_wait_longer() {
     assert_eq!(driver.buffer.wake_at(), Some(10));
     assert_eq!(driver.at(10), [retry(0, 2, &[1])]);
 }
+
+#[test]
+fn a_limit_of_closing_is_meant_by_the_clock_of_its_call() {
+    let mut driver = Driver::new(config());
+    driver.add_many(3);
+    driver.at(100);
+    assert_eq!(driver.close(Some(250)), []);
+    assert_eq!(driver.buffer.wake_at(), Some(250));
+    assert_eq!(driver.at(249), []);
+    assert_eq!(driver.at(250), [Action::Closed]);
+}
