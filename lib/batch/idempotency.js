@@ -5,12 +5,14 @@
 // of the calls. One whose key another instance has leaves the line and waits for that one's end.
 const native = require('../native');
 const { call } = require('../errors');
+const { Claims } = require('./claims');
+const { ClientClaims } = require('./claims-client');
 const { First } = require('./first');
 const { checkKey } = require('./key');
+const { SAID } = require('./said');
 
-const [FRESH, , DONE_HERE] = [0, 1, 2];
-/** What Redis said of a key; see `lib/batch/claims.js`. */
-const SAID = { NOTHING_YET: -1, OURS: 0, DONE: 1, BUSY: 2, AWAY: 3 };
+/** What `seenClaim` answers, besides the slot. */
+const FRESH = 0;
 
 /** An item in the line. */
 class Place {
@@ -48,17 +50,19 @@ class Idempotency {
    * `options` as `readOptions` of lib/batch/options.js gives them. `host`: `now()` elapsed milliseconds; `proceed(entry)`
    * an item goes on to the machine; `settled(entry, value)` it had its effect elsewhere and goes nowhere;
    * `degraded(error)` Redis is away. Entries have a `key` (null: none), and get `claim` and `place`, which are undefined
-   * at first. `connect(redis, ttlMs, on)` makes the claims of Redis.
+   * at first.
    */
-  constructor({ key, ttl, localLimit, redis }, host, connect) {
+  constructor({ key, ttl, localLimit, redis }, host) {
     this.#makeKey = key;
     this.#host = host;
     this.#seen = native.seenOpen(localLimit, ttl * 1000);
-    this.#claims = redis && connect(redis, ttl * 1000, {
+    if (redis === undefined) return;
+    const on = {
       answered: () => this.#advance(),
       waited: (place) => this.#waited(place),
       degraded: (error) => host.degraded(error),
-    });
+    };
+    this.#claims = redis.client === undefined ? new Claims(redis, ttl * 1000, on) : new ClientClaims(redis, ttl * 1000, on);
   }
 
   /** The key of an item: the one of the call (null: none), else what the option makes of the item. Throws what is none. */
@@ -258,4 +262,4 @@ function parsed(json) {
   }
 }
 
-module.exports = { Idempotency, resultJson, SAID };
+module.exports = { Idempotency, resultJson };
