@@ -43,6 +43,7 @@ class Idempotency {
   #line = [];
   #head = 0;
   #waiting = new Set();
+  #entering = 0;
   #isAdvancing = false;
   #idle = [];
 
@@ -93,6 +94,7 @@ class Idempotency {
     if (isOpen) return this.#host.proceed(entry);
     const place = (entry.place = new Place(entry));
     this.#line.push(place);
+    this.#entering += 1;
     if (entry.claim === undefined) place.said = SAID.OURS;
     else this.#claims.ask(place);
   }
@@ -114,9 +116,12 @@ class Idempotency {
 
   /** How many have not gone on yet. */
   get entering() {
-    let count = this.#waiting.size;
-    for (let at = this.#head; at < this.#line.length; at++) count += this.#line[at].isGone ? 0 : 1;
-    return count;
+    return this.#entering;
+  }
+  /** Those, in their order; `isWaiting`: only those that wait for another instance. */
+  entries(isWaiting = false) {
+    const places = [...this.#waiting, ...(isWaiting ? [] : this.#line.slice(this.#head))];
+    return places.filter(({ isGone }) => !isGone).map(({ entry }) => entry);
   }
   /** Resolves when all that stand in the line by now have left it. */
   settledLine() {
@@ -128,16 +133,14 @@ class Idempotency {
   withdraw(entry) {
     const place = entry.place;
     if (place === undefined || place.isGone) return false;
-    place.isGone = true;
-    entry.place = undefined;
+    this.#isOut(place);
     this.#waiting.delete(place);
     this.#advance();
     return true;
   }
-  /** Takes all of them out, in their order; `waiting`: only those that wait for another instance. */
-  withdrawAll(waiting = false) {
-    const places = [...this.#waiting, ...(waiting ? [] : this.#line.slice(this.#head))];
-    return places.map(({ entry }) => entry).filter((entry) => this.withdraw(entry));
+  /** Takes all of them out, as `entries` lists them. */
+  withdrawAll(isWaiting = false) {
+    return this.entries(isWaiting).filter((entry) => this.withdraw(entry));
   }
 
   /** An entry has its id: repeats that were queued get it too. */
@@ -217,10 +220,14 @@ class Idempotency {
       return;
     }
     const { entry } = place;
-    entry.place = undefined;
-    place.isGone = true;
+    this.#isOut(place);
     if (place.said === SAID.DONE) this.#settle(entry, place);
     else this.#host.proceed(entry);
+  }
+  #isOut(place) {
+    place.isGone = true;
+    place.entry.place = undefined;
+    this.#entering -= 1;
   }
   #waited(place) {
     if (!this.#waiting.delete(place)) return;

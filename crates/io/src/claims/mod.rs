@@ -50,6 +50,7 @@ pub enum Answer {
     Away,
 }
 type Then<T> = Box<dyn FnOnce(T) + Send>;
+type Tell = Box<dyn Fn(Error) + Send + Sync>;
 
 enum Job {
     Say(Vec<Word>, Then<Vec<Answer>>),
@@ -60,12 +61,12 @@ enum Job {
 /// The claims of one buffer. Dropped, they are renewed no more, and run out.
 pub struct Claims {
     config: Config,
-    degraded: Mutex<Option<Box<dyn Fn(Error) + Send + Sync>>>,
+    degraded: Mutex<Option<Tell>>,
     started: Mutex<Option<UnboundedSender<Job>>>,
 }
 impl Claims {
     /// Claims that connect with the first word. `degraded` is told once whenever Redis goes away.
-    pub fn new(config: Config, degraded: Box<dyn Fn(Error) + Send + Sync>) -> Self {
+    pub fn new(config: Config, degraded: Tell) -> Self {
         Self { config, degraded: Mutex::new(Some(degraded)), started: Mutex::default() }
     }
     /// Says words in order; `then` gets the answers to those that ask.

@@ -1,5 +1,6 @@
 //! Whether Redis is away: told once, from the first call in vain until it answers again.
 
+use super::Tell;
 use crate::redis::{Change, Listener, State};
 use parking_lot::Mutex;
 use sluice_core::error::{Error, Kind};
@@ -9,12 +10,12 @@ use std::time::{Duration, Instant};
 const SETTLED: Duration = Duration::from_secs(1);
 
 pub(super) struct Outage {
-    tell: Box<dyn Fn(Error) + Send + Sync>,
+    tell: Tell,
     /// When a call failed last; None: it is not away.
     since: Mutex<Option<Instant>>,
 }
 impl Outage {
-    pub fn new(tell: Box<dyn Fn(Error) + Send + Sync>) -> Self {
+    pub fn new(tell: Tell) -> Self {
         Self { tell, since: Mutex::default() }
     }
     /// Calls failed.
