@@ -19,6 +19,53 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** An AWS event-stream frame: of an event, or of an exception where that is not empty. */
 export declare function awsFrame(event: string, exception: string, payload: Uint8Array): Buffer
 
+/** A buffer's options as the shell has checked them; what is unbounded is Infinity. */
+export interface BatchConfig {
+  /** Items. */
+  batchSize: number
+  /** Bytes. */
+  batchBytes: number
+  /** Milliseconds; 0: a turn of the event loop. */
+  batchTimeoutMs: number
+  /** An idle buffer sends at once. */
+  adaptive: boolean
+  /** Batches. */
+  concurrency: number
+  /** Milliseconds; 0: for ever. */
+  handlerTimeoutMs: number
+  /** Items. */
+  maxSize: number
+  /** 'wait', 'reject' or 'drop-oldest'. */
+  overflow: string
+  /** Share of `max_size`. */
+  highWater: number
+  /** After the first try. */
+  retries: number
+  /** Milliseconds. */
+  backoffMinMs: number
+  /** Milliseconds. */
+  backoffMaxMs: number
+  /** At least 1. */
+  backoffFactor: number
+  /** Share. */
+  backoffJitter: number
+  /** Letters. */
+  maxDeadLetters: number
+  /** No handler. */
+  pull: boolean
+  /** Items are stored before they are accepted. */
+  durable: boolean
+}
+
+/** The numbers that it shares. */
+export declare function batchNumbers(held: ExternalObject<Held>): unknown
+
+/** Opens a machine whose first item gets the id `firstId`. */
+export declare function batchOpen(config: BatchConfig, firstId: number): ExternalObject<Held>
+
+/** Takes the arrivals, does what `op` says, and lets the machine act; returns the length of the list of actions. */
+export declare function batchStep(held: ExternalObject<Held>, op: number, a: number, b: number, now: number): number
+
 /** Settles with the decoded bytes, as a Buffer. */
 export declare function bodyBytes(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number): void
 
@@ -120,6 +167,36 @@ export declare function cacheTouch(held: ExternalObject<Held>, keys: object): vo
  * 0 for none; `draw` is -1 without jitter; `began` is -1 without a guard.
  */
 export declare function cacheWrite(shell: number, id: number, held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number, tags: Array<string> | undefined | null, flags: number, began: number, token: number, absent: boolean): boolean | null
+
+/**
+ * What a look at a key means for a claim that holds `mine`: an answer, its result, and in how many milliseconds to look
+ * again. `left_ms` below 0: not known.
+ */
+export declare function claimAnswer(value: string | undefined | null, mine: string, leftMs: number, looks: number): unknown
+
+/** What a key holds that had its effect. */
+export declare function claimDone(result?: string | undefined | null): string
+
+/** What a claim of that owner holds. */
+export declare function claimPending(owner: string): string
+
+/** Settles when everything said is done and the connection is closed. */
+export declare function claimsClose(shell: number, id: number, claims: ExternalObject<Claims>): void
+
+/** The scripts that renew, finish and release a claim. */
+export declare function claimScripts(): Array<string>
+
+/** Opens claims with the settings of `lib/batch/claims.js`, as JSON; tells under that id when Redis goes away, as JSON. */
+export declare function claimsOpen(shell: number, id: number, settings: string): ExternalObject<Claims>
+
+/**
+ * Says words in order: of each its kind (0 ask, 1 done, 2 free), key and result as JSON. Settles with the answers to
+ * those that ask.
+ */
+export declare function claimsSay(shell: number, id: number, claims: ExternalObject<Claims>, kinds: Array<number>, keys: Array<string>, results: Array<string | undefined | null>): void
+
+/** Waits for a key that another has; settles with one answer. */
+export declare function claimsWait(shell: number, id: number, claims: ExternalObject<Claims>, key: string): void
 
 /** Settles an id after so many milliseconds of native time. */
 export declare function clientAfter(shell: number, id: number, watch: ExternalObject<Watch>, waitMs: number): void

@@ -1,4 +1,7 @@
 //! The batch buffer in the hands of `lib/batch`.
 
+mod claims;
+mod layout;
 mod log;
+mod machine;
 mod seen;
