@@ -1,5 +1,6 @@
 //! What every store of rows must do, held against a model of plain maps.
 
+#[allow(dead_code, reason = "each test uses its part")]
 #[path = "log/chance.rs"]
 mod chance;
 #[path = "log/model.rs"]
