@@ -1,5 +1,7 @@
 //! The commit thread: what is gathered, in which order it is told, and how it ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers count as no tests
+
 use bytes::Bytes;
 use sluice_core::error::{Error, Kind};
 use sluice_io::log::{Change, Committer, DurableStore, Letter, RedbStore, Refused, Row, Seen, Seq};
@@ -105,7 +107,8 @@ fn accepts(seqs: impl IntoIterator<Item = Seq>) -> Vec<Change> {
     seqs.into_iter().map(|seq| Change::Accept { queue: "q".into(), row: row(seq), claim: false }).collect()
 }
 /// What each submission was told, in the order of telling.
-type Told = Arc<Mutex<Vec<(u32, Result<Vec<(usize, Seq)>, Kind>)>>>;
+type Word = (u32, Result<Vec<(usize, Seq)>, Kind>);
+type Told = Arc<Mutex<Vec<Word>>>;
 struct Desk<S: DurableStore + 'static> {
     committer: Committer<S>,
     told: Told,
@@ -128,7 +131,7 @@ impl<S: DurableStore + 'static> Desk<S> {
         self.committer.run(Box::new(move |_| sender.send(()).unwrap()));
         receiver.recv_timeout(SOON).unwrap();
     }
-    fn told(&self) -> Vec<(u32, Result<Vec<(usize, Seq)>, Kind>)> {
+    fn told(&self) -> Vec<Word> {
         std::mem::take(&mut self.told.lock().unwrap())
     }
 }
