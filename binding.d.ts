@@ -19,6 +19,53 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** An AWS event-stream frame: of an event, or of an exception where that is not empty. */
 export declare function awsFrame(event: string, exception: string, payload: Uint8Array): Buffer
 
+/** A buffer's options as the shell has checked them; what is unbounded is Infinity. */
+export interface BatchConfig {
+  /** Items. */
+  batchSize: number
+  /** Bytes. */
+  batchBytes: number
+  /** Milliseconds; 0: a turn of the event loop. */
+  batchTimeoutMs: number
+  /** An idle buffer sends at once. */
+  adaptive: boolean
+  /** Batches. */
+  concurrency: number
+  /** Milliseconds; 0: for ever. */
+  handlerTimeoutMs: number
+  /** Items. */
+  maxSize: number
+  /** 'wait', 'reject' or 'drop-oldest'. */
+  overflow: string
+  /** Share of `max_size`. */
+  highWater: number
+  /** After the first try. */
+  retries: number
+  /** Milliseconds. */
+  backoffMinMs: number
+  /** Milliseconds. */
+  backoffMaxMs: number
+  /** At least 1. */
+  backoffFactor: number
+  /** Share. */
+  backoffJitter: number
+  /** Letters. */
+  maxDeadLetters: number
+  /** No handler. */
+  pull: boolean
+  /** Items are stored before they are accepted. */
+  durable: boolean
+}
+
+/** The numbers that it shares. */
+export declare function batchNumbers(held: ExternalObject<Held>): unknown
+
+/** Opens a machine whose first item gets the id `firstId`. */
+export declare function batchOpen(config: BatchConfig, firstId: number): ExternalObject<Held>
+
+/** Takes the arrivals, does what `op` says, and lets the machine act; returns the length of the list of actions. */
+export declare function batchStep(held: ExternalObject<Held>, op: number, a: number, b: number, now: number): number
+
 /** Settles with the decoded bytes, as a Buffer. */
 export declare function bodyBytes(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number): void
 
@@ -283,6 +330,30 @@ export declare function intakeOpen(): ExternalObject<Intake>
 /** Copies a chunk in: its owner may change or detach it while the pool reads. */
 export declare function intakePush(intake: ExternalObject<Intake>, chunk: Uint8Array): void
 
+/** Lets go of the queue; settles when everything submitted is on disk and, for the last hold, the file is closed. */
+export declare function logClose(shell: number, id: number, held: ExternalObject<Held>): void
+
+/** The first of so many numbers for rows. */
+export declare function logLease(held: ExternalObject<Held>, count: number): number
+
+/**
+ * Takes hold of the queue of that name. Settles `id` with how many rows earlier processes left, then they are to be
+ * fetched by `logPage`; events are told under `events`: `['degraded', error]`, `['reopened']`, `['adopted', rows]`.
+ */
+export declare function logOpen(shell: number, id: number, events: number, path: string, name: string, maxBytes: number, exclusive: boolean, sync: boolean, importFrom: string | undefined | null, now: number): ExternalObject<Held>
+
+/**
+ * The next of what was recovered, at most so many: numbers (see `FIELDS`), and for each payload or result, key, error
+ * text, null where there is none. Null: there is nothing more.
+ */
+export declare function logPage(held: ExternalObject<Held>, most: number): [Float64Array, unknown[]] | null
+
+/**
+ * Stores changes, as `lib/batch/changes.js` writes them. Settles with the accepts that were refused alone, as `[seq,
+ * error, …]`; an error: nothing of it was stored.
+ */
+export declare function logSubmit(shell: number, id: number, held: ExternalObject<Held>, numbers: Float64Array, joined: unknown, bytes: Uint8Array, now: number): void
+
 /** The version of the native code, which must be the package's. */
 export declare function nativeVersion(): string
 
@@ -312,6 +383,21 @@ export declare function release(shell: number): void
 
 /** The JSON of an `AssembledMessage` as a response body, or as a whole stream. */
 export declare function renderMessage(message: string, to: string, stream: boolean, options: ToldOptions, newId: (arg: string) => string): Buffer
+
+/** Asks for a key: 4 x its slot, + 0 fresh, + 1 pending, + 2 done. */
+export declare function seenClaim(seen: ExternalObject<Seen>, key: unknown, now: number): number
+
+/** The key of that slot had its effect. The slot of a key that is forgotten for it, or -1. */
+export declare function seenDone(seen: ExternalObject<Seen>, slot: number, now: number): number
+
+/** The same until a time of its own (Infinity: for good). */
+export declare function seenDoneUntil(seen: ExternalObject<Seen>, slot: number, expires: number, now: number): number
+
+/** The keys of a buffer: at most so many that are done, each for so long. */
+export declare function seenOpen(limit: number, ttlMs: number): ExternalObject<Seen>
+
+/** The key of that slot had no effect after all. */
+export declare function seenRelease(seen: ExternalObject<Seen>, slot: number): void
 
 /** Gives the rest of the memory back. */
 export declare function slicesClose(slices: ExternalObject<Slices>): void
