@@ -30,6 +30,7 @@ export type SluiceErrorCode =
   | 'ERR_STORE_LOCKED'        // another process owns it (exclusive stores only)
   | 'ERR_STORE_CORRUPT'       // set aside under a new name, never deleted; err.path says where
   | 'ERR_STORE_IO'            // only in 'degraded' events: a full disk, a missing right, a folder that is gone
+  | 'ERR_QSTASH'              // QStash refused (err.status, err.headers), did not answer (err.cause) or cannot be understood
   | 'ERR_UNSUPPORTED'         // a dialect cannot say it; err.pointer
   | 'BODY_TOO_LARGE'          // err.status = err.statusCode = 413, err.limit, err.received, err.type = 'entity.too.large'
   | 'ERR_BODY_ABORTED' | 'ERR_BODY_LENGTH'        // err.status 400
@@ -308,6 +309,52 @@ export function cacheKey(namespace: string, entity: string, id?: string, extra?:
  * and from any JSON. Throws ERR_VALUE for cycles, functions, symbols and what is nested too deeply.
  */
 export function hashKey(input: unknown): string;
+
+// ---- batch
+
+export interface BatchContext {
+  /** 1 on the first try. */
+  attempt: number;
+  /** Why the batch left now. */
+  reason: 'size' | 'bytes' | 'timeout' | 'flush' | 'close' | 'idle' | 'retry';
+  /** Aborted after `handlerTimeoutMs`. */
+  signal: AbortSignal;
+  /** One per item, on every try the same: what an effect is to be done once for. */
+  keys: string[];
+  /** Of `groupBy`. */
+  group: string;
+}
+/**
+ * Resolves with one result per item (an Error in a slot rejects that item only), or with nothing. It is called before
+ * the `add` that fills a batch returns; a throw rejects the batch, it never escapes `add`.
+ */
+export type BatchHandler<T, R> = (items: T[], context: BatchContext) => Promise<(R | Error)[] | void> | (R | Error)[] | void;
+
+/**
+ * A handler that publishes to QStash: one `POST /v2/batch` per batch, one result per message; only messages that failed
+ * are tried again. It saves requests, not message quota: QStash counts messages.
+ *
+ * An item's key goes along as `Upstash-Deduplication-Id`, unless its headers have one: then an answer that got lost
+ * (ERR_QSTASH without `status`: a reset, a timeout, what cannot be read) is asked for again without publishing twice.
+ * Without a key such a retry may publish twice.
+ */
+export function qstashSink(options: {
+  /** @default 'https://qstash.upstash.io'; `/v2/batch` is added */
+  url?: string;
+  token: string;
+  /** @default globalThis.fetch, looked up at each call */
+  fetch?: typeof fetch;
+  /** Of one request; a batch above it goes as several, one after the other. A message above it goes alone. @default 1000000 */
+  maxBytes?: number;
+}): BatchHandler<{
+  /** A URL, or the name of a URL group. */
+  destination: string;
+  /** Strings as they are, bytes as UTF-8, undefined as none, anything else as JSON with its content type. */
+  body?: unknown;
+  /** `Upstash-*` and the content type as they are; any other is forwarded to the destination (`Upstash-Forward-*`). */
+  headers?: Record<string, string>;
+  queue?: string;
+}, { messageId: string; url?: string; deduplicated?: boolean } | { messageId: string; url?: string; deduplicated?: boolean }[]>;
 
 // ---- streams
 

@@ -1,5 +1,6 @@
 'use strict';
 // The public face. Names are listed one by one so that they work as ESM named imports.
+const { qstashSink } = require('./lib/batch/qstash');
 const { readBody, readText, readJson, readDocument } = require('./lib/body');
 const { TieredCache } = require('./lib/cache/cache');
 const { hashKey } = require('./lib/cache/hash');
@@ -19,6 +20,7 @@ module.exports = {
   TieredCache,
   cacheKey,
   hashKey,
+  qstashSink,
   StreamAssembler,
   pipeStream,
   streamTransform,

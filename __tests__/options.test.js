@@ -83,6 +83,8 @@ const synchronous = {
   'TieredCache, negative': { use: make('negative'), options: { ttl: seconds, maxKeys: positive }, within: 'negative' },
   'TieredCache, lease': { use: make('lease'), options: { waitMs: whole }, within: 'lease' },
 
+  qstashSink: { use: (options) => void sluice.qstashSink(options), options: { url: [...text, ['qstash.io', RangeError], ['ftp://q', RangeError]], token: text, fetch: callback, maxBytes: positive }, needs: { token: 't' } },
+
   StreamAssembler: { use: (options) => new sluice.StreamAssembler(options), options: assembler },
   EventStreamDecoder: { use: (options) => new sluice.EventStreamDecoder(options), options: { maxEventBytes: positive, framing: literal } },
   streamTransform: { use: (options) => sluice.streamTransform(options), options: assembler },

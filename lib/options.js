@@ -117,5 +117,5 @@ function read(shape, options, where = 'options', prefix = '') {
 
 module.exports = {
   read, nested, integer, number, seconds, milliseconds, bytes, boolean, string, text, texts, func, oneOf, signal, typed, wrongType, outOfRange,
-  MAX_SECONDS,
+  shown, MAX_SECONDS,
 };

@@ -82,6 +82,8 @@ table! {
     StoreIo: "ERR_STORE_IO", "Error", "Error", 0, "", "the store at {path} cannot be used: {detail}";
     /// The buffer holds `maxSize` items, or its log `durable.maxBytes`: try again later, or let `overflow` wait.
     BufferFull: "ERR_BUFFER_FULL", "Error", "Error", 0, "", "{what} is full: {detail}";
+    /// QStash refused a message or a whole batch (`err.status`, `err.headers`), did not answer (`err.cause`), or answered what cannot be read; in the last two cases it may have taken the messages.
+    Qstash: "ERR_QSTASH", "Error", "Error", 0, "", "QStash: {detail}";
     /// The body is larger than `err.limit`: by its `Content-Length`, on the wire, or when inflated.
     BodyTooLarge: "BODY_TOO_LARGE", "Error", "PayloadTooLargeError", 413, "entity.too.large", "request body is larger than {limit} bytes";
     /// The request was aborted, destroyed or consumed before its body was read.

@@ -1,8 +1,12 @@
 //! The log of durable buffers: what was accepted and is not settled, on disk. See docs/design/batch.md, "The log".
 
+mod queue;
 mod row;
+mod wire;
 
+pub use queue::{Done, Event, Listener, Opened, Options, Queue, Recovered};
 pub use row::{Change, Letter, Row, Seen, Seq, Tag};
+pub use wire::changes;
 
 use sluice_core::error::Error;
 
@@ -18,6 +22,12 @@ pub trait DurableStore: Send {
     fn seen(&self, queue: &str, now: u64) -> Result<Vec<Seen>, Error>;
     /// Queues that have rows.
     fn queues(&self) -> Result<Vec<String>, Error>;
+    /// The notes, by name.
+    fn notes(&self) -> Result<Vec<(String, String)>, Error>;
+    /// A number above all that the queue's rows, letters and keys have or ever had here.
+    fn next_seq(&self, queue: &str) -> Result<Seq, Error>;
+    /// The file's own random number: made with it, kept for life.
+    fn id(&self) -> u128;
     /// Bytes of payloads and keys that are there.
     fn bytes(&self) -> u64;
 }

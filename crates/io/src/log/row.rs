@@ -107,4 +107,29 @@ pub enum Change {
         /// The item.
         seq: Seq,
     },
+    /// What another file or an import held, under numbers of this file: as it is, and never refused for want of room.
+    Adopt {
+        /// The queue.
+        queue: Arc<str>,
+        /// Pending ones.
+        rows: Vec<Row>,
+        /// Dead ones.
+        letters: Vec<Letter>,
+        /// Keys; those that are pending name rows of this change.
+        seen: Vec<Seen>,
+    },
+    /// What a queue has up to a number is gone: rows, letters, their keys, and all keys that are not pending.
+    Clear {
+        /// The queue.
+        queue: Arc<str>,
+        /// The last number that goes.
+        up_to: Seq,
+    },
+    /// A note of the directory's beside the rows (what was moved, what was imported); None: not any more.
+    Note {
+        /// Its name.
+        name: Box<str>,
+        /// What it says.
+        text: Option<Box<str>>,
+    },
 }
