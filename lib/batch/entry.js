@@ -14,51 +14,60 @@ const executor = (resolve, reject) => {
 };
 
 class Entry {
-  constructor(item, key, lane, at) {
-    /** Given when the machine is told of it. */
+  constructor(item, key, isEnqueued) {
+    /** The machine's number for it; 0 until the machine is told. */
     this.id = 0;
     this.item = item;
+    /** null: none. */
     this.key = key;
-    this.lane = lane;
-    /** Elapsed milliseconds. */
-    this.at = at;
+    /** The promise is of acceptance, not of delivery. */
+    this.isEnqueued = isEnqueued;
     this.state = STATE.QUEUED;
+    this.group = '';
+    this.lane = undefined;
+    this.bytes = 0;
+    /** When it came, elapsed milliseconds. */
+    this.at = 0;
     /** Tries that it has behind it. */
     this.attempts = 0;
-    /** Of the promise: of delivery for `add`, of acceptance for `enqueue` until then; undefined when nobody waits. */
+    /** Of the promise, while somebody waits. */
     this.resolve = undefined;
     this.reject = undefined;
-    /** The promise is of acceptance. */
-    this.isEnqueued = false;
-    /** The last failure, while there is another try. */
+    /** The last failure, until the machine has said what becomes of it. */
     this.error = undefined;
     /** Stops listening to its caller's signal. */
     this.detach = undefined;
-    /** What the log knows of it (`lib/batch/durable.js`). */
+    /** What the log knows of it. */
     this.row = undefined;
-    /** What idempotency knows of it (`lib/batch/idempotency.js`). */
+    /** What idempotency knows of it. */
     this.claim = undefined;
+    this.place = undefined;
   }
 
   get isGone() {
     return this.state === STATE.GONE;
   }
+  /** Its caller waited for the delivery, and does not any more. */
+  get isUnwanted() {
+    return !this.isEnqueued && this.resolve === undefined;
+  }
+  get publicId() {
+    return String(this.row === undefined ? this.id : this.row.seq);
+  }
 
-  /** The promise that `resolve` and `reject` settle. */
+  /** The promise that `succeed` and `fail` settle. */
   promise() {
     const promise = new Promise(executor);
     this.resolve = resolveNext;
     this.reject = rejectNext;
     return promise;
   }
-
-  succeed(result) {
+  succeed(value) {
     if (this.detach !== undefined) this.detach();
     const { resolve } = this;
     this.resolve = this.reject = undefined;
-    if (resolve !== undefined) resolve(result);
+    if (resolve !== undefined) resolve(value);
   }
-
   fail(error) {
     if (this.detach !== undefined) this.detach();
     const { reject } = this;
@@ -66,11 +75,12 @@ class Entry {
     if (reject !== undefined) reject(error);
   }
 
-  /** Its caller may give up: `giveUp(entry)` is called once the promise is rejected. */
+  /** Its caller may give up: `giveUp(entry, error)` is called once the promise is rejected. */
   heed(signal, giveUp) {
     const onAbort = () => {
-      this.fail(aborted(signal, 'the item'));
-      giveUp(this);
+      const error = aborted(signal, 'the item');
+      this.fail(error);
+      giveUp(this, error);
     };
     signal.addEventListener('abort', onAbort);
     this.detach = () => {
