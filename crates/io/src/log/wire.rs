@@ -43,7 +43,7 @@ impl Cut<'_> {
             2 => Change::Attempts { queue, seq, attempts: self.whole()? as u32 },
             3 => {
                 let (attempts, died) = (self.whole()? as u32, self.whole()?);
-                Change::Bury { queue, seq, attempts, error: self.string()??, died }
+                Change::Bury { queue, seq, attempts, died, error: self.string()?? }
             }
             4 => Change::Requeue { queue, seq },
             5 => Change::Forget { queue, seq },
