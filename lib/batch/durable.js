@@ -32,6 +32,8 @@ class Durable {
   #live = new Map();
   /** Error text and time of those that are dead. */
   #letters = new Map();
+  /** The last id that a letter of an earlier process was given. */
+  #lastLetter = 0;
   #nextSeq = 0;
   #leaseEnd = 0;
   #recovering;
@@ -92,10 +94,11 @@ class Durable {
     let count = 0;
     try {
       count = await expected;
-      await recover(this.#held, new Restoration(this.#flow, (entry, letter) => {
+      const keep = (entry, letter) => {
         this.#live.set(entry.row.seq, entry);
         if (letter !== undefined) this.#letters.set(entry, letter);
-      }));
+      };
+      await recover(this.#held, new Restoration(this.#flow, () => (this.#lastLetter += 1), keep));
     } catch (error) {
       this.#degraded(error);
     }
@@ -124,9 +127,13 @@ class Durable {
   itemOf(entry) {
     return entry.row.value();
   }
-  /** The entry, pending or dead, of that public id. */
-  find(id) {
-    return this.#live.get(Number(id));
+  /** The machine's id of a public one; undefined when there is none, pending or dead. */
+  idOf(number) {
+    return this.#live.get(number)?.id;
+  }
+  /** Whether it is on disk. */
+  keeps(entry) {
+    return entry.row.isStored && this.#live.get(entry.row.seq) === entry;
   }
 
   /** It has found room: it is written to the disk, and accepted when that is done. */

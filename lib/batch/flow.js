@@ -5,6 +5,7 @@ const { aborted, make } = require('../errors');
 const { Elapsed } = require('../elapsed');
 const { Batch } = require('./batch');
 const { bytesOf } = require('./bytes');
+const { Durable } = require('./durable');
 const { Entry, STATE } = require('./entry');
 const { discard, ended, giveUp } = require('./ending');
 const { Lanes } = require('./lanes');
@@ -14,6 +15,9 @@ const { Machine } = require('./machine');
 const { groupOf } = require('./options');
 const { settingsOf } = require('./settings');
 const { Wake } = require('./wake');
+
+/** The first id of a durable buffer's items: letters of earlier processes have those below. */
+const FIRST_DURABLE = 2 ** 32;
 
 class Flow {
   letters = new Letters();
@@ -57,12 +61,13 @@ class Flow {
     this.emit = emit;
     this.random = config.random ?? (() => Math.random());
     this.clock = new Elapsed(config.now);
-    this.machine = new Machine(settingsOf(config, handler === null), 1, this);
+    this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_DURABLE, this);
     this.#rejects = config.overflow === 'reject';
     this.#isMeasured = config.batchBytes !== undefined || config.durable !== undefined;
     this.#isPlain = !this.#isMeasured && config.groupBy === undefined && config.idempotency === undefined;
     this.#watchesFlight = config.handlerTimeoutMs === 0 && handler !== null;
     this.#wake = new Wake(this.clock, () => this.do(op.STEP), () => this.do(op.TURN));
+    if (config.durable !== undefined) this.log = new Durable(config.durable, config.name === '' ? 'default' : config.name, this);
   }
 
   now() {
@@ -115,8 +120,38 @@ class Flow {
   /** An entry goes on to the machine, as soon as the log is open. */
   proceed(entry) {
     if (entry.isGone) return;
-    if (this.log !== undefined && !this.log.isReady) this.held.push(entry);
-    else this.#arrive(entry);
+    if (this.log === undefined) this.#arrive(entry);
+    else if (entry.row.isStored) this.#returns(entry);
+    else if (this.log.isReady) this.#arrive(entry);
+    else this.held.push(entry);
+  }
+  /** The log is open, and what it had kept is back. */
+  unhold() {
+    const { held } = this;
+    this.held = [];
+    for (const entry of held) this.proceed(entry);
+  }
+  /** An entry comes back from an earlier process; the machine names it by its id. */
+  #returns(entry) {
+    entry.lane = entry.group === '' ? this.#lane0 : this.lanes.of(entry.group);
+    entry.at = Math.max(0, this.now() - Math.max(0, Date.now() - entry.row.at));
+    entry.state = STATE.BACK;
+    const isDue = this.machine.recover(entry.lane.number, entry.bytes, entry.at, entry.attempts);
+    entry.id = this.machine.lastId;
+    this.left.set(entry.id, entry);
+    if (this.claims !== undefined) this.claims.accepted(entry, entry.publicId);
+    if (isDue) this.do(op.STEP);
+  }
+  /** These are on disk, and so is, or was refused, all up to that id. */
+  stored(entries, through) {
+    this.cross(op.STORED, through);
+    for (const entry of entries) this.accepted(entry);
+    this.act();
+  }
+  /** The log has not taken it. */
+  unstored(entry, error) {
+    this.cross(op.REFUSE, entry.id);
+    discard(this, entry, error);
   }
 
   #arrive(entry) {

@@ -7,11 +7,13 @@ const { Row } = require('./row');
 
 class Restoration {
   #flow;
+  #letterId;
   #keep;
 
-  /** `keep(entry, letter)` is told of each entry; `letter` is `{ error, died }` of one that is dead. */
-  constructor(flow, keep) {
+  /** `letterId()` gives ids that are older than those of items; `keep(entry, letter)` is told of each entry; `letter` is `{ error, died }` of one that is dead. */
+  constructor(flow, letterId, keep) {
     this.#flow = flow;
+    this.#letterId = letterId;
     this.#keep = keep;
   }
 
@@ -26,7 +28,7 @@ class Restoration {
     const flow = this.#flow;
     const entry = this.#entry(seq, at, attempts, tag, payload, key);
     entry.state = STATE.DEAD;
-    entry.id = flow.oldLetterId();
+    entry.id = this.#letterId();
     this.#keep(entry, { error, died });
     flow.letters.put(entry, error, died);
     const evicted = flow.cross(op.ADOPT_DEAD, entry.id);
