@@ -6,9 +6,7 @@ const { attempt, begin, subscribe, unsubscribe } = require('../completion');
 const { call, fromNative } = require('../errors');
 const { Changes } = require('./changes');
 const { recover } = require('./recovery');
-const { Restoration } = require('./restoration');
-const { resultJson } = require('./idempotency');
-const { rowOf } = require('./row');
+const { Row, rowOf } = require('./row');
 
 /** Numbers for rows are taken in blocks. */
 const LEASE = 1000;
@@ -18,7 +16,7 @@ const registry = typeof FinalizationRegistry === 'function' ? new FinalizationRe
 
 class Durable {
   #codec;
-  #flow;
+  #owner;
   #held;
   #subscription;
   #changes = new Changes();
@@ -32,8 +30,6 @@ class Durable {
   #live = new Map();
   /** Error text and time of those that are dead. */
   #letters = new Map();
-  /** The last id that a letter of an earlier process was given. */
-  #lastLetter = 0;
   #nextSeq = 0;
   #leaseEnd = 0;
   #recovering;
@@ -44,18 +40,37 @@ class Durable {
     this.#isSending = false;
     this.#submit();
   };
+  #to = {
+    row: (seq, at, attempts, tag, payload, key) => {
+      const entry = this.#owner.restored(new Row(seq, tag, payload, at, true), key, attempts);
+      this.#live.set(seq, entry);
+    },
+    letter: (seq, at, attempts, tag, payload, key, error, died) => {
+      const entry = this.#owner.buried(new Row(seq, tag, payload, at, true), key, attempts, error, died);
+      this.#live.set(seq, entry);
+      this.#letters.set(entry, { error, died });
+    },
+    seen: (key, seq, expires, result) => this.#owner.seen(key, seq, expires, result),
+  };
+
   /** What earlier processes had left is back: others may come now. */
   isReady = false;
   /** How many items that was. Never rejects. */
   recovered;
 
   /**
-   * Opens the log of `flow` (lib/batch/flow.js); throws where it is asked for something impossible. `options` are `durable`
-   * of lib/batch/options.js.
+   * Opens the log; throws where it is asked for something impossible. `options` are `durable` of lib/batch/options.js.
+   * The owner has, each told in the order of acceptance:
+   * - `restored(row, key, attempts)`: an item comes back; returns its entry,
+   * - `buried(row, key, attempts, error, died)`: so does a dead letter; returns its entry,
+   * - `seen(key, seq, expires, result)`: an idempotency key, before the item `seq` that it is pending for,
+   * - `ready()`: all of that is done; `recovered(count)`: so many items are back, now or later,
+   * - `refused(entry, error)`: the log has not taken it; `stored(entries)`: it has taken those that it has not refused,
+   * - `degraded(error)`.
    */
-  constructor(options, name, flow) {
+  constructor(options, name, owner) {
     this.#codec = options.codec;
-    this.#flow = flow;
+    this.#owner = owner;
     const weak = new WeakRef(this);
     subscribe((event) => weak.deref()?.#hear(event), (_, events) => (this.#subscription = events));
     let opening;
@@ -75,35 +90,33 @@ class Durable {
   }
 
   async #open(opening) {
-    const count = await this.#restore(opening);
-    this.isReady = true;
-    this.#flow.unhold();
-    return count;
-  }
-  #hear([event, detail]) {
-    if (event === 'degraded') this.#degraded(fromNative(detail));
-    else if (event === 'reopened') this.#resubmit();
-    // what is not fetched before the end stays on disk, for the next that opens it
-    else if (!this.#isClosing) this.#recovering = this.#recovering.then(() => this.#restore(detail));
-  }
-  #degraded(error) {
-    this.#flow.emit('degraded', () => ['store', error]);
-  }
-  /** Takes in what others have left, so many items. */
-  async #restore(expected) {
     let count = 0;
     try {
-      count = await expected;
-      const keep = (entry, letter) => {
-        this.#live.set(entry.row.seq, entry);
-        if (letter !== undefined) this.#letters.set(entry, letter);
-      };
-      await recover(this.#held, new Restoration(this.#flow, () => (this.#lastLetter += 1), keep));
+      count = await opening;
+      await recover(this.#held, this.#to);
     } catch (error) {
-      this.#degraded(error);
+      this.#owner.degraded(error);
     }
-    if (count > 0) this.#flow.emit('recovered', () => [count]);
+    this.isReady = true;
+    if (count > 0) this.#owner.recovered(count);
+    this.#owner.ready();
     return count;
+  }
+
+  #hear([event, detail]) {
+    if (event === 'degraded') this.#owner.degraded(fromNative(detail));
+    else if (event === 'reopened') this.#resubmit();
+    else this.#recovering = this.#recovering.then(() => this.#adopt(detail));
+  }
+  async #adopt(count) {
+    // what is not fetched stays on disk, for the next that opens it
+    if (this.#isClosing) return;
+    try {
+      await recover(this.#held, this.#to);
+    } catch (error) {
+      this.#owner.degraded(error);
+    }
+    if (count > 0) this.#owner.recovered(count);
   }
   /** There is a new file, and nothing of ours in it. */
   #resubmit() {
@@ -117,26 +130,16 @@ class Durable {
     this.#cross(all, [], true);
   }
 
-  /** Writes an item down, in memory; throws ERR_VALUE for what cannot be. */
-  encode(entry) {
-    entry.row = rowOf(this.#codec, entry.item);
-    entry.item = undefined;
-    entry.bytes = entry.row.bytes;
+  /** The row of an item that comes; throws ERR_VALUE for what cannot be written down. */
+  rowOf(item) {
+    return rowOf(this.#codec, item);
   }
-  /** An item as it comes back from disk, a new one each time. */
-  itemOf(entry) {
-    return entry.row.value();
-  }
-  /** The machine's id of a public one; undefined when there is none, pending or dead. */
-  idOf(number) {
-    return this.#live.get(number)?.id;
-  }
-  /** Whether it is on disk. */
-  keeps(entry) {
-    return entry.row.isStored && this.#live.get(entry.row.seq) === entry;
+  /** The entry of that public id. */
+  find(id) {
+    return this.#live.get(Number(id));
   }
 
-  /** It has found room: it is written to the disk, and accepted when that is done. */
+  /** It has found room: it is written down, and accepted when that is done. */
   accept(entry) {
     const { row } = entry;
     if (this.#nextSeq === this.#leaseEnd) {
@@ -150,34 +153,31 @@ class Durable {
     this.#accepted.push(entry);
     this.#sendSoon();
   }
-  /** Delivered; a claimed key is remembered with the result. */
-  succeeded(entry, result) {
-    const { ttl } = this.#flow.config.idempotency ?? {};
-    const seen = entry.claim === undefined ? undefined : { expires: Date.now() + ttl * 1000, result: resultJson(result) ?? null };
+  /** Delivered. `seen` is `{ expires, result }` where its key is claimed. */
+  complete(entry, seen) {
     this.#live.delete(entry.row.seq);
     this.#changes.complete(entry.row.seq, seen);
     this.#sendSoon();
   }
-  /** It has failed and will be tried again. */
-  tried(entry) {
-    this.#changes.attempts(entry.row.seq, entry.attempts);
+  /** It has failed so many times and will be tried again. */
+  attempts(entry, attempts) {
+    this.#changes.attempts(entry.row.seq, attempts);
     this.#sendSoon();
   }
-  /** It has failed for good. */
-  buried(entry, error, died, isKept) {
-    if (!isKept) return this.forgot(entry);
+  /** It has failed for good and its letter is kept. */
+  bury(entry, attempts, error, died) {
     this.#letters.set(entry, { error, died });
-    this.#changes.bury(entry.row.seq, entry.attempts, error, died);
+    this.#changes.bury(entry.row.seq, attempts, error, died);
     this.#sendSoon();
   }
   /** A letter is tried again. */
-  revived(entry) {
+  requeue(entry) {
     this.#letters.delete(entry);
     this.#changes.requeue(entry.row.seq);
     this.#sendSoon();
   }
   /** Dropped, removed, given up, purged, refused, or never admitted. */
-  forgot(entry) {
+  forget(entry) {
     const { seq } = entry.row;
     if (this.#live.get(seq) !== entry) return;
     this.#live.delete(seq);
@@ -210,8 +210,8 @@ class Durable {
   #settled(accepted, refused, error) {
     if (error !== undefined) for (const entry of accepted) this.#refuse(entry, error);
     else if (refused) for (let at = 0; at < refused.length; at += 2) this.#refuse(this.#live.get(refused[at]), fromNative(refused[at + 1]));
-    for (const entry of accepted) entry.row.isStored = true;
-    if (accepted.length > 0) this.#flow.stored(accepted.filter((entry) => this.#live.get(entry.row.seq) === entry), accepted[accepted.length - 1].id);
+    for (const entry of accepted) entry.row.isStored = this.#live.get(entry.row.seq) === entry;
+    if (accepted.length > 0) this.#owner.stored(accepted);
     this.#underway -= 1;
     if (this.#underway > 0) return;
     const idle = this.#idle;
@@ -219,9 +219,10 @@ class Durable {
     for (const resolve of idle) resolve();
   }
   #refuse(entry, error) {
-    if (entry === undefined || this.#live.get(entry.row.seq) !== entry) return;
+    // one that was sent once more, or is gone meanwhile, waits for no answer
+    if (entry === undefined || entry.row.isStored || this.#live.get(entry.row.seq) !== entry) return;
     this.#live.delete(entry.row.seq);
-    this.#flow.unstored(entry, error);
+    this.#owner.refused(entry, error);
   }
 
   /** Resolves when nothing is on its way to the disk. */

@@ -5,7 +5,6 @@ const { aborted, make } = require('../errors');
 const { Elapsed } = require('../elapsed');
 const { Batch } = require('./batch');
 const { bytesOf } = require('./bytes');
-const { Durable } = require('./durable');
 const { Entry, STATE } = require('./entry');
 const { discard, ended, giveUp } = require('./ending');
 const { Lanes } = require('./lanes');
@@ -16,8 +15,7 @@ const { groupOf } = require('./options');
 const { settingsOf } = require('./settings');
 const { Wake } = require('./wake');
 
-/** The first id of a durable buffer's items: letters of earlier processes have those below. */
-const FIRST_DURABLE = 2 ** 32;
+const FIRST_BESIDE_LETTERS = 2 ** 32;
 
 class Flow {
   letters = new Letters();
@@ -52,6 +50,7 @@ class Flow {
   #flushes = new Map();
   #effects = [];
   #acted = 0;
+  #nextLetter = 1;
 
   /** `config`: options, all decided; `what`: the buffer in error texts; `emit(event, makeArgs)`: tells who listens. */
   constructor(handler, config, what, emit) {
@@ -61,13 +60,13 @@ class Flow {
     this.emit = emit;
     this.random = config.random ?? (() => Math.random());
     this.clock = new Elapsed(config.now);
-    this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_DURABLE, this);
+    // letters that come back from disk have numbers of their own, below
+    this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_BESIDE_LETTERS, this);
     this.#rejects = config.overflow === 'reject';
     this.#isMeasured = config.batchBytes !== undefined || config.durable !== undefined;
     this.#isPlain = !this.#isMeasured && config.groupBy === undefined && config.idempotency === undefined;
     this.#watchesFlight = config.handlerTimeoutMs === 0 && handler !== null;
     this.#wake = new Wake(this.clock, () => this.do(op.STEP), () => this.do(op.TURN));
-    if (config.durable !== undefined) this.log = new Durable(config.durable, config.name === '' ? 'default' : config.name, this);
   }
 
   now() {
@@ -75,7 +74,7 @@ class Flow {
   }
   /** An entry's item as a handler is given it. */
   itemOf(entry) {
-    return this.log === undefined ? entry.item : this.log.itemOf(entry);
+    return entry.row === undefined ? entry.item : entry.row.value();
   }
 
   /** An item comes. The promise is of its id once it is accepted (`isEnqueued`), else of its result. */
@@ -104,7 +103,7 @@ class Flow {
     const { groupBy } = this.config;
     if (this.claims !== undefined) entry.key = this.claims.keyOf(entry.item, entry.key);
     if (groupBy !== undefined) entry.group = groupOf((0, groupBy)(entry.item));
-    if (this.log !== undefined) this.log.encode(entry);
+    if (this.log !== undefined) entry.writtenAs(this.log.rowOf(entry.item));
     else if (this.#isMeasured) entry.bytes = bytesOf(entry.item);
   }
 
@@ -120,38 +119,44 @@ class Flow {
   /** An entry goes on to the machine, as soon as the log is open. */
   proceed(entry) {
     if (entry.isGone) return;
-    if (this.log === undefined) this.#arrive(entry);
-    else if (entry.row.isStored) this.#returns(entry);
-    else if (this.log.isReady) this.#arrive(entry);
-    else this.held.push(entry);
+    if (entry.row !== undefined && entry.row.isStored) this.restore(entry);
+    else if (this.log !== undefined && !this.log.isReady) this.held.push(entry);
+    else this.#arrive(entry);
   }
-  /** The log is open, and what it had kept is back. */
-  unhold() {
-    const { held } = this;
-    this.held = [];
-    for (const entry of held) this.proceed(entry);
-  }
-  /** An entry comes back from an earlier process; the machine names it by its id. */
-  #returns(entry) {
-    entry.lane = entry.group === '' ? this.#lane0 : this.lanes.of(entry.group);
-    entry.at = Math.max(0, this.now() - Math.max(0, Date.now() - entry.row.at));
+  /** An entry that comes back from disk: it needs no room, and nobody waits for it. */
+  restore(entry) {
+    entry.at = this.now();
+    entry.lane = this.lanes.of(entry.group);
     entry.state = STATE.BACK;
     const isDue = this.machine.recover(entry.lane.number, entry.bytes, entry.at, entry.attempts);
     entry.id = this.machine.lastId;
     this.left.set(entry.id, entry);
-    if (this.claims !== undefined) this.claims.accepted(entry, entry.publicId);
+    this.accepted(entry);
     if (isDue) this.do(op.STEP);
   }
-  /** These are on disk, and so is, or was refused, all up to that id. */
-  stored(entries, through) {
-    this.cross(op.STORED, through);
-    for (const entry of entries) this.accepted(entry);
+  /** A letter that comes back from disk. */
+  bury(entry, text, died) {
+    entry.id = this.#nextLetter;
+    this.#nextLetter += 1;
+    entry.state = STATE.DEAD;
+    this.letters.put(entry, text, died);
+    const evictedId = this.cross(op.ADOPT_DEAD, entry.id);
+    if (evictedId !== 0) this.evict(evictedId);
     this.act();
   }
-  /** The log has not taken it. */
-  unstored(entry, error) {
-    this.cross(op.REFUSE, entry.id);
-    discard(this, entry, error);
+  /** The group of an item that comes back from disk, where it can still be told. */
+  regroup(entry) {
+    if (this.config.groupBy === undefined) return;
+    try {
+      entry.group = groupOf((0, this.config.groupBy)(this.itemOf(entry)));
+    } catch {
+      entry.group = '';
+    }
+  }
+  /** All that the log had kept is back: those that have come meanwhile may go on. */
+  ready() {
+    for (const entry of this.held.splice(0)) this.proceed(entry);
+    this.do(op.STEP);
   }
 
   #arrive(entry) {
@@ -282,6 +287,10 @@ class Flow {
     this.act();
     return done;
   }
+  /** Items that are not accepted yet. */
+  get waiting() {
+    return this.machine.number(WAITING) + this.held.length + (this.claims === undefined ? 0 : this.claims.entering);
+  }
   /** How the buffer stands. */
   status() {
     const { machine, config } = this;
@@ -289,7 +298,7 @@ class Flow {
     const size = machine.number(SIZE);
     return {
       size,
-      waiting: machine.number(WAITING) + this.held.length + (this.claims === undefined ? 0 : this.claims.entering),
+      waiting: this.waiting,
       batchSize: config.batchSize,
       batchTimeout: config.batchTimeout,
       hasActiveTimer: machine.number(LINGERING) === 1,
@@ -329,7 +338,8 @@ class Flow {
     entry.attempts = attempts;
     entry.error = undefined;
     if (this.claims !== undefined) this.claims.failed(entry, error);
-    if (this.log !== undefined) this.log.buried(entry, text, died, isKept);
+    if (this.log !== undefined && isKept) this.log.bury(entry, attempts, text, died);
+    if (this.log !== undefined && !isKept) this.log.forget(entry);
     if (isKept) this.letters.put(entry, text, died);
     entry.fail(error);
     this.notify('deadLetter', () => [letterOf(entry, this.itemOf(entry), text, died)]);
@@ -340,7 +350,7 @@ class Flow {
     const entry = this.letters.take(id);
     if (entry === undefined) return;
     this.notify('dropped', () => [this.itemOf(entry), 'dead-letters']);
-    if (this.log !== undefined) this.log.forgot(entry);
+    if (this.log !== undefined) this.log.forget(entry);
   }
   dropped(id, laneNumber) {
     const entry = this.find(id, laneNumber);

@@ -12,8 +12,7 @@ const [ROW, LETTER] = [0, 1];
 
 /**
  * Calls `to.row(seq, at, attempts, tag, payload, key)`, `to.letter(… , error, died)` and `to.seen(key, seq or
- * undefined, expires, result or null)` for all that is there: keys first, then letters, then rows, in order;
- * `to.page()` after each page.
+ * undefined, expires, result or null)` for all that is there: keys first, then letters, then rows, in order.
  */
 async function recover(held, to) {
   for (;;) {
@@ -22,7 +21,6 @@ async function recover(held, to) {
     const [numbers, values] = page;
     const count = numbers.length / NUMBERS;
     for (let index = 0; index < count; index += 1) one(numbers, index * NUMBERS, values, index * VALUES, to);
-    to.page();
     if (count < PAGE) return;
     await nextTurn();
   }
