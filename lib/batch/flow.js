@@ -15,6 +15,8 @@ const { groupOf } = require('./options');
 const { settingsOf } = require('./settings');
 const { Wake } = require('./wake');
 
+const FIRST_BESIDE_LETTERS = 2 ** 32;
+
 class Flow {
   letters = new Letters();
   lanes = new Lanes();
@@ -48,6 +50,7 @@ class Flow {
   #flushes = new Map();
   #effects = [];
   #acted = 0;
+  #nextLetter = 1;
 
   /** `config`: options, all decided; `what`: the buffer in error texts; `emit(event, makeArgs)`: tells who listens. */
   constructor(handler, config, what, emit) {
@@ -57,7 +60,8 @@ class Flow {
     this.emit = emit;
     this.random = config.random ?? (() => Math.random());
     this.clock = new Elapsed(config.now);
-    this.machine = new Machine(settingsOf(config, handler === null), 1, this);
+    // letters that come back from disk have numbers of their own, below
+    this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_BESIDE_LETTERS, this);
     this.#rejects = config.overflow === 'reject';
     this.#isMeasured = config.batchBytes !== undefined || config.durable !== undefined;
     this.#isPlain = !this.#isMeasured && config.groupBy === undefined && config.idempotency === undefined;
@@ -70,7 +74,7 @@ class Flow {
   }
   /** An entry's item as a handler is given it. */
   itemOf(entry) {
-    return this.log === undefined ? entry.item : this.log.itemOf(entry);
+    return entry.row === undefined ? entry.item : entry.row.value();
   }
 
   /** An item comes. The promise is of its id once it is accepted (`isEnqueued`), else of its result. */
@@ -99,7 +103,7 @@ class Flow {
     const { groupBy } = this.config;
     if (this.claims !== undefined) entry.key = this.claims.keyOf(entry.item, entry.key);
     if (groupBy !== undefined) entry.group = groupOf((0, groupBy)(entry.item));
-    if (this.log !== undefined) this.log.encode(entry);
+    if (this.log !== undefined) entry.writtenAs(this.log.rowOf(entry.item));
     else if (this.#isMeasured) entry.bytes = bytesOf(entry.item);
   }
 
@@ -115,8 +119,44 @@ class Flow {
   /** An entry goes on to the machine, as soon as the log is open. */
   proceed(entry) {
     if (entry.isGone) return;
-    if (this.log !== undefined && !this.log.isReady) this.held.push(entry);
+    if (entry.row !== undefined && entry.row.isStored) this.restore(entry);
+    else if (this.log !== undefined && !this.log.isReady) this.held.push(entry);
     else this.#arrive(entry);
+  }
+  /** An entry that comes back from disk: it needs no room, and nobody waits for it. */
+  restore(entry) {
+    entry.at = this.now();
+    entry.lane = this.lanes.of(entry.group);
+    entry.state = STATE.BACK;
+    const isDue = this.machine.recover(entry.lane.number, entry.bytes, entry.at, entry.attempts);
+    entry.id = this.machine.lastId;
+    this.left.set(entry.id, entry);
+    this.accepted(entry);
+    if (isDue) this.do(op.STEP);
+  }
+  /** A letter that comes back from disk. */
+  bury(entry, text, died) {
+    entry.id = this.#nextLetter;
+    this.#nextLetter += 1;
+    entry.state = STATE.DEAD;
+    this.letters.put(entry, text, died);
+    const evictedId = this.cross(op.ADOPT_DEAD, entry.id);
+    if (evictedId !== 0) this.evict(evictedId);
+    this.act();
+  }
+  /** The group of an item that comes back from disk, where it can still be told. */
+  regroup(entry) {
+    if (this.config.groupBy === undefined) return;
+    try {
+      entry.group = groupOf((0, this.config.groupBy)(this.itemOf(entry)));
+    } catch {
+      entry.group = '';
+    }
+  }
+  /** All that the log had kept is back: those that have come meanwhile may go on. */
+  ready() {
+    for (const entry of this.held.splice(0)) this.proceed(entry);
+    this.do(op.STEP);
   }
 
   #arrive(entry) {
@@ -247,6 +287,10 @@ class Flow {
     this.act();
     return done;
   }
+  /** Items that are not accepted yet. */
+  get waiting() {
+    return this.machine.number(WAITING) + this.held.length + (this.claims === undefined ? 0 : this.claims.entering);
+  }
   /** How the buffer stands. */
   status() {
     const { machine, config } = this;
@@ -254,7 +298,7 @@ class Flow {
     const size = machine.number(SIZE);
     return {
       size,
-      waiting: machine.number(WAITING) + this.held.length + (this.claims === undefined ? 0 : this.claims.entering),
+      waiting: this.waiting,
       batchSize: config.batchSize,
       batchTimeout: config.batchTimeout,
       hasActiveTimer: machine.number(LINGERING) === 1,
@@ -294,7 +338,8 @@ class Flow {
     entry.attempts = attempts;
     entry.error = undefined;
     if (this.claims !== undefined) this.claims.failed(entry, error);
-    if (this.log !== undefined) this.log.buried(entry, text, died, isKept);
+    if (this.log !== undefined && isKept) this.log.bury(entry, attempts, text, died);
+    if (this.log !== undefined && !isKept) this.log.forget(entry);
     if (isKept) this.letters.put(entry, text, died);
     entry.fail(error);
     this.notify('deadLetter', () => [letterOf(entry, this.itemOf(entry), text, died)]);
@@ -305,7 +350,7 @@ class Flow {
     const entry = this.letters.take(id);
     if (entry === undefined) return;
     this.notify('dropped', () => [this.itemOf(entry), 'dead-letters']);
-    if (this.log !== undefined) this.log.forgot(entry);
+    if (this.log !== undefined) this.log.forget(entry);
   }
   dropped(id, laneNumber) {
     const entry = this.find(id, laneNumber);
