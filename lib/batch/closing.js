@@ -2,7 +2,7 @@
 // close(): nothing more is taken, what can be delivered is, what is left is kept on disk or told so.
 const { make } = require('../errors');
 const { STATE } = require('./entry');
-const { ACCOUNT_NAMES, op } = require('./layout');
+const { op } = require('./layout');
 
 /** Resolves with what became of all that was accepted. */
 function close(flow, timeoutMs) {
@@ -33,7 +33,7 @@ async function leave(flow, closed) {
   flow.left.clear();
   flow.roomless.clear();
   for (const entry of left.sort((a, b) => a.id - b.id)) {
-    const isKept = log !== undefined && log.keeps(entry);
+    const isKept = log !== undefined && entry.row.isStored;
     const error = closed();
     error.kept = isKept;
     reject(flow, entry, error, isKept);
@@ -42,6 +42,8 @@ async function leave(flow, closed) {
   flow.rest();
   const { accepted, ...account } = machine.account();
   flow.act();
+  flow.counts.keep();
+  flow.forget();
   if (flow.claims !== undefined) await flow.claims.close();
   if (log !== undefined) await log.close();
   return account;
@@ -51,7 +53,7 @@ function reject(flow, entry, error, isKept = false) {
   if (entry.isGone) return;
   entry.state = STATE.GONE;
   if (flow.claims !== undefined) flow.claims[isKept ? 'kept' : 'failed'](entry, error);
-  if (flow.log !== undefined && !isKept) flow.log.forgot(entry);
+  if (flow.log !== undefined && !isKept) flow.log.forget(entry);
   entry.fail(error);
 }
 

@@ -1,6 +1,7 @@
 'use strict';
 // How entries end: delivered, failed, dropped, given up.
 const { STATE } = require('./entry');
+const { resultJson } = require('./idempotency');
 const { op } = require('./layout');
 const { isRetryable, retryAfterMs } = require('./retryable');
 
@@ -59,9 +60,17 @@ function ended(flow, batch, results, failures) {
 
 function delivered(flow, entry, result) {
   entry.state = STATE.GONE;
-  if (flow.log !== undefined) flow.log.succeeded(entry, result);
-  if (flow.claims !== undefined) flow.claims.done(entry, result);
+  if (flow.log !== undefined || entry.claim !== undefined) remember(flow, entry, result);
   entry.succeed(result);
+}
+/** Disk and repeats hear of it. */
+function remember({ claims, log, config }, entry, result) {
+  const json = entry.claim === undefined ? undefined : resultJson(result);
+  if (log !== undefined) {
+    const seen = entry.claim === undefined ? undefined : { expires: Date.now() + config.idempotency.ttl * 1000, result: json ?? null };
+    log.complete(entry, seen);
+  }
+  if (entry.claim !== undefined) claims.done(entry, result, json);
 }
 /** The machine is about to say whether there is another try. */
 function failed(flow, entry, error, attempts) {
@@ -74,7 +83,7 @@ function failed(flow, entry, error, attempts) {
 function triesAgain(flow, entry) {
   if (entry.state !== STATE.BACK) return;
   if (entry.isUnwanted) giveUp(flow, entry);
-  else if (flow.log !== undefined) flow.log.tried(entry);
+  else if (flow.log !== undefined) flow.log.attempts(entry, entry.attempts);
 }
 
 /** It goes without having been delivered; the machine knows. */
@@ -89,7 +98,7 @@ function discard(flow, entry, error) {
     flow.claims.withdraw(entry);
     flow.claims.failed(entry, error);
   }
-  if (flow.log !== undefined) flow.log.forgot(entry);
+  if (flow.log !== undefined) flow.log.forget(entry);
   entry.fail(error);
 }
 

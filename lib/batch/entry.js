@@ -55,6 +55,13 @@ class Entry {
     return String(this.row === undefined ? this.id : this.row.seq);
   }
 
+  /** It goes to disk, and comes back from there. */
+  writtenAs(row) {
+    this.row = row;
+    this.item = undefined;
+    this.bytes = row.bytes;
+  }
+
   /** The promise that `succeed` and `fail` settle. */
   promise() {
     const promise = new Promise(executor);

@@ -22,8 +22,8 @@ class Letters {
   put(entry, text, died) {
     this.#byId.set(entry.id, { entry, text, died });
   }
-  has(id) {
-    return this.#byId.has(id);
+  get(id) {
+    return this.#byId.get(id)?.entry;
   }
   /** Takes one out: its entry; undefined when there is none. */
   take(id) {

@@ -6,6 +6,12 @@ const L = require('./layout');
 
 const { ACCOUNT, ADMIT_TO, ARRIVALS, AUX, AUX_SIZE, BUSY, INBOX, INBOX_SIZE, MORE, NEED, NEED_LANES, OUT, RESULT, STATS, TELL_AT, act, op } = L;
 
+/** Numbers of the short actions, their kind among them. */
+const LENGTHS = {
+  [act.TIMED_OUT]: 2, [act.DROPPED]: 3, [act.REFUSED]: 3, [act.ADMITTED]: 2, [act.FLUSHED]: 2, [act.CLOSED]: 1, [act.HIGH_WATER]: 1, [act.DRAINED]: 1,
+  [act.LANE_FORGOTTEN]: 2,
+};
+
 class Machine {
   #native;
   #shown;
@@ -158,21 +164,20 @@ class Machine {
     this.#named = undefined;
     this.#flow.dispatch(named.batch, named.lane, named.reason, named.attempt, named.count, named.ids);
   }
-  /** An action of one or two numbers; returns how many it takes. */
+  /** An action of at most two numbers; returns its length. */
   #readShort(kind, first, second) {
     const flow = this.#flow;
-    switch (kind) {
-      case act.TIMED_OUT: return flow.timedOut(first), 2;
-      case act.DROPPED: return flow.dropped(first, second), 3;
-      case act.REFUSED: return flow.refused(first, second), 3;
-      case act.ADMITTED: return flow.admitted(first), 2;
-      case act.FLUSHED: return flow.flushed(first), 2;
-      case act.CLOSED: return flow.closed(), 1;
-      case act.HIGH_WATER: return flow.water('highWater'), 1;
-      case act.DRAINED: return flow.water('drained'), 1;
-      case act.LANE_FORGOTTEN: return flow.forgetLane(first), 2;
-      default: throw new Error(`no action is ${kind}`);
-    }
+    if (kind === act.TIMED_OUT) flow.timedOut(first);
+    else if (kind === act.DROPPED) flow.dropped(first, second);
+    else if (kind === act.REFUSED) flow.refused(first, second);
+    else if (kind === act.ADMITTED) flow.admitted(first);
+    else if (kind === act.FLUSHED) flow.flushed(first);
+    else if (kind === act.CLOSED) flow.closed();
+    else if (kind === act.HIGH_WATER) flow.water('highWater');
+    else if (kind === act.DRAINED) flow.water('drained');
+    else if (kind === act.LANE_FORGOTTEN) flow.forgetLane(first);
+    else throw new Error(`no action is ${kind}`);
+    return LENGTHS[kind];
   }
 }
 

@@ -3,6 +3,7 @@
 const { statSync } = require('node:fs');
 const options = require('../options');
 const { readRedis } = require('../redis-option');
+const { checkKey } = require('./key');
 const { read, wrongType, outOfRange } = options;
 
 const MANY = 2 ** 31 - 1;
@@ -77,16 +78,15 @@ function readOptions(given) {
   return { ...out, batchSize: out.batchSize ?? (out.adaptive ? 100 : 10), concurrency: out.concurrency ?? (out.adaptive ? 10 : 1) };
 }
 
-const key = (value, option) => {
-  const range = 'a string that is not empty and has no lone surrogates';
-  if (value === undefined || value === null) return null;
-  if (typeof value !== 'string') throw wrongType(option, range, value);
-  if (value === '' || !value.isWellFormed()) throw outOfRange(option, range, value);
-  return value;
-};
+const key = (value, option) => (value === undefined || value === null ? null : checkKey(value, option));
 const ENQUEUE = { key };
 const ADD = { key, signal: options.signal };
 const CLOSE = { timeoutMs: options.milliseconds(0) };
+/** What `groupBy` gives; '' is a group like others. */
+function groupOf(group) {
+  if (typeof group !== 'string') throw wrongType('what groupBy returns', 'a string', group);
+  return group;
+}
 const most = options.integer(1, MANY);
 
 module.exports = {
@@ -95,5 +95,5 @@ module.exports = {
   readAdd: (given) => read(ADD, given),
   readClose: (given) => read(CLOSE, given),
   readMost: (given) => (given === Infinity ? undefined : most(given, 'max')),
-  checkKey: key,
+  groupOf,
 };

@@ -15,12 +15,13 @@ const shown = (flow, entry) => ({
 });
 const inOrder = (a, b) => a.id - b.id;
 
-/** The number that a public id stands for; undefined when it is none of ours. */
-function idOf(flow, text, name = 'id') {
-  if (typeof text !== 'string') throw wrongType(name, 'a string: the id of an item', text);
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || String(number) !== text) return undefined;
-  return flow.log === undefined ? number : flow.log.idOf(number);
+/** The entry of a public id; undefined when it is none of ours. */
+function entryOf(flow, text) {
+  if (typeof text !== 'string') throw wrongType('id', 'a string: the id of an item', text);
+  const id = Number(text);
+  if (!Number.isSafeInteger(id) || String(id) !== text) return undefined;
+  if (flow.log !== undefined) return flow.log.find(id);
+  return flow.left.get(id) ?? flow.letters.get(id) ?? flow.lanes.find(id);
 }
 
 function take(flow, max = Infinity) {
@@ -39,20 +40,19 @@ function take(flow, max = Infinity) {
 }
 
 function settle(flow, text, result) {
-  const id = idOf(flow, text);
-  const entry = flow.left.get(id);
+  const entry = entryOf(flow, text);
   // an owner without a handler is the only one that takes
   if (flow.handler !== null || entry === undefined || entry.state !== STATE.AWAY) return false;
   if (typeof result === 'object' && result !== null && isError(result)) {
     const [failure] = judged(flow, [{ place: 0, error: result, isFinal: false }]);
     if (entry.state !== STATE.AWAY) return false; // `retryable` has settled it meanwhile
     failed(flow, entry, result, entry.attempts + 1);
-    flow.tell((machine, now) => machine.settle(id, failure, now));
+    flow.tell((machine, now) => machine.settle(entry.id, failure, now));
     triesAgain(flow, entry);
   } else {
-    flow.left.delete(id);
+    flow.left.delete(entry.id);
     delivered(flow, entry, result);
-    flow.tell((machine, now) => machine.settle(id, undefined, now));
+    flow.tell((machine, now) => machine.settle(entry.id, undefined, now));
   }
   flow.act();
   return true;
@@ -61,14 +61,14 @@ function settle(flow, text, result) {
 /** Entries that have not left, in the order they came. */
 const waiting = (flow) => [...flow.lanes.list(), ...[...flow.left.values()].filter(({ state }) => state === STATE.BACK)].sort(inOrder);
 /** Those that the machine has not been told of. */
-const entering = (flow) => [...flow.held, ...(flow.claims === undefined ? [] : flow.claims.enteringEntries())];
+const entering = (flow) => [...flow.held, ...(flow.claims === undefined ? [] : flow.claims.entries())];
 
 const pending = (flow) => [...waiting(flow), ...entering(flow)].map((entry) => shown(flow, entry));
 
 function remove(flow, text) {
-  const id = idOf(flow, text);
-  const entry = flow.left.get(id) ?? flow.lanes.find(id);
-  if (entry === undefined || flow.cross(op.REMOVE, id, entry.lane.number) !== 1) return false;
+  const entry = entryOf(flow, text);
+  if (entry === undefined || (entry.state !== STATE.QUEUED && entry.state !== STATE.BACK)) return false;
+  if (flow.cross(op.REMOVE, entry.id, entry.lane.number) !== 1) return false;
   discard(flow, entry, make('Aborted', { what: 'the item' }));
   flow.act();
   return true;
@@ -88,16 +88,15 @@ const deadLetters = (flow) => flow.letters.list((entry) => flow.itemOf(entry));
 
 /** A letter is queued again; its promise has been rejected long ago. */
 function retryDeadLetter(flow, text) {
-  const id = idOf(flow, text);
-  const entry = flow.letters.take(id);
-  if (entry === undefined) throw outOfRange('id', 'the id of a dead letter', text);
+  const entry = entryOf(flow, text);
+  if (entry === undefined || flow.letters.take(entry.id) === undefined) throw outOfRange('id', 'the id of a dead letter', text);
   entry.lane = flow.lanes.of(entry.group);
   entry.state = STATE.BACK;
   entry.attempts = 0;
   entry.isEnqueued = true;
-  flow.left.set(id, entry);
-  flow.tell((machine, now) => machine.requeue(id, entry.lane.number, entry.bytes, now));
-  if (flow.log !== undefined) flow.log.revived(entry);
+  flow.left.set(entry.id, entry);
+  flow.tell((machine, now) => machine.requeue(entry.id, entry.lane.number, entry.bytes, now));
+  if (flow.log !== undefined) flow.log.requeue(entry);
   flow.act();
 }
 
@@ -105,7 +104,7 @@ function clearDeadLetters(flow) {
   const entries = flow.letters.entries();
   flow.letters.clear();
   flow.cross(op.CLEAR_DEAD);
-  if (flow.log !== undefined) for (const entry of entries) flow.log.forgot(entry);
+  if (flow.log !== undefined) for (const entry of entries) flow.log.forget(entry);
   flow.act();
   return entries.length;
 }
