@@ -41,15 +41,9 @@ class Durable {
     this.#submit();
   };
   #to = {
-    row: (seq, at, attempts, tag, payload, key) => {
-      const entry = this.#owner.restored(new Row(seq, tag, payload, at, true), key, attempts);
-      this.#live.set(seq, entry);
-    },
-    letter: (seq, at, attempts, tag, payload, key, error, died) => {
-      const entry = this.#owner.buried(new Row(seq, tag, payload, at, true), key, attempts, error, died);
-      this.#live.set(seq, entry);
-      this.#letters.set(entry, { error, died });
-    },
+    row: (seq, at, attempts, tag, payload, key) => this.#owner.restored(new Row(seq, tag, payload, at, true), key, attempts),
+    letter: (seq, at, attempts, tag, payload, key, error, died) =>
+      this.#owner.buried(new Row(seq, tag, payload, at, true), key, attempts, error, died),
     seen: (key, seq, expires, result) => this.#owner.seen(key, seq, expires, result),
   };
 
@@ -61,8 +55,8 @@ class Durable {
   /**
    * Opens the log; throws where it is asked for something impossible. `options` are `durable` of lib/batch/options.js.
    * The owner has, each told in the order of acceptance:
-   * - `restored(row, key, attempts)`: an item comes back; returns its entry,
-   * - `buried(row, key, attempts, error, died)`: so does a dead letter; returns its entry,
+   * - `restored(row, key, attempts)`: an item comes back, to be told to `keep`,
+   * - `buried(row, key, attempts, error, died)`: so does a dead letter,
    * - `seen(key, seq, expires, result)`: an idempotency key, before the item `seq` that it is pending for,
    * - `ready()`: all of that is done; `recovered(count)`: so many items are back, now or later,
    * - `refused(entry, error)`: the log has not taken it; `stored(entries)`: it has taken those that it has not refused,
@@ -90,19 +84,11 @@ class Durable {
   }
 
   async #open(opening) {
-    let count = 0;
-    try {
-      count = await opening;
-      await recover(this.#held, this.#to);
-    } catch (error) {
-      this.#owner.degraded(error);
-    }
+    const count = await this.#restore(opening);
     this.isReady = true;
-    if (count > 0) this.#owner.recovered(count);
     this.#owner.ready();
     return count;
   }
-
   #hear([event, detail]) {
     if (event === 'degraded') this.#owner.degraded(fromNative(detail));
     else if (event === 'reopened') this.#resubmit();
@@ -111,12 +97,20 @@ class Durable {
   async #adopt(count) {
     // what is not fetched stays on disk, for the next that opens it
     if (this.#isClosing) return;
+    await this.#restore(count);
+    this.#owner.ready();
+  }
+  /** Takes in what others have left, so many items. */
+  async #restore(expected) {
+    let count = 0;
     try {
+      count = await expected;
       await recover(this.#held, this.#to);
     } catch (error) {
       this.#owner.degraded(error);
     }
     if (count > 0) this.#owner.recovered(count);
+    return count;
   }
   /** There is a new file, and nothing of ours in it. */
   #resubmit() {
@@ -133,6 +127,11 @@ class Durable {
   /** The row of an item that comes; throws ERR_VALUE for what cannot be written down. */
   rowOf(item) {
     return rowOf(this.#codec, item);
+  }
+  /** An entry that comes back; `letter` is `{ error, died }` of one that is dead. */
+  keep(entry, letter) {
+    this.#live.set(entry.row.seq, entry);
+    if (letter !== undefined) this.#letters.set(entry, letter);
   }
   /** The entry of that public id. */
   find(id) {

@@ -28,6 +28,8 @@ class Flow {
   handed = 0;
   /** Why nothing more is taken: an error for each caller. */
   refusal = undefined;
+  /** The machine takes nothing more, not even what comes back from disk. */
+  isEnding = false;
   /** What `take` is being told. */
   taking = undefined;
   /** Called when the machine has closed. */
@@ -125,7 +127,7 @@ class Flow {
   }
   /** An entry that comes back from disk: it needs no room, and nobody waits for it. */
   restore(entry) {
-    entry.at = this.now();
+    entry.at = Math.max(0, this.now() - Math.max(0, Date.now() - entry.row.at));
     entry.lane = this.lanes.of(entry.group);
     entry.state = STATE.BACK;
     const isDue = this.machine.recover(entry.lane.number, entry.bytes, entry.at, entry.attempts);
