@@ -114,6 +114,11 @@ class Idempotency {
     for (let at = this.#head; at < this.#line.length; at++) count += this.#line[at].isGone ? 0 : 1;
     return count;
   }
+  /** Their entries, in the order of the line. */
+  entries() {
+    const places = [...this.#waiting, ...this.#line.slice(this.#head).filter(({ isGone }) => !isGone)];
+    return places.map(({ entry }) => entry);
+  }
   /** Resolves when all that stand in the line by now have left it. */
   settledLine() {
     if (this.#head === this.#line.length) return Promise.resolve();
