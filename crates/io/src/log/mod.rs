@@ -1,5 +1,7 @@
 //! The log of durable buffers: what was accepted and is not settled, on disk. See docs/design/batch.md, "The log".
 
+mod import;
+mod lock;
 mod queue;
 mod row;
 
