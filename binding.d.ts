@@ -283,6 +283,30 @@ export declare function intakeOpen(): ExternalObject<Intake>
 /** Copies a chunk in: its owner may change or detach it while the pool reads. */
 export declare function intakePush(intake: ExternalObject<Intake>, chunk: Uint8Array): void
 
+/** Lets go of the queue; settles when everything submitted is on disk and, for the last hold, the file is closed. */
+export declare function logClose(shell: number, id: number, held: ExternalObject<Held>): void
+
+/** The first of so many numbers for rows. */
+export declare function logLease(held: ExternalObject<Held>, count: number): number
+
+/**
+ * Takes hold of the queue of that name. Settles `id` with how many rows earlier processes left, then they are to be
+ * fetched by `logPage`; events are told under `events`: `['degraded', error]`, `['reopened']`, `['adopted', rows]`.
+ */
+export declare function logOpen(shell: number, id: number, events: number, path: string, name: string, maxBytes: number, exclusive: boolean, sync: boolean, importFrom: string | undefined | null, now: number): ExternalObject<Held>
+
+/**
+ * The next of what was recovered, at most so many: numbers (see `FIELDS`), and for each payload or result, key, error
+ * text, null where there is none. Null: there is nothing more.
+ */
+export declare function logPage(held: ExternalObject<Held>, most: number): [Float64Array, unknown[]] | null
+
+/**
+ * Stores changes, as `lib/batch/changes.js` writes them. Settles with the accepts that were refused alone, as `[seq,
+ * error, …]`; an error: nothing of it was stored.
+ */
+export declare function logSubmit(shell: number, id: number, held: ExternalObject<Held>, numbers: Float64Array, joined: unknown, bytes: Uint8Array, now: number): void
+
 /** The version of the native code, which must be the package's. */
 export declare function nativeVersion(): string
 
@@ -312,6 +336,21 @@ export declare function release(shell: number): void
 
 /** The JSON of an `AssembledMessage` as a response body, or as a whole stream. */
 export declare function renderMessage(message: string, to: string, stream: boolean, options: ToldOptions, newId: (arg: string) => string): Buffer
+
+/** Asks for a key: 4 x its slot, + 0 fresh, + 1 pending, + 2 done. */
+export declare function seenClaim(seen: ExternalObject<Seen>, key: unknown, now: number): number
+
+/** The key of that slot had its effect. The slot of a key that is forgotten for it, or -1. */
+export declare function seenDone(seen: ExternalObject<Seen>, slot: number, now: number): number
+
+/** The same until a time of its own (Infinity: for good). */
+export declare function seenDoneUntil(seen: ExternalObject<Seen>, slot: number, expires: number, now: number): number
+
+/** The keys of a buffer: at most so many that are done, each for so long. */
+export declare function seenOpen(limit: number, ttlMs: number): ExternalObject<Seen>
+
+/** The key of that slot had no effect after all. */
+export declare function seenRelease(seen: ExternalObject<Seen>, slot: number): void
 
 /** Gives the rest of the memory back. */
 export declare function slicesClose(slices: ExternalObject<Slices>): void

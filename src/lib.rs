@@ -2,6 +2,7 @@
 //! about the shape of a JavaScript value. Errors cross as the JSON of `sluice_core::error::Error`, and the shell
 //! (`lib/errors.js`) makes an error of the caller's realm from it. See ARCHITECTURE.md for the four layers.
 
+mod batch;
 mod body;
 mod cache;
 mod cells;

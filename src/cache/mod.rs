@@ -9,4 +9,4 @@ pub mod key;
 pub mod slots;
 mod values;
 
-pub use values::{Numbers, READS_AT_ONCE, reply_value};
+pub use values::{Numbers, READS_AT_ONCE, payload, reply_value, text, with_text};

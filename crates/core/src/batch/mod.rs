@@ -2,9 +2,12 @@
 //! docs/design/batch.md.
 
 mod buffer;
+pub mod claim;
+mod seen;
 mod types;
 
 pub use buffer::Buffer;
+pub use seen::{Claim, Seen, Slot};
 pub use types::{
     Account, Action, Arrival, Backoff, BatchId, Config, Failure, Id, Lane, Millis, Need, Overflow, Reason,
     Stats, Status, Ticket,

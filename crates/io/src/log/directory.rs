@@ -8,8 +8,8 @@ use sluice_core::error::Error;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How often a directory is looked through for dead owners' files.
@@ -19,6 +19,19 @@ static LOOK_MS: AtomicU64 = AtomicU64::new(30_000);
 #[doc(hidden)]
 pub fn look_every(every: Duration) {
     LOOK_MS.store(u64::try_from(every.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
+}
+
+static CHECKPOINT: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Calls a test between two steps that a crash may part.
+#[doc(hidden)]
+pub fn at_checkpoints(run: fn(&str)) {
+    let _ = CHECKPOINT.set(run);
+}
+pub(super) fn checkpoint(name: &str) {
+    if let Some(run) = CHECKPOINT.get() {
+        run(name);
+    }
 }
 
 /// What the thread has to do.
@@ -33,7 +46,7 @@ pub(super) enum Job {
 /// The file of this process.
 pub(super) enum Own {
     Opening,
-    Open { committer: Arc<Committer<RedbStore>>, generation: u64 },
+    Open { committer: Arc<Committer<RedbStore>>, generation: u64, is_used: Arc<AtomicBool> },
     Down { why: Error, tried: Instant },
 }
 pub(super) struct State {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Held by each process that has the directory open: shared, or by one alone.
-const GATE: &str = "sluice.lock";
+pub(super) const GATE: &str = "sluice.lock";
 /// Held by who looks at files that are not its own: for so long nobody else takes any.
 const LOOK: &str = "sluice-look.lock";
 const RETRY: Duration = Duration::from_millis(2);

@@ -29,17 +29,14 @@ impl Note {
 }
 /// Notes that a queue of a file was moved.
 pub(super) fn moved(file: u128, queue: &str, up_to: Seq) -> Change {
-    Change::Note {
-        name: format!("{MOVED}{file:032x} {queue}").into(),
-        text: Some(up_to.to_string().into()),
-    }
+    Change::Note { name: format!("{MOVED}{file:032x} {queue}").into(), text: Some(up_to.to_string().into()) }
 }
 /// Notes that a file was imported.
 pub(super) fn imported(source: &Source) -> Change {
-    Change::Note {
-        name: format!("{IMPORTED}{}", source.path.display()).into(),
-        text: Some(source.mark.as_str().into()),
-    }
+    Change::Note { name: import_name(source).into(), text: Some(source.mark.as_str().into()) }
+}
+pub(super) fn import_name(source: &Source) -> String {
+    format!("{IMPORTED}{}", source.path.display())
 }
 /// Not any more.
 pub(super) fn none(name: &str) -> Change {

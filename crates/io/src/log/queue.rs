@@ -89,6 +89,12 @@ pub(super) struct Standing {
     /// Retired files that have what it has in memory, until it has stored that anew.
     pub(super) debts: Vec<u128>,
 }
+impl Standing {
+    /// Whether it takes what others left: it is open, and answers nothing just now.
+    pub(super) fn may_inherit(&self) -> bool {
+        !self.is_closing && self.is_current
+    }
+}
 impl Hold {
     /// The name that a file has for the queue of an instance: the `slot`th that has that name.
     pub(super) fn queue_of(name: &str, slot: u32) -> Arc<str> {
@@ -132,12 +138,10 @@ impl Queue {
     pub fn submit(&self, changes: Vec<Change>, now_ms: u64, done: Done) {
         self.commit(changes, now_ms, done, false);
     }
-    /// Answers `Event::Reopened`: everything that the instance has unsettled, its letters and keys, under the numbers
-    /// that they have. Never refused for want of room.
-    pub fn resubmit(&self, all: Recovered, now_ms: u64, done: Done) {
-        let Recovered { rows, letters, seen } = all;
-        let change = Change::Adopt { queue: self.hold.queue.clone(), rows, letters, seen };
-        self.commit(vec![change], now_ms, done, true);
+    /// Answers `Event::Reopened`: everything that the instance has unsettled as accepts, its letters as accepts that
+    /// are buried, its keys, all under the numbers that they have. Its accepts are not refused for want of room.
+    pub fn resubmit(&self, all: Vec<Change>, now_ms: u64, done: Done) {
+        self.commit(all.into_iter().map(Change::unrefused).collect(), now_ms, done, true);
     }
     fn commit(&self, mut changes: Vec<Change>, now_ms: u64, done: Done, is_all: bool) {
         self.directory.now.fetch_max(now_ms, Ordering::AcqRel);
@@ -148,9 +152,9 @@ impl Queue {
                 Err(Error::new(Kind::Closed).with("what", "the log"))
             } else {
                 match &mut state.own {
-                    Own::Open { committer, generation } if standing.is_current || is_all => {
+                    Own::Open { committer, generation, is_used } if standing.is_current || is_all => {
                         standing.is_current = true;
-                        Ok((committer.clone(), *generation))
+                        Ok((committer.clone(), *generation, is_used.clone()))
                     }
                     Own::Open { .. } => Err(self.directory.unusable("it is being opened")),
                     Own::Opening => Err(self.directory.unusable("it is being opened")),
@@ -166,7 +170,7 @@ impl Queue {
                 }
             }
         };
-        let (committer, generation) = match committer {
+        let (committer, generation, is_used) = match committer {
             Ok(open) => open,
             Err(why) => return contained(|| done(Err(why))),
         };
@@ -176,8 +180,11 @@ impl Queue {
         changes.extend(debts.iter().map(|file| super::notes::moved(*file, &self.hold.queue, last)));
         let (directory, hold) = (self.directory.clone(), self.hold.clone());
         let told = move |result: Result<Vec<super::Refused>, Error>| {
+            if result.is_ok() {
+                is_used.store(true, Ordering::Release);
+            }
             match &result {
-                Ok(_) if is_all => {
+                Ok(_) if !debts.is_empty() => {
                     hold.standing.lock().debts.retain(|file| !debts.contains(file));
                     directory.push(Job::Look);
                 }

@@ -1,6 +1,7 @@
 //! What a log holds.
 
 use bytes::Bytes;
+use sluice_core::error::Error;
 use std::sync::Arc;
 
 /// A row's number within its queue and file: the order of acceptance. Never used twice.
@@ -24,6 +25,12 @@ pub struct Row {
     pub tag: Tag,
     /// The item.
     pub payload: Bytes,
+}
+impl Row {
+    /// Bytes of payload and key.
+    pub fn bytes(&self) -> u64 {
+        self.payload.len() as u64 + self.key.as_deref().map_or(0, str::len) as u64
+    }
 }
 
 /// A dead letter on disk.
@@ -132,4 +139,61 @@ pub enum Change {
         /// What it says.
         text: Option<Box<str>>,
     },
+    /// A key is not remembered any more (there are too many), unless its item is pending.
+    Unsee {
+        /// The queue.
+        queue: Arc<str>,
+        /// The key.
+        key: Box<str>,
+    },
+}
+impl Change {
+    /// Its queue, whatever it was.
+    pub(super) fn set_queue(&mut self, name: &Arc<str>) {
+        match self {
+            Self::Accept { queue, .. }
+            | Self::Complete { queue, .. }
+            | Self::Attempts { queue, .. }
+            | Self::Bury { queue, .. }
+            | Self::Requeue { queue, .. }
+            | Self::Forget { queue, .. }
+            | Self::Adopt { queue, .. }
+            | Self::Clear { queue, .. }
+            | Self::Unsee { queue, .. } => queue.clone_from(name),
+            Self::Note { .. } => {}
+        }
+    }
+    /// An accept that is not refused for want of room.
+    pub(super) fn unrefused(self) -> Self {
+        match self {
+            Self::Accept { queue, row, claim } => {
+                let key = row.key.clone().filter(|_| claim);
+                let claimed = |key| Seen { key, pending: Some(row.seq), expires: u64::MAX, result: None };
+                let seen = key.map(claimed).into_iter().collect();
+                Self::Adopt { queue, rows: vec![row], letters: Vec::new(), seen }
+            }
+            other => other,
+        }
+    }
+    /// About how many bytes it brings.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Accept { row, .. } => row.payload.len(),
+            Self::Complete { seen: Some((_, Some(result))), .. } => result.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// An accept that was refused while the rest of its transaction went on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// Which of the changes it was.
+    pub index: usize,
+    /// Its queue.
+    pub queue: Arc<str>,
+    /// Its number, which counts as used.
+    pub seq: Seq,
+    /// Why: the log is full, the item is too large, or the number is taken.
+    pub why: Error,
 }

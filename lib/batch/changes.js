@@ -1,0 +1,60 @@
+'use strict';
+// What a turn changes in the log, on its way there: numbers, one text and one run of bytes, so that it is one crossing
+// whatever the number of items. crates/io/src/log/wire.rs reads it.
+const { TAG } = require('../codec');
+
+const [ACCEPT, COMPLETE, ATTEMPTS, BURY, REQUEUE, FORGET] = [0, 1, 2, 3, 4, 5];
+const NONE = -1;
+const noBytes = Buffer.alloc(0);
+
+class Changes {
+  #numbers = [];
+  #texts = [];
+  #bytes = [];
+
+  get isEmpty() {
+    return this.#numbers.length === 0;
+  }
+
+  /** `row` is `{ seq, at, tag, payload }`; `claims`: its key is claimed by it. */
+  accept(row, attempts, key, claims) {
+    const { payload } = row;
+    this.#numbers.push(ACCEPT, row.seq, row.at, attempts, row.tag, payload.length, claims ? 1 : 0);
+    if (row.tag === TAG.JSON || row.tag === TAG.TEXT) this.#texts.push(payload);
+    else this.#bytes.push(payload);
+    this.#text(key);
+  }
+  /** `seen` is `{ expires, result }` of a claimed key, with the result as JSON or null; times are wall-clock. */
+  complete(seq, seen) {
+    this.#numbers.push(COMPLETE, seq, seen === undefined ? NONE : seen.expires);
+    this.#text(seen === undefined ? null : seen.result);
+  }
+  attempts(seq, attempts) {
+    this.#numbers.push(ATTEMPTS, seq, attempts);
+  }
+  bury(seq, attempts, error, died) {
+    this.#numbers.push(BURY, seq, attempts, died);
+    this.#text(error.toWellFormed());
+  }
+  requeue(seq) {
+    this.#numbers.push(REQUEUE, seq);
+  }
+  forget(seq) {
+    this.#numbers.push(FORGET, seq);
+  }
+  #text(text) {
+    this.#numbers.push(text === null ? NONE : text.length);
+    if (text !== null) this.#texts.push(text);
+  }
+
+  /** All of it, as it crosses. */
+  take() {
+    const taken = [new Float64Array(this.#numbers), this.#texts.join(''), this.#bytes.length === 0 ? noBytes : Buffer.concat(this.#bytes)];
+    this.#numbers = [];
+    this.#texts = [];
+    this.#bytes = [];
+    return taken;
+  }
+}
+
+module.exports = { Changes };
