@@ -19,6 +19,53 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** An AWS event-stream frame: of an event, or of an exception where that is not empty. */
 export declare function awsFrame(event: string, exception: string, payload: Uint8Array): Buffer
 
+/** A buffer's options as the shell has checked them; what is unbounded is Infinity. */
+export interface BatchConfig {
+  /** Items. */
+  batchSize: number
+  /** Bytes. */
+  batchBytes: number
+  /** Milliseconds; 0: a turn of the event loop. */
+  batchTimeoutMs: number
+  /** An idle buffer sends at once. */
+  adaptive: boolean
+  /** Batches. */
+  concurrency: number
+  /** Milliseconds; 0: for ever. */
+  handlerTimeoutMs: number
+  /** Items. */
+  maxSize: number
+  /** 'wait', 'reject' or 'drop-oldest'. */
+  overflow: string
+  /** Share of `max_size`. */
+  highWater: number
+  /** After the first try. */
+  retries: number
+  /** Milliseconds. */
+  backoffMinMs: number
+  /** Milliseconds. */
+  backoffMaxMs: number
+  /** At least 1. */
+  backoffFactor: number
+  /** Share. */
+  backoffJitter: number
+  /** Letters. */
+  maxDeadLetters: number
+  /** No handler. */
+  pull: boolean
+  /** Items are stored before they are accepted. */
+  durable: boolean
+}
+
+/** The numbers that it shares. */
+export declare function batchNumbers(held: ExternalObject<Held>): unknown
+
+/** Opens a machine whose first item gets the id `firstId`. */
+export declare function batchOpen(config: BatchConfig, firstId: number): ExternalObject<Held>
+
+/** Takes the arrivals, does what `op` says, and lets the machine act; returns the length of the list of actions. */
+export declare function batchStep(held: ExternalObject<Held>, op: number, a: number, b: number, now: number): number
+
 /** Settles with the decoded bytes, as a Buffer. */
 export declare function bodyBytes(shell: number, id: number, intake: ExternalObject<Intake>, code: number, maxBytes: number): void
 

@@ -836,6 +836,9 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.awsFrame = nativeBinding.awsFrame
+module.exports.batchNumbers = nativeBinding.batchNumbers
+module.exports.batchOpen = nativeBinding.batchOpen
+module.exports.batchStep = nativeBinding.batchStep
 module.exports.bodyBytes = nativeBinding.bodyBytes
 module.exports.bodyCheck = nativeBinding.bodyCheck
 module.exports.bodyDocument = nativeBinding.bodyDocument

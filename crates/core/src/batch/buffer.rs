@@ -1,62 +1,236 @@
-//! The buffer.
+//! The buffer: its parts, and how items come in. The other files of this folder have one subject each.
 
-use super::types::{Config, Id};
+use super::clock::Clock;
+use super::flight::{Flights, Flown};
+use super::flush::Flushes;
+use super::lane::Lanes;
+use super::letters::Letters;
+use super::queue::{Entry, Queue};
+use super::retry::{Held, Retry};
+use super::types::{Account, Action, Arrival, Config, Id, Lane, Listed, Millis, Overflow, Stats, Ticket};
+use std::collections::{BTreeMap, VecDeque};
 
-/// The state machine. Every method takes the time where it needs it; `next` says what is to be done, until None.
+/// Bytes that an item counts at most, so that sums stay exact.
+const MOST_BYTES: u64 = 1 << 40;
+
+/// The state machine. `next` says what is to be done, until None.
 #[derive(Debug)]
 pub struct Buffer {
-    config: Config,
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) last: Id,
+    pub(super) lanes: Lanes,
+    /// Without room.
+    pub(super) waiting: Queue,
+    /// Admitted, and not on disk yet.
+    pub(super) storing: Queue,
+    pub(super) retry: Retry,
+    pub(super) flights: Flights,
+    /// Pull: in flight.
+    pub(super) taken: BTreeMap<Id, Taken>,
+    pub(super) flushes: Flushes,
+    pub(super) letters: Letters,
+    /// Decided already, to be said first.
+    pub(super) said: VecDeque<Action>,
+    pub(super) high: bool,
+    pub(super) closing: Option<Closing>,
+    /// With `batch_timeout_ms` 0: items up to this one have had their turn.
+    pub(super) ripe: Id,
+    /// Accepted and not settled.
+    pub(super) size: u64,
+    pub(super) account: Account,
+    pub(super) stats: Stats,
 }
+
+/// An item that was taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    pub(super) lane: Lane,
+    pub(super) attempt: u32,
+    pub(super) item: Flown,
+}
+
+/// What `close` said.
+#[derive(Debug, Default)]
+pub struct Closing {
+    /// When it ends, whatever is in flight.
+    pub(super) until: Option<Millis>,
+    /// Nothing more is handed over.
+    pub(super) stopped: bool,
+    pub(super) said: bool,
+}
+
 impl Buffer {
     /// An empty buffer whose first item gets the id `first`.
-    pub fn new(config: Config, _first: Id) -> Self {
-        Self { config }
+    pub fn new(config: Config, first: Id) -> Self {
+        Self {
+            lanes: Lanes::new(&config),
+            config,
+            clock: Clock::default(),
+            last: first.saturating_sub(1),
+            waiting: Queue::default(),
+            storing: Queue::default(),
+            retry: Retry::default(),
+            flights: Flights::default(),
+            taken: BTreeMap::new(),
+            flushes: Flushes::default(),
+            letters: Letters::default(),
+            said: VecDeque::new(),
+            high: false,
+            closing: None,
+            ripe: 0,
+            size: 0,
+            account: Account::default(),
+            stats: Stats::default(),
+        }
     }
     /// Its options.
     pub fn config(&self) -> &Config {
         &self.config
     }
-}
-/* Signatures to come:
-    /// An item comes; its id is one more than the last one's. False: refused, there is no room (`Overflow::Reject`).
-    pub fn arrive(&mut self, arrival: Arrival) -> bool;
-    /// What is to be done next. To be called until None after every other call.
-    pub fn next(&mut self, now: Millis) -> Option<Action>;
-    /// When `next` has to be called at the latest; None: nothing waits for time.
-    pub fn wake_at(&self) -> Option<Millis>;
-    /// So many more arrivals find room.
-    pub fn room(&self) -> u64;
-    pub fn need(&self, lane: Lane) -> Need;
+    /// The id of the last arrival.
+    pub fn last_id(&self) -> Id {
+        self.last
+    }
+
+    /// An item comes; its id is one more than the last one's.
+    pub fn arrive(&mut self, arrival: Arrival, now: Millis) -> Id {
+        self.clock.tick(now);
+        self.last += 1;
+        let (id, lane, bytes) = (self.last, arrival.lane, arrival.bytes.min(MOST_BYTES));
+        self.lanes.enter(lane);
+        if self.closing.is_some() {
+            self.refused(id, lane);
+        } else if arrival.recovered {
+            self.accepted();
+            let at = self.clock.past(arrival.at);
+            self.retry.insert(id, Held { lane, attempts: arrival.attempts, bytes, at, due: at });
+        } else {
+            let entry = Entry { id, bytes, at: self.clock.arrival(arrival.at), lane };
+            if self.room() > 0 {
+                self.admit(entry);
+            } else {
+                self.overflow(entry);
+            }
+        }
+        id
+    }
+    fn overflow(&mut self, entry: Entry) {
+        match self.config.overflow {
+            Overflow::Reject => self.refused(entry.id, entry.lane),
+            Overflow::Wait => self.waiting.push(entry),
+            Overflow::DropOldest => {
+                self.waiting.push(entry);
+                self.drop_oldest();
+            }
+        }
+    }
+    fn refused(&mut self, id: Id, lane: Lane) {
+        self.said.push_back(Action::Refused { id, lane });
+        self.vanish(id, lane);
+    }
+    /// Makes room for one that came. When everything is in flight it waits instead; then the oldest of too many that
+    /// wait goes, since nobody may be waiting for their promises.
+    fn drop_oldest(&mut self) {
+        let queued = self.lanes.oldest().map(|(id, lane, _)| (id, lane));
+        let held = self.retry.oldest().map(|(id, held)| (id, held.lane));
+        let oldest = match (queued, held) {
+            (Some(queued), Some(held)) => Some(queued.min(held)),
+            (queued, held) => queued.or(held),
+        };
+        if let Some((id, lane)) = oldest {
+            if self.lanes.remove(lane, id).is_some() || self.retry.remove(id).is_some() {
+                self.account.dropped += 1;
+                self.settled(id, lane);
+                self.said.push_back(Action::Dropped { id, lane });
+            }
+        } else if count(self.waiting.len()) > self.config.max_size
+            && let Some(entry) = self.waiting.pop()
+        {
+            self.vanish(entry.id, entry.lane);
+            self.said.push_back(Action::Dropped { id: entry.id, lane: entry.lane });
+        }
+    }
+    /// There is room for it.
+    pub(super) fn admit(&mut self, entry: Entry) {
+        if self.config.durable {
+            self.storing.push(entry);
+        } else {
+            self.enqueue(entry);
+        }
+    }
+    fn enqueue(&mut self, entry: Entry) {
+        self.accepted();
+        self.lanes.push(entry);
+    }
+    pub(super) fn accepted(&mut self) {
+        self.size += 1;
+        self.account.accepted += 1;
+        self.stats.accepted += 1;
+    }
+    /// An accepted item is settled, in whatever way.
+    pub(super) fn settled(&mut self, id: Id, lane: Lane) {
+        self.size = self.size.saturating_sub(1);
+        self.vanish(id, lane);
+    }
+    /// An item is gone.
+    pub(super) fn vanish(&mut self, id: Id, lane: Lane) {
+        self.lanes.leave(lane, 1);
+        self.flushes.settle(id);
+    }
+
     /// All admitted up to there are on disk, save those refused before.
-    pub fn stored(&mut self, through: Id);
+    pub fn stored(&mut self, through: Id) {
+        while self.storing.first().is_some_and(|entry| entry.id <= through) {
+            if let Some(entry) = self.storing.pop() {
+                self.enqueue(entry);
+            }
+        }
+    }
     /// The log did not take it. False: it is not there, or stored.
-    pub fn refuse(&mut self, id: Id) -> bool;
-    /// A batch ends: the places in `failures` failed, the others are delivered.
-    pub fn finish(&mut self, batch: BatchId, failures: &[Failure], now: Millis);
-    /// Pull: the next, at most `max`, which are in flight now. Ids in order.
-    pub fn take(&mut self, max: usize) -> Vec<Id>;
-    /// Pull: ends one that was taken. False: it is not in flight.
-    pub fn settle(&mut self, id: Id, failure: Option<Failure>, now: Millis) -> bool;
-    /// Drops one that has not left. False: it is not there, or in flight.
-    pub fn remove(&mut self, id: Id) -> bool;
-    /// As `remove`, on the account of its caller, who gave up.
-    pub fn abort(&mut self, id: Id) -> bool;
-    /// Drops all that have not left; their ids, in order.
-    pub fn clear(&mut self) -> Vec<Id>;
-    /// Those that have not left, in order: id, attempts, at.
-    pub fn pending(&self) -> Vec<(Id, u32, Millis)>;
-    pub fn flush(&mut self) -> Ticket;
-    /// Takes nothing more; hands over until `until` (None: no limit; `now` or earlier: nothing more).
-    pub fn close(&mut self, until: Option<Millis>);
-    /// After `Action::Closed`: what is left, in order, with what is still in flight; on the account as kept or aborted.
-    pub fn leave(&mut self, kept: bool) -> Vec<Id>;
-    /// A letter is sent again, with a fresh set of tries: it is queued. False: there is none.
-    pub fn requeue(&mut self, id: Id) -> bool;
-    /// Letters of earlier processes, oldest first, with ids below `first`.
-    pub fn adopt_dead(&mut self, id: Id) -> Option<Id>;
-    pub fn clear_dead(&mut self) -> u64;
-    pub fn status(&self, now: Millis) -> Status;
-    pub fn stats(&self) -> Stats;
-    pub fn reset_stats(&mut self);
-    pub fn account(&self) -> Account;
-*/
+    pub fn refuse(&mut self, id: Id) -> bool {
+        let entry = self.storing.remove(id);
+        if let Some(entry) = entry {
+            self.vanish(id, entry.lane);
+        }
+        entry.is_some()
+    }
+    /// A call of `flush`; those between which nothing came share a ticket. None: there is nothing to wait for.
+    pub fn flush(&mut self) -> Option<Ticket> {
+        self.flushes.begin(self.last, self.unsettled())
+    }
+    /// With `batch_timeout_ms` 0: the turn of the event loop that items wait for has come.
+    pub fn turn(&mut self) {
+        self.ripe = self.last;
+    }
+    /// Takes nothing more; hands over until `until` (None: no limit), when it ends with whatever is in flight. When
+    /// that is `now` or earlier nothing more is handed over, and it ends when nothing is in flight. A later call can
+    /// only make it earlier.
+    pub fn close(&mut self, until: Option<Millis>, now: Millis) {
+        let now = self.clock.tick(now);
+        let until = until.map(|until| self.clock.future(until));
+        let pull = self.config.pull;
+        let closing = self.closing.get_or_insert_default();
+        closing.stopped |= pull || until.is_some_and(|until| until <= now);
+        if let Some(until) = until.filter(|&until| until > now) {
+            closing.until = Some(closing.until.map_or(until, |earlier| earlier.min(until)));
+        }
+    }
+
+    /// Admitted, and not settled.
+    pub(super) fn occupied(&self) -> u64 {
+        self.size + count(self.storing.len())
+    }
+    /// Whatever a flush waits for.
+    pub(super) fn unsettled(&self) -> u64 {
+        self.occupied() + count(self.waiting.len())
+    }
+    pub(super) fn listed(&self, id: Id, lane: Lane, attempts: u32, at: Millis) -> Listed {
+        Listed { id, lane, attempts, age_ms: self.clock.now().saturating_sub(at) }
+    }
+}
+
+/// A length as the number that it is.
+pub(super) fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -3,12 +3,22 @@
 
 mod buffer;
 pub mod claim;
+mod clock;
+mod decide;
+mod flight;
+mod flush;
+mod lane;
+mod letters;
+mod queue;
+mod retry;
 mod seen;
+mod settle;
+mod status;
 mod types;
 
 pub use buffer::Buffer;
 pub use seen::{Claim, Seen, Slot};
 pub use types::{
-    Account, Action, Arrival, Backoff, BatchId, Config, Failure, Id, Lane, Millis, Need, Overflow, Reason,
-    Stats, Status, Ticket,
+    Account, Action, Arrival, Backoff, BatchId, Config, Failure, Id, Lane, Listed, Millis, Need, Overflow,
+    Reason, Stats, Status, Ticket,
 };

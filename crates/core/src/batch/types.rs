@@ -8,8 +8,8 @@ pub type Id = u64;
 pub type Lane = u32;
 /// A batch in flight; numbers are reused when it is finished.
 pub type BatchId = u32;
-/// A call of `flush`.
-pub type Ticket = u32;
+/// Calls of `flush` of one moment; from 1.
+pub type Ticket = u64;
 
 /// What happens at `max_size`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Config {
     pub batch_size: u32,
     /// Bytes of a batch at most, unless a single item has more; `u64::MAX`: unbounded.
     pub batch_bytes: u64,
-    /// How long an item waits for its batch to fill.
+    /// How long an item waits for its batch to fill; 0: until `Buffer::turn`.
     pub batch_timeout_ms: u64,
     /// An idle buffer sends at once.
     pub adaptive: bool,
@@ -84,7 +84,7 @@ pub struct Arrival {
 }
 
 /// Why a batch leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// It has `batch_size` items.
     Size,
@@ -147,19 +147,44 @@ pub enum Action {
         evicted: Option<Id>,
     },
     /// Dropped for newer ones.
-    Dropped(Id),
+    Dropped {
+        /// The item.
+        id: Id,
+        /// Its lane.
+        lane: Lane,
+    },
+    /// An arrival without room, or after `close`.
+    Refused {
+        /// The item.
+        id: Id,
+        /// Its lane.
+        lane: Lane,
+    },
     /// All items up to this one have found room, or are gone.
     Admitted(Id),
     /// What that call of `flush` waited for is settled.
     Flushed(Ticket),
-    /// Nothing is in flight and nothing will be handed over any more; what is left is for the shell to reject or keep.
+    /// Nothing will be handed over any more; what is left (`leave`) is for the shell to reject or keep.
     Closed,
     /// The buffer is filling up.
     HighWater,
-    /// It was, and is not any more.
+    /// It is below that mark again.
     Drained,
-    /// The lane has no items; its number may be used for another group.
+    /// The lane has no items; its number may be used for another group. Never said of lane 0.
     LaneForgotten(Lane),
+}
+
+/// An item in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// The item.
+    pub id: Id,
+    /// Its lane.
+    pub lane: Lane,
+    /// Tries that it has behind it.
+    pub attempts: u32,
+    /// How long ago it came, milliseconds.
+    pub age_ms: u64,
 }
 
 /// After how much more in a lane the buffer wants to be told.

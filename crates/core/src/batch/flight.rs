@@ -1,0 +1,126 @@
+//! Batches in flight and the time that their handlers have.
+
+use super::types::{BatchId, Id, Lane, Millis};
+use std::collections::VecDeque;
+
+/// An item in flight.
+#[derive(Debug, Clone, Copy)]
+pub struct Flown {
+    /// The item.
+    pub id: Id,
+    /// Its size.
+    pub bytes: u64,
+    /// When it came.
+    pub at: Millis,
+}
+
+/// A batch.
+#[derive(Debug, Default)]
+pub struct Flight {
+    /// Its lane.
+    pub lane: Lane,
+    /// 1 on the first try.
+    pub attempt: u32,
+    /// Its items, by their places.
+    pub items: Vec<Flown>,
+    /// Which of those that had this number it is.
+    turn: u64,
+    live: bool,
+}
+
+/// A finished batch keeps room for so many items.
+const SPARE: usize = 1024;
+
+/// All batches.
+#[derive(Debug, Default)]
+pub struct Flights {
+    flights: Vec<Flight>,
+    free: Vec<BatchId>,
+    /// In order; those of finished batches are passed over.
+    deadlines: VecDeque<(Millis, BatchId, u64)>,
+    turn: u64,
+}
+impl Flights {
+    /// Batches in flight.
+    pub fn len(&self) -> usize {
+        self.flights.len() - self.free.len()
+    }
+    /// A batch leaves, to be filled; `until` is when its handler has had its time.
+    pub fn begin(
+        &mut self,
+        lane: Lane,
+        attempt: u32,
+        until: Option<Millis>,
+        fill: impl FnOnce(&mut Vec<Flown>),
+    ) -> BatchId {
+        let batch = self.free.pop().unwrap_or_else(|| {
+            self.flights.push(Flight::default());
+            BatchId::try_from(self.flights.len() - 1).unwrap_or(BatchId::MAX)
+        });
+        self.turn += 1;
+        let turn = self.turn;
+        if let Some(flight) = self.flights.get_mut(place(batch)) {
+            flight.lane = lane;
+            flight.attempt = attempt;
+            flight.turn = turn;
+            flight.live = true;
+            fill(&mut flight.items);
+        }
+        if let Some(until) = until {
+            self.deadlines.push_back((until, batch, turn));
+            if self.deadlines.len() > 2 * self.len() + 64 {
+                let flights = &self.flights;
+                self.deadlines.retain(|&(_, batch, turn)| flies(flights, batch, turn));
+            }
+        }
+        batch
+    }
+    /// Ends a batch and gives it away; `recycle` takes it back. None: it is not in flight.
+    pub fn end(&mut self, batch: BatchId) -> Option<Flight> {
+        let flight = self.flights.get_mut(place(batch)).filter(|flight| flight.live)?;
+        let ended = std::mem::take(flight);
+        self.free.push(batch);
+        self.pass();
+        Some(ended)
+    }
+    /// Keeps the memory of a finished batch for the next one.
+    pub fn recycle(&mut self, mut flight: Flight) {
+        flight.items.clear();
+        let next = self.free.last().and_then(|&batch| self.flights.get_mut(place(batch)));
+        if let Some(next) = next.filter(|next| !next.live && flight.items.capacity() <= SPARE) {
+            next.items = flight.items;
+        }
+    }
+    /// A batch whose handler has had its time; each is said once.
+    pub fn overdue(&mut self, now: Millis) -> Option<BatchId> {
+        let &(until, batch, _) = self.deadlines.front()?;
+        if until > now {
+            return None;
+        }
+        self.deadlines.pop_front();
+        self.pass();
+        Some(batch)
+    }
+    /// When the next handler has had its time.
+    pub fn deadline(&self) -> Option<Millis> {
+        self.deadlines.front().map(|&(until, ..)| until)
+    }
+    /// Batches with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (BatchId, &Flight)> {
+        (0..).zip(&self.flights).filter(|(_, flight)| flight.live)
+    }
+    /// The first deadline is one of a batch in flight.
+    fn pass(&mut self) {
+        let flights = &self.flights;
+        while self.deadlines.front().is_some_and(|&(_, batch, turn)| !flies(flights, batch, turn)) {
+            self.deadlines.pop_front();
+        }
+    }
+}
+
+fn flies(flights: &[Flight], batch: BatchId, turn: u64) -> bool {
+    flights.get(place(batch)).is_some_and(|flight| flight.live && flight.turn == turn)
+}
+fn place(batch: BatchId) -> usize {
+    usize::try_from(batch).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,411 @@
+//! The buffer's state machine behind shared numbers, for `lib/batch/machine.js`.
+//!
+//! `batchOpen(config, firstId)` opens one, `batchNumbers(machine)` is an ArrayBuffer for one Float64Array (layout.rs), and
+//! `batchStep(machine, op, a, b, now)` is the only crossing after that: it takes the arrivals in the inbox, does what `op`
+//! says, lets the machine act, and returns how many numbers of actions lie from OUT on.
+//!
+//! **An arrival** does not cross by itself. The shell does this, and steps only where it says so:
+//!
+//! ```js
+//! // overflow 'reject': nothing is written, and no id used, when lastId >= n[ADMIT_TO]: reject at once
+//! const at = ARRIVALS + 4 * n[INBOX]++;
+//! n[at] = lane; n[at + 1] = bytes; n[at + 2] = now; n[at + 3] = -1;       // or its tries, when a log had kept it
+//! const id = ++lastId;
+//! const admitted = id <= n[ADMIT_TO];                                      // else an ADMITTED (or DROPPED) will say it
+//! if (id >= n[TELL_AT]) step();
+//! else if (n[BUSY] === 0 && admitted && (lane >= NEED_LANES || --n[NEED + 2 * lane] <= 0 || (n[NEED + 2 * lane + 1] -= bytes) <= 0)) step();
+//! else if (n[INBOX] === INBOX_SIZE) step();
+//! ```
+//!
+//! What a log had kept (and a letter sent again) is admitted and on disk whatever the numbers say; step after writing it.
+//! It is always named by id, and never part of a lane's next.
+//!
+//! **Actions** are a kind and its numbers, see `act`. The shell reads (or copies) the list to its end before it runs
+//! anybody's code; while MORE is 1 it steps again for the rest, and only then acts. Lists of items (LISTED) come first.
+//!
+//! **Lanes** are small numbers from 0, given by the shell; a number is free again after LANE_FORGOTTEN. Lane 0 is for items
+//! without a group and never forgotten. An arrival in the inbox keeps its lane.
+//!
+//! **Time**: `now` may jump. `n[WAKE_AT]` is when to step at the latest, on one timer. TURN 1 (only with batchTimeout 0):
+//! items wait for one turn of the event loop; then step with `op.TURN`.
+//!
+//! **Results**: FINISH names the batch and how many failures lie in AUX, in the order of their places; when there are more
+//! than AUX_SIZE, the first ones go ahead with FAILURES. The jitter of a batch is that of its first failure, so that what
+//! failed together is tried again together. After TIMED_OUT the batch is in flight until it is finished.
+//!
+//! **Closing**: CLOSE with `a` = Infinity (no limit), or the moment until which items are handed over. At that moment CLOSED
+//! comes, even with batches in flight; with a moment that has passed (`timeoutMs: 0`) nothing more is handed over, and CLOSED
+//! comes when nothing is in flight any more. A later CLOSE can only make it earlier. Then LEAVE lists what is left.
+//!
+//! A panic in the machine poisons it: each later step throws ERR_INTERNAL.
+
+use super::layout::*;
+use crate::cells::expose_numbers;
+use crate::error::Guarded;
+use napi::bindgen_prelude::External;
+use napi::{Env, Unknown};
+use napi_derive::napi;
+use sluice_core::batch::{
+    Action, Arrival, Backoff, Buffer, Config, Failure, Id, Lane, Listed, Millis, Overflow,
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A buffer's options as the shell has checked them; what is unbounded is Infinity.
+#[napi(object)]
+pub struct BatchConfig {
+    /// Items.
+    pub batch_size: f64,
+    /// Bytes.
+    pub batch_bytes: f64,
+    /// Milliseconds; 0: a turn of the event loop.
+    pub batch_timeout_ms: f64,
+    /// An idle buffer sends at once.
+    pub adaptive: bool,
+    /// Batches.
+    pub concurrency: f64,
+    /// Milliseconds; 0: for ever.
+    pub handler_timeout_ms: f64,
+    /// Items.
+    pub max_size: f64,
+    /// 'wait', 'reject' or 'drop-oldest'.
+    pub overflow: String,
+    /// Share of `max_size`.
+    pub high_water: f64,
+    /// After the first try.
+    pub retries: f64,
+    /// Milliseconds.
+    pub backoff_min_ms: f64,
+    /// Milliseconds.
+    pub backoff_max_ms: f64,
+    /// At least 1.
+    pub backoff_factor: f64,
+    /// Share.
+    pub backoff_jitter: f64,
+    /// Letters.
+    pub max_dead_letters: f64,
+    /// No handler.
+    pub pull: bool,
+    /// Items are stored before they are accepted.
+    pub durable: bool,
+}
+
+/// A machine in the hands of the shell.
+pub struct Held {
+    numbers: Numbers,
+    machine: Guarded<Machine>,
+}
+struct Machine {
+    buffer: Buffer,
+    failures: Vec<Failure>,
+    /// Lists and actions that did not fit.
+    listed: VecDeque<Listed>,
+    named: VecDeque<Id>,
+    held_back: Option<Action>,
+}
+
+/// Opens a machine whose first item gets the id `firstId`.
+#[napi(catch_unwind)]
+pub fn batch_open(config: BatchConfig, first_id: f64) -> External<Held> {
+    let config = Config {
+        batch_size: config.batch_size as u32,
+        batch_bytes: whole(config.batch_bytes),
+        batch_timeout_ms: whole(config.batch_timeout_ms),
+        adaptive: config.adaptive,
+        concurrency: config.concurrency as u32,
+        handler_timeout_ms: whole(config.handler_timeout_ms),
+        max_size: whole(config.max_size),
+        overflow: match config.overflow.as_str() {
+            "reject" => Overflow::Reject,
+            "drop-oldest" => Overflow::DropOldest,
+            _ => Overflow::Wait,
+        },
+        high_water: config.high_water,
+        retries: config.retries as u32,
+        backoff: Backoff {
+            min_ms: whole(config.backoff_min_ms),
+            max_ms: whole(config.backoff_max_ms),
+            factor: config.backoff_factor,
+            jitter: config.backoff_jitter,
+        },
+        max_dead_letters: whole(config.max_dead_letters),
+        pull: config.pull,
+        durable: config.durable,
+    };
+    let numbers = Numbers((0..LENGTH).map(|_| AtomicU64::new(0)).collect());
+    let buffer = Buffer::new(config, whole(first_id).max(1));
+    let mut machine = Machine {
+        buffer,
+        failures: Vec::new(),
+        listed: VecDeque::new(),
+        named: VecDeque::new(),
+        held_back: None,
+    };
+    (0..NEED_LANES).for_each(|lane| machine.publish_need(lane as Lane, &numbers));
+    machine.publish(&numbers);
+    External::new(Held { numbers, machine: Guarded::new("BatchBuffer", machine) })
+}
+/// The numbers that it shares.
+#[napi(catch_unwind)]
+pub fn batch_numbers<'env>(env: &'env Env, held: &External<Held>) -> napi::Result<Unknown<'env>> {
+    expose_numbers(env, held.numbers.0.clone())
+}
+/// Takes the arrivals, does what `op` says, and lets the machine act; returns the length of the list of actions.
+#[napi(catch_unwind)]
+pub fn batch_step(held: &mut External<Held>, op: u32, a: f64, b: f64, now: f64) -> napi::Result<u32> {
+    let Held { numbers, machine } = &mut **held;
+    let numbers = &*numbers;
+    machine.call(|machine| {
+        let now = whole(now);
+        machine.take_arrivals(numbers, now);
+        machine.operate(numbers, op, a, b, now);
+        let length = machine.act(numbers, now);
+        machine.publish(numbers);
+        Ok(length as u32)
+    })
+}
+
+impl Machine {
+    fn take_arrivals(&mut self, numbers: &Numbers, now: Millis) {
+        let count = (numbers.get(INBOX) as usize).min(INBOX_SIZE);
+        for at in (0..count).map(|place| ARRIVALS + ARRIVAL * place) {
+            let attempts = numbers.get(at + 3);
+            let arrival = Arrival {
+                lane: numbers.get(at) as Lane,
+                bytes: whole(numbers.get(at + 1)),
+                at: whole(numbers.get(at + 2)),
+                attempts: attempts as u32,
+                recovered: attempts >= 0.0,
+            };
+            self.buffer.arrive(arrival, now);
+        }
+        numbers.set(INBOX, 0.0);
+    }
+    fn operate(&mut self, numbers: &Numbers, op: u32, a: f64, b: f64, now: Millis) {
+        let buffer = &mut self.buffer;
+        let (id, lane) = (whole(a), b as Lane);
+        let result = match op {
+            op::FINISH => {
+                self.failures.extend(numbers.failures(b as usize));
+                let found = buffer.finish(a as u32, &self.failures, now);
+                self.failures.clear();
+                flag(found)
+            }
+            op::FAILURES => {
+                self.failures.extend(numbers.failures(a as usize));
+                0.0
+            }
+            op::FLUSH => buffer.flush().unwrap_or(0) as f64,
+            op::CLOSE => {
+                buffer.close((a < f64::INFINITY).then(|| whole(a)), now);
+                0.0
+            }
+            op::LEAVE => list(&mut self.listed, buffer.leave(a == 1.0, now)),
+            op::TAKE => list(&mut self.listed, buffer.take(a as usize, now)),
+            op::SETTLE => {
+                let failure = if b == 1.0 { numbers.failures(1).next() } else { None };
+                flag(buffer.settle(id, failure, now))
+            }
+            op::REMOVE => flag(buffer.remove(id, lane)),
+            op::ABORT => flag(buffer.abort(id, lane)),
+            op::CLEAR => list(&mut self.listed, buffer.clear(now)),
+            op::PENDING => list(&mut self.listed, buffer.pending(now)),
+            op::STORED => {
+                buffer.stored(id);
+                0.0
+            }
+            op::REFUSE => flag(buffer.refuse(id)),
+            op::REQUEUE => flag(buffer.requeue(id, lane, whole(numbers.get(AUX)), now)),
+            op::ADOPT_DEAD => buffer.adopt_dead(id).unwrap_or(0) as f64,
+            op::CLEAR_DEAD => buffer.clear_dead() as f64,
+            op::STATUS => {
+                numbers.set(OLDEST_AGE, buffer.status(now).oldest_age_ms as f64);
+                0.0
+            }
+            op::RESET_STATS => {
+                buffer.reset_stats();
+                0.0
+            }
+            op::TURN => {
+                buffer.turn();
+                0.0
+            }
+            op::STEP => return, // the rest of a list leaves the result as it was
+            _ => 0.0,
+        };
+        numbers.set(RESULT, result);
+    }
+
+    /// Writes the list of actions; MORE says whether it goes on.
+    fn act(&mut self, numbers: &Numbers, now: Millis) -> usize {
+        let mut out = Out { numbers, length: 0 };
+        let done =
+            self.write_listed(&mut out) && self.write_names(&mut out) && self.write_actions(&mut out, now);
+        numbers.set(MORE, flag(!done));
+        out.length
+    }
+    fn write_listed(&mut self, out: &mut Out<'_>) -> bool {
+        while !self.listed.is_empty() {
+            let count = (out.left().saturating_sub(2) / LISTED).min(self.listed.len());
+            if count == 0 {
+                return false;
+            }
+            out.write(&[act::LISTED as f64, count as f64]);
+            for item in self.listed.drain(..count) {
+                out.write(&[
+                    item.id as f64,
+                    f64::from(item.lane),
+                    f64::from(item.attempts),
+                    item.age_ms as f64,
+                ]);
+            }
+        }
+        true
+    }
+    fn write_names(&mut self, out: &mut Out<'_>) -> bool {
+        while !self.named.is_empty() {
+            let count = out.left().saturating_sub(2).min(self.named.len());
+            if count == 0 {
+                return false;
+            }
+            out.write(&[act::NAMES as f64, count as f64]);
+            self.named.drain(..count).for_each(|id| out.write(&[id as f64]));
+        }
+        true
+    }
+    fn write_actions(&mut self, out: &mut Out<'_>, now: Millis) -> bool {
+        loop {
+            let Some(action) = self.held_back.take().or_else(|| self.buffer.next(now)) else { return true };
+            if out.left() < LONGEST {
+                self.held_back = Some(action);
+                return false;
+            }
+            let kind = |kind: u32| f64::from(kind);
+            match action {
+                Action::Dispatch { batch, lane, reason, attempt, count, ids } => {
+                    let (batch, lane) = (f64::from(batch), f64::from(lane));
+                    let (attempt, named) = (f64::from(attempt), flag(!ids.is_empty()));
+                    let reason = f64::from(reason as u8);
+                    out.write(&[kind(act::DISPATCH), batch, lane, reason, attempt, f64::from(count), named]);
+                    if !ids.is_empty() {
+                        self.named.extend(ids);
+                        if !self.write_names(out) {
+                            return false;
+                        }
+                    }
+                }
+                Action::TimedOut(batch) => out.write(&[kind(act::TIMED_OUT), f64::from(batch)]),
+                Action::Dead { id, attempts, kept, evicted } => {
+                    let evicted = evicted.unwrap_or(0) as f64;
+                    out.write(&[kind(act::DEAD), id as f64, f64::from(attempts), flag(kept), evicted]);
+                }
+                Action::Dropped { id, lane } => out.write(&[kind(act::DROPPED), id as f64, f64::from(lane)]),
+                Action::Refused { id, lane } => out.write(&[kind(act::REFUSED), id as f64, f64::from(lane)]),
+                Action::Admitted(id) => out.write(&[kind(act::ADMITTED), id as f64]),
+                Action::Flushed(ticket) => out.write(&[kind(act::FLUSHED), ticket as f64]),
+                Action::Closed => out.write(&[kind(act::CLOSED)]),
+                Action::HighWater => out.write(&[kind(act::HIGH_WATER)]),
+                Action::Drained => out.write(&[kind(act::DRAINED)]),
+                Action::LaneForgotten(lane) => out.write(&[kind(act::LANE_FORGOTTEN), f64::from(lane)]),
+            }
+        }
+    }
+
+    fn publish_need(&mut self, lane: Lane, numbers: &Numbers) {
+        let place = lane as usize;
+        if place < NEED_LANES {
+            let need = self.buffer.need(lane);
+            numbers.set(NEED + 2 * place, number(need.items));
+            numbers.set(NEED + 2 * place + 1, number(need.bytes));
+        }
+    }
+    fn publish(&mut self, numbers: &Numbers) {
+        while let Some(lane) = self.buffer.changed_lane() {
+            self.publish_need(lane, numbers);
+        }
+        let buffer = &self.buffer;
+        let last = buffer.last_id();
+        numbers.set(LAST_ID, last as f64);
+        numbers.set(ADMIT_TO, number(last.saturating_add(buffer.room())));
+        numbers.set(TELL_AT, number(buffer.tell_at()));
+        numbers.set(BUSY, flag(buffer.busy()));
+        numbers.set(WAKE_AT, buffer.wake_at().map_or(f64::INFINITY, number));
+        numbers.set(TURN, flag(buffer.wants_turn()));
+        let status = buffer.standing();
+        numbers.set(SIZE, status.size as f64);
+        numbers.set(WAITING, status.waiting as f64);
+        numbers.set(IN_FLIGHT, status.in_flight as f64);
+        numbers.set(DEAD_LETTERS, status.dead_letters as f64);
+        numbers.set(LINGERING, flag(status.lingering));
+        let stats = buffer.stats();
+        let stats =
+            [stats.accepted, stats.delivered, stats.failed, stats.retried, stats.batches, stats.calls];
+        numbers.set_all(STATS, stats);
+        let sums = buffer.account();
+        let sums = [sums.accepted, sums.delivered, sums.dead_lettered, sums.dropped, sums.aborted, sums.kept];
+        numbers.set_all(ACCOUNT, sums);
+    }
+}
+
+/// Numbers of an item in a list.
+const LISTED: usize = 4;
+/// Numbers of the longest action.
+const LONGEST: usize = 7;
+
+/// The shared numbers, as bits.
+struct Numbers(Arc<[AtomicU64]>);
+impl Numbers {
+    fn get(&self, place: usize) -> f64 {
+        self.0.get(place).map_or(0.0, |bits| f64::from_bits(bits.load(Relaxed)))
+    }
+    fn set(&self, place: usize, number: f64) {
+        if let Some(bits) = self.0.get(place) {
+            bits.store(number.to_bits(), Relaxed);
+        }
+    }
+    fn set_all(&self, from: usize, numbers: [u64; 6]) {
+        (from..).zip(numbers).for_each(|(place, number)| self.set(place, number as f64));
+    }
+    fn failures(&self, count: usize) -> impl Iterator<Item = Failure> {
+        (0..count.min(AUX_SIZE)).map(|place| AUX + FAILURE * place).map(|at| Failure {
+            place: self.get(at) as u32,
+            retryable: self.get(at + 1) == 1.0,
+            after_ms: whole(self.get(at + 2)),
+            random: self.get(at + 3),
+        })
+    }
+}
+/// The list of actions as it grows.
+struct Out<'n> {
+    numbers: &'n Numbers,
+    length: usize,
+}
+impl Out<'_> {
+    fn left(&self) -> usize {
+        OUT_SIZE.saturating_sub(self.length)
+    }
+    fn write(&mut self, numbers: &[f64]) {
+        for &number in numbers {
+            self.numbers.set(OUT + self.length, number);
+            self.length += 1;
+        }
+    }
+}
+
+fn list(into: &mut VecDeque<Listed>, items: Vec<Listed>) -> f64 {
+    let count = items.len() as f64;
+    into.extend(items);
+    count
+}
+/// A number of JavaScript as a whole one; Infinity is the largest.
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+/// The other way round.
+fn number(whole: u64) -> f64 {
+    if whole == u64::MAX { f64::INFINITY } else { whole as f64 }
+}
+fn flag(set: bool) -> f64 {
+    f64::from(u8::from(set))
+}
