@@ -139,8 +139,7 @@ fn all_that_a_row_has_is_adopted() {
         expires,
         result: None,
     };
-    let letter =
-        |seq| sluice_io::log::Letter { row: row(seq, "dead"), error: "why".into(), died: NOW - seq };
+    let letter = |seq| sluice_io::log::Letter { row: row(seq, "dead"), error: "why".into(), died: NOW - seq };
     let change = Change::Adopt {
         queue: "mail\u{0}2".into(),
         rows: vec![keyed.clone(), row(12, "b")],
@@ -182,7 +181,10 @@ fn other_options_are_refused_by_name() {
     held.close();
     let (held, _) = open(&Options { max_bytes: 5, ..same }, "mail");
     let refused = held.submit(vec![accept(row(held.queue.lease(1), "too large"))]).unwrap();
-    assert_eq!(refused.iter().map(|(seq, why)| (*seq, why.kind)).collect::<Vec<_>>(), [(1, Kind::BufferFull)]);
+    assert_eq!(
+        refused.iter().map(|(seq, why)| (*seq, why.kind)).collect::<Vec<_>>(),
+        [(1, Kind::BufferFull)]
+    );
     held.close();
 }
 
@@ -250,7 +252,8 @@ fn an_import_is_taken_in_once_and_renamed() {
         let options = Options { path: folder.file("log"), import: Some(file.clone()), ..folder.options() };
         let (held, recovered) = open(&options, "mail");
         assert_eq!(items(&recovered), [r#"{"n":1}"#, r#""two""#]);
-        let facts: Vec<_> = recovered.rows.iter().map(|row| (row.at, row.attempts, row.key.clone())).collect();
+        let facts: Vec<_> =
+            recovered.rows.iter().map(|row| (row.at, row.attempts, row.key.clone())).collect();
         assert_eq!(facts, [(1_600_000_000_000, 2, None), (1_600_000_001_000, 0, None)]);
         assert!(!file.exists());
         assert_eq!(std::fs::read_to_string(folder.file("queue.json.imported-2")).unwrap(), text);
@@ -316,9 +319,11 @@ fn a_directory_that_is_removed_while_open_is_made_again_for_what_is_unsettled() 
     held.accept(&["a"]);
     std::fs::remove_dir_all(&options.path).unwrap();
     assert_eq!(held.degraded().kind, Kind::StoreIo);
-    until("a submission opens a new file", || held.submit(vec![]).is_err() && {
-        std::thread::sleep(Duration::from_millis(20));
-        matches!(held.events.lock().unwrap().try_recv(), Ok(Event::Reopened))
+    until("a submission opens a new file", || {
+        held.submit(vec![]).is_err() && {
+            std::thread::sleep(Duration::from_millis(20));
+            matches!(held.events.lock().unwrap().try_recv(), Ok(Event::Reopened))
+        }
     });
     held.resubmit(vec![accept(row(1, "a"))]).unwrap();
     held.accept(&["b"]);

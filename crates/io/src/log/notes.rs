@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_is_noted_is_read() {
-        for queue in ["a\0001", "with space \0002", ""] {
+        for queue in ["a\u{0}1", "with space \u{0}2", ""] {
             let note = Note::Moved { file: 7 << 100, queue: queue.into(), up_to: 9 };
             assert_eq!(read(moved(7 << 100, queue, 9)), Some(note));
         }

@@ -152,7 +152,9 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Threads of the log in this process.
 pub fn threads() -> usize {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0 };
-    let name = |task: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(task.ok()?.path().join("comm")).ok();
+    let name = |task: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+    };
     tasks.filter_map(name).filter(|name| name.starts_with("sluice-log")).count()
 }
 
