@@ -16,6 +16,7 @@ const api = `
       res.end(JSON.stringify(answer));
     }, ${ANSWER_MS}));
   });
+  server.keepAliveTimeout = 60_000;
   server.listen(0, '127.0.0.1', () => console.log(server.address().port));
   process.stdin.on('end', () => process.exit()).resume();
 `;
@@ -49,7 +50,7 @@ const buffer = new BatchBuffer(counted, { adaptive: true });
 const candidates = {
   'sluice, adaptive': () => Promise.all(messages.map((message) => buffer.add(message))),
   'a JavaScript batcher': () => Promise.all(messages.map((message) => plain(message))),
-  'a request each': () => Promise.all(messages.map((message) => counted([message], {}))),
+  'a request each': () => Promise.all(messages.map((message) => counted([message], {}))).then((answers) => answers.flat()),
 };
 
 heading(`1000 publishes, an API of ${ANSWER_MS} ms`);
