@@ -35,6 +35,8 @@ function tokensOf(dialect, text, stream) {
   for (const body of bodies) {
     const usage = body.usage ?? body.usageMetadata ?? body.message?.usage ?? body.response?.usage;
     input = usage?.prompt_tokens ?? usage?.input_tokens ?? usage?.promptTokenCount ?? input;
+    // Claude counts what came from its cache apart
+    if (dialect === 'claude' && usage) input += (usage.cache_read_input_tokens ?? 0) + (usage.cache_creation_input_tokens ?? 0);
     output = usage?.completion_tokens ?? usage?.output_tokens ?? usage?.candidatesTokenCount ?? output;
   }
   return { input, output };
@@ -57,7 +59,7 @@ test('each answered request has one record that says what it was', async () => {
       if (told.output !== null) Object.assign(asked.at(-1)[1], { inputTokens: told.input, outputTokens: told.output });
       await ask({ stream, cached: true }, dialect, { stream, prompt, headers: { 'x-cache': 'allow' } });
     }
-    await ask({ status: 500, model: 'offline-status-500', stream: null }, dialect, { model: 'offline-status-500' });
+    await ask({ status: 500, model: 'offline-status-500', stream: true }, dialect, { model: 'offline-status-500' });
   }
   const wrong = await request(`${gateway.url}/v1/messages`, { body: '{"model": what}' });
   asked.push([idOf(wrong), { client: 'claude', model: null, status: 400, inputTokens: null, outputTokens: null }]);
@@ -83,7 +85,7 @@ test('each answered request has one record that says what it was', async () => {
 test('after a kill each record is one line, whether it was written before or not, behind a line that was torn', async () => {
   const dir = folder();
   fs.mkdirSync(dir);
-  const record = (at) => ({ id: `request-${at}`, time: new Date().toISOString(), ms: at });
+  const record = (at) => ({ id: `request-${at}`, time: '2026-11-21T20:00:00.000Z', ms: at });
   const line = (at) => `${JSON.stringify(record(at))}\n`;
   // what a gateway leaves that dies with six records accepted, after the write of some of them
   const buffer = new BatchBuffer(null, { name: 'usage', durable: path.join(dir, 'queue') });

@@ -143,11 +143,12 @@ export function createGateway({ upstreams, cache = null, cacheTtl, usage = null,
       if (typeof asked !== 'string' || asked === '')
         throw new Failure(400, 'you must provide a model', { param: 'model' });
       const stream = route.client === 'gemini' ? route.stream : document.get('/stream') === true;
+      Object.assign(run, { model: asked, stream });
       const key = await answers.keyOf(req, route, asked, document);
       const kept = key && (await answers.find(key, { client: route.client, stream, signal }));
       if (key !== null) res.setHeader('x-cache', kept ? 'hit' : 'miss');
       if (kept) {
-        await run.record({ model: asked, stream, cached: true, usage: kept.message.usage });
+        await run.record({ cached: true, usage: kept.message.usage });
         if (stream) send(res, 200, 'text/event-stream; charset=utf-8', kept.bytes, eventStream);
         else sendWhole(res, kept.bytes, route);
         return { model: asked, stream, cache: 'hit', usage: kept.message.usage };
@@ -169,7 +170,7 @@ export function createGateway({ upstreams, cache = null, cacheTtl, usage = null,
             ? { message: await streamAnswer(upstream, run.response, res, route) }
             : await wholeAnswer(upstream, run.response, route);
           // The last byte waits for the record; everything before it is with the client already.
-          await run.record({ model, stream, status: res.destroyed ? CLIENT_LEFT : 200, usage: message.usage });
+          await run.record({ model, status: res.destroyed ? CLIENT_LEFT : 200, usage: message.usage });
           if (stream) res.end();
           else sendWhole(res, bytes, route);
           if (key !== null) await answers.keep(key, message);
@@ -217,7 +218,7 @@ export function createGateway({ upstreams, cache = null, cacheTtl, usage = null,
     const run = { stop: new AbortController(), stopped: false, response: null, record };
     let recorded = usage === null;
     /** The request's record, once, whoever is first to know how it ends. */
-    async function record({ model = route.model ?? null, stream = null, cached = false, status = 200, usage: tokens }) {
+    async function record({ model = run.model ?? route.model ?? null, cached = false, status = 200, usage: tokens }) {
       if (recorded) return;
       recorded = true;
       await usage.record({
@@ -230,7 +231,7 @@ export function createGateway({ upstreams, cache = null, cacheTtl, usage = null,
         ms: Math.round(performance.now() - started),
         status,
         cached,
-        stream,
+        stream: run.stream ?? null,
       });
     }
     let route = { client: dialectOf(req.url) };

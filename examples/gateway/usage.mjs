@@ -64,8 +64,9 @@ export function createUsage({ dir, log = () => {} }) {
 
   /** One write and one sync for all of them. */
   async function append(items, { attempt }) {
-    const file = await open(path, 'a+');
+    let file;
     try {
+      file = await open(path, 'a+');
       const { size: before } = await file.stat();
       let fresh = items;
       if (attempt > 1 || items.some(({ record }) => !own.has(record.id))) {
@@ -90,7 +91,7 @@ export function createUsage({ dir, log = () => {} }) {
       log({ usage: 'not written yet', records: items.length, attempt, error: error.message });
       throw error;
     } finally {
-      await file.close();
+      await file?.close();
     }
     for (const { record } of items) own.delete(record.id);
   }
