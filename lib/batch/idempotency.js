@@ -123,6 +123,11 @@ class Idempotency {
     const places = [...this.#waiting, ...(isWaiting ? [] : this.#line.slice(this.#head))];
     return places.filter(({ isGone }) => !isGone).map(({ entry }) => entry);
   }
+  /** Their entries, in the order of the line. */
+  entries() {
+    const places = [...this.#waiting, ...this.#line.slice(this.#head).filter(({ isGone }) => !isGone)];
+    return places.map(({ entry }) => entry);
+  }
   /** Resolves when all that stand in the line by now have left it. */
   settledLine() {
     if (this.#head === this.#line.length) return Promise.resolve();
