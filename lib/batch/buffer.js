@@ -2,7 +2,7 @@
 // BatchBuffer: items come one by one and leave together.
 const { EventEmitter } = require('node:events');
 const { buffers } = require('../alive');
-const { isError, make } = require('../errors');
+const { isError } = require('../errors');
 const { wrongType } = require('../options');
 const { close } = require('./closing');
 const { Counts } = require('./counts');
@@ -142,7 +142,6 @@ function plug(flow) {
   const { config } = flow;
   flow.counts = new Counts(flow);
   flow.forget = buffers.live(flow);
-  if (config.idempotency?.redis !== undefined) throw make('Unsupported', { dialect: 'this version', what: 'idempotency.redis', pointer: 'idempotency.redis' });
   if (config.idempotency !== undefined) flow.claims = new Idempotency(config.idempotency, hostOf(flow));
   if (config.durable === undefined) return Promise.resolve(0);
   flow.log = new Durable(config.durable, config.name === '' ? 'default' : config.name, ownerOf(flow));

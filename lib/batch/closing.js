@@ -13,13 +13,19 @@ function close(flow, timeoutMs) {
       flow.onClosed = undefined;
       resolve(leave(flow, closed));
     };
-    // what has not got as far as the machine is not accepted: nobody keeps it
-    const early = [...flow.held.splice(0), ...(flow.claims === undefined ? [] : flow.claims.withdrawAll())];
-    for (const entry of early) reject(flow, entry, closed());
     const now = flow.now();
     // an owner who pulls has its own way to end: what it has taken is not waited for
     const until = timeoutMs === undefined ? (flow.handler === null ? now : Infinity) : now + timeoutMs;
-    flow.do(op.CLOSE, until);
+    const begin = () => {
+      // what has not got as far as the machine is not accepted: nobody keeps it
+      const early = [...flow.held.splice(0), ...(flow.claims === undefined ? [] : flow.claims.withdrawAll())];
+      for (const entry of early) reject(flow, entry, closed());
+      flow.do(op.CLOSE, until);
+    };
+    // Redis is about to say which of those that were brought go on
+    const line = timeoutMs === 0 ? undefined : flow.claims?.settledLine();
+    if (line === undefined) begin();
+    else line.then(begin);
   });
 }
 
