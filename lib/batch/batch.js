@@ -53,7 +53,10 @@ class Batch {
   run() {
     const { entries } = this;
     const items = new Array(entries.length);
-    for (let at = 0; at < entries.length; at += 1) items[at] = entries[at].item;
+    for (let at = 0; at < entries.length; at += 1) {
+      const { item, row } = entries[at];
+      items[at] = row === undefined ? item : row.value();
+    }
     let pending;
     try {
       pending = Promise.resolve((0, this.#flow.handler)(items, new Context(this)));
