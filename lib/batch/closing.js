@@ -13,8 +13,14 @@ function close(flow, timeoutMs) {
   const until = timeoutMs === undefined ? (flow.handler === null ? now : Infinity) : now + timeoutMs;
   const { log } = flow;
   // what came while it was being opened goes the way of all others
-  if (log !== undefined && !log.isReady) return log.recovered.then(() => end(flow, closed, until));
-  return end(flow, closed, until);
+  if (log !== undefined && !log.isReady) return log.recovered.then(() => advance(flow, closed, until, timeoutMs));
+  return advance(flow, closed, until, timeoutMs);
+}
+
+/** Redis is about to say which of those that were brought go on: those do. */
+function advance(flow, closed, until, timeoutMs) {
+  const line = timeoutMs === 0 ? undefined : flow.claims?.settledLine();
+  return line === undefined ? end(flow, closed, until) : line.then(() => end(flow, closed, until));
 }
 
 function end(flow, closed, until) {
@@ -27,7 +33,7 @@ function end(flow, closed, until) {
     };
     // what has not got as far as the machine is not accepted: nobody keeps it
     const early = [...flow.held.splice(0), ...(flow.claims === undefined ? [] : flow.claims.withdrawAll())];
-    for (const entry of early) reject(flow, entry, closed());
+    for (const entry of early) reject(flow, entry, closed(), entry.row !== undefined && entry.row.isStored);
     flow.do(op.CLOSE, until);
   });
 }

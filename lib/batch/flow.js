@@ -288,6 +288,11 @@ class Flow {
   }
 
   flush() {
+    // those in the line have been brought before
+    const line = this.claims?.settledLine();
+    return line === undefined ? this.#flush() : line.then(() => this.#flush());
+  }
+  #flush() {
     const ticket = this.cross(op.FLUSH);
     const done = ticket === 0 ? Promise.resolve() : new Promise((resolve) => this.#flushes.set(ticket, resolve));
     this.act();
