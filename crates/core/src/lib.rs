@@ -6,4 +6,5 @@ pub mod body;
 pub mod cache;
 pub mod error;
 pub mod json;
+pub mod limiter;
 pub mod stream;

@@ -1,0 +1,10 @@
+//! Limiters: one that learns how much its upstream bears, and one that keeps a limit per key. How the parts fit:
+//! docs/design/limiter.md.
+
+pub mod adaptive;
+// headers
+// keyed
+// lease
+
+/// Whole milliseconds of elapsed time.
+pub type Millis = u64;
