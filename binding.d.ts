@@ -168,6 +168,36 @@ export declare function cacheTouch(held: ExternalObject<Held>, keys: object): vo
  */
 export declare function cacheWrite(shell: number, id: number, held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number, tags: Array<string> | undefined | null, flags: number, began: number, token: number, absent: boolean): boolean | null
 
+/**
+ * What a look at a key means for a claim that holds `mine`: an answer, its result, and in how many milliseconds to look
+ * again. `left_ms` below 0: not known.
+ */
+export declare function claimAnswer(value: string | undefined | null, mine: string, leftMs: number, looks: number): unknown
+
+/** What a key holds that had its effect. */
+export declare function claimDone(result?: string | undefined | null): string
+
+/** What a claim of that owner holds. */
+export declare function claimPending(owner: string): string
+
+/** Settles when everything said is done and the connection is closed. */
+export declare function claimsClose(shell: number, id: number, claims: ExternalObject<Claims>): void
+
+/** The scripts that renew, finish and release a claim. */
+export declare function claimScripts(): Array<string>
+
+/** Opens claims with the settings of `lib/batch/claims.js`, as JSON; tells under that id when Redis goes away, as JSON. */
+export declare function claimsOpen(shell: number, id: number, settings: string): ExternalObject<Claims>
+
+/**
+ * Says words in order: of each its kind (0 ask, 1 done, 2 free), key and result as JSON. Settles with the answers to
+ * those that ask.
+ */
+export declare function claimsSay(shell: number, id: number, claims: ExternalObject<Claims>, kinds: Array<number>, keys: Array<string>, results: Array<string | undefined | null>): void
+
+/** Waits for a key that another has; settles with one answer. */
+export declare function claimsWait(shell: number, id: number, claims: ExternalObject<Claims>, key: string): void
+
 /** Settles an id after so many milliseconds of native time. */
 export declare function clientAfter(shell: number, id: number, watch: ExternalObject<Watch>, waitMs: number): void
 
@@ -349,10 +379,10 @@ export declare function logOpen(shell: number, id: number, events: number, path:
 export declare function logPage(held: ExternalObject<Held>, most: number): [Float64Array, unknown[]] | null
 
 /**
- * Stores changes, as `lib/batch/changes.js` writes them. Settles with the accepts that were refused alone, as `[seq,
+ * Stores changes, as `lib/batch/changes.js` writes them; `is_all`: they answer `reopened` and are all there is. Settles with the accepts that were refused alone, as `[seq,
  * error, …]`; an error: nothing of it was stored.
  */
-export declare function logSubmit(shell: number, id: number, held: ExternalObject<Held>, numbers: Float64Array, joined: unknown, bytes: Uint8Array, now: number): void
+export declare function logSubmit(shell: number, id: number, held: ExternalObject<Held>, numbers: Float64Array, joined: unknown, bytes: Uint8Array, isAll: boolean, now: number): void
 
 /** The version of the native code, which must be the package's. */
 export declare function nativeVersion(): string

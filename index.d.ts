@@ -21,16 +21,17 @@ import type { EventEmitter } from 'node:events';
 export type SluiceErrorCode =
   | 'ERR_PLATFORM'            // no binary for this platform; the message names the package to install
   | 'ERR_INVALID_OPTION'      // RangeError or TypeError: names the option, the range and the value it got
-  | 'ERR_CLOSED'              // used after close()
-  | 'ERR_TIMEOUT'             // a body that did not arrive in time (err.status = err.statusCode = 408), a loader that did not end in time; err.timeoutMs
+  | 'ERR_CLOSED'              // used after close(); an item that close() did not deliver (err.kept: whether it is on disk)
+  | 'ERR_TIMEOUT'             // a body that did not arrive in time (err.status = err.statusCode = 408), a loader or a batch handler that did not end in time; err.timeoutMs
   | 'ERR_ABORTED'             // an AbortSignal fired (err.cause is signal.reason), or the client left a pipe
   | 'ERR_INTERNAL'            // a contained panic: the object is unusable, the process is not
   | 'ERR_VALUE'               // a value that the codec cannot encode, a key that is none
   | 'ERR_REDIS'               // only in 'degraded' events; err.cause is what the server or the socket said
   | 'ERR_STORE_LOCKED'        // another process owns it (exclusive stores only)
   | 'ERR_STORE_CORRUPT'       // set aside under a new name, never deleted; err.path says where
-  | 'ERR_STORE_IO'            // only in 'degraded' events: a full disk, a missing right, a folder that is gone
+  | 'ERR_STORE_IO'            // a full disk, a missing right, a folder that is gone: in 'degraded' events, and to callers of a durable buffer
   | 'ERR_QSTASH'              // QStash refused (err.status, err.headers), did not answer (err.cause) or cannot be understood
+  | 'ERR_BUFFER_FULL'         // a batch buffer at maxSize, or its log at maxBytes; an item that was dropped for a newer one
   | 'ERR_UNSUPPORTED'         // a dialect cannot say it; err.pointer
   | 'BODY_TOO_LARGE'          // err.status = err.statusCode = 413, err.limit, err.received, err.type = 'entity.too.large'
   | 'ERR_BODY_ABORTED' | 'ERR_BODY_LENGTH'        // err.status 400
@@ -317,9 +318,9 @@ export interface BatchContext {
   attempt: number;
   /** Why the batch left now. */
   reason: 'size' | 'bytes' | 'timeout' | 'flush' | 'close' | 'idle' | 'retry';
-  /** Aborted after `handlerTimeoutMs`. */
+  /** Aborted after `handlerTimeoutMs`, and when close() gives up waiting. */
   signal: AbortSignal;
-  /** One per item, on every try the same: what an effect is to be done once for. */
+  /** One per item, on every try the same: what an effect is to be done once for. '' for an item without one. */
   keys: string[];
   /** Of `groupBy`. */
   group: string;
@@ -329,6 +330,204 @@ export interface BatchContext {
  * the `add` that fills a batch returns; a throw rejects the batch, it never escapes `add`.
  */
 export type BatchHandler<T, R> = (items: T[], context: BatchContext) => Promise<(R | Error)[] | void> | (R | Error)[] | void;
+export interface BatchBufferOptions<T> {
+  /** In metrics and error texts; with `durable` also the name of its queue in the directory. @default '' ('default' on disk) */
+  name?: string;
+  /** Items of a batch at most. @default 10; 100 when adaptive */
+  batchSize?: number;
+  /**
+   * Bytes of a batch at most; an item above it goes alone. Counted are the bytes of a Buffer or typed array, the UTF-8 of a
+   * string, the JSON of anything else: what JSON cannot say is then ERR_VALUE. @default unbounded: nothing is measured
+   */
+  batchBytes?: number;
+  /** Milliseconds that an item waits for its batch to fill, on a JS timer. 0: the next turn of the event loop, without a timer. @default 100 */
+  batchTimeout?: number;
+  /** An idle buffer sends its first item at once and collects while that is away: no waiting to tune. @default false */
+  adaptive?: boolean;
+  /** Batches with the handler at most. @default 1; 10 when adaptive */
+  concurrency?: number;
+  /** After that `context.signal` is aborted and the batch has failed with ERR_TIMEOUT; what its handler does later is not heard. 0: never. @default 30000 */
+  handlerTimeoutMs?: number;
+  /** Items accepted and not settled at most; items that wait for their next try count. @default 1000 */
+  maxSize?: number;
+  /**
+   * At maxSize: wait for room, first come first served; reject with ERR_BUFFER_FULL; or drop the oldest that has not left,
+   * with a 'dropped' event: its add() rejects with ERR_BUFFER_FULL, its enqueue() has resolved. @default 'wait'
+   */
+  overflow?: 'wait' | 'reject' | 'drop-oldest';
+  /** Share of maxSize (0 to 1) at which 'highWater' is emitted, once until 'drained' below it. @default 0.8 */
+  highWater?: number;
+  /** Tries after the first. @default 3 */
+  retries?: number;
+  /**
+   * The wait before another try, `minMs * factor ** n` up to `maxMs`, less a random share of up to `jitter` (0 to 1), and not
+   * before a Retry-After of the failure: its `retryAfterMs`, or the header on the error or its `response`, in seconds or as a
+   * date. An item that waits holds no place in flight. @default { minMs: 100, maxMs: 30000, factor: 2, jitter: 0.2 }
+   */
+  backoff?: { minMs?: number; maxMs?: number; factor?: number; jitter?: number };
+  /**
+   * Whether a failure is worth another try. Called once per error and batch; one that throws leaves it to the default.
+   * @default everything but an error whose own or response status (`status`, `statusCode`, AWS's `$metadata`) is 4xx other than 408, 425, 429
+   */
+  retryable?: (error: Error) => boolean;
+  /** Dead letters kept; the oldest goes first, with a 'dropped' event. 0 keeps none. @default 1000 */
+  maxDeadLetters?: number;
+  /** Batches hold items of one group only (a topic, a destination). What it throws rejects the item's add. @default one group, '' */
+  groupBy?: (item: T) => string;
+  /**
+   * A directory, or options with one. `add` is accepted when the item is on disk, and comes back after a crash. Each process
+   * of the host has a file of its own there and adopts those of dead owners. A file where the directory is wanted is
+   * ERR_INVALID_OPTION. @default false
+   */
+  durable?: false | string | {
+    path: string;
+    /** What is pending and dead, as written; ERR_BUFFER_FULL above it. @default 1 GiB */
+    maxBytes?: number;
+    /** 'v8' also keeps Date, Map, Set, BigInt and typed arrays. What cannot be said is ERR_VALUE. @default 'json' */
+    codec?: 'json' | 'v8';
+    /** One process only: ERR_STORE_LOCKED while another has the directory. @default false */
+    exclusive?: boolean;
+    /** 'always': survives a power cut. 'os': survives kill -9, not a power cut. @default 'always' */
+    fsync?: 'always' | 'os';
+    /** A JSON file of a queue that this one replaces: taken in once, then renamed to `….imported`. */
+    import?: string;
+  };
+  /**
+   * One effect per key: a repeat of a key that is under way, or was delivered within `ttl` seconds, gets the first one's
+   * result. The key is that of the call, else `key(item)`; an item without one repeats nothing. `localLimit`: delivered keys
+   * that are remembered. With `redis` for all instances; without it while Redis is away, with one 'degraded' event.
+   * @default false; ttl 86400, localLimit 1000
+   */
+  idempotency?: false | { key?: (item: T) => string; ttl?: number; localLimit?: number; redis?: RedisOption };
+  /** Milliseconds; only differences count, steps back are ignored. @default performance.now(), or whichever clock a test has replaced */
+  now?: () => number;
+  /** A number from 0 up to 1, for jitter. @default () => Math.random() */
+  random?: () => number;
+}
+export interface BufferStatus {
+  /** Items accepted and not settled. `size + waiting` has grown when add() returns. */
+  size: number;
+  /** Items that wait for room, for the disk or for their key. */
+  waiting: number;
+  batchSize: number;
+  batchTimeout: number;
+  /** Items wait for their batch to fill, or for another try. */
+  hasActiveTimer: boolean;
+  /** Batches with the handler; without a handler, items that were taken. */
+  inFlight: number;
+  maxSize: number;
+  /** `size` as a share of `maxSize`. */
+  usage: number;
+  deadLetters: number;
+  /** Of the oldest that is not settled; 0 without any. */
+  oldestAgeMs: number;
+}
+/** `error`: the last failure's message; `attempts`: all tries; `at`: when it failed for good. */
+export interface DeadLetter<T> { id: string; item: T; key: string | null; error: string; attempts: number; at: Date }
+/** `attempts`: tries that it has behind it; `ageMs`: since it came. */
+export interface PendingItem<T> { id: string; item: T; key: string | null; attempts: number; ageMs: number }
+/** What became of all that was accepted; the five sum up to that. */
+export interface BatchAccount {
+  delivered: number;
+  /** Failed for good, and not tried again since. */
+  deadLettered: number;
+  /** By 'drop-oldest', clear() and remove(). */
+  dropped: number;
+  /** Given up by their callers' signals, or not delivered when the buffer closed. */
+  aborted: number;
+  /** Left on disk. */
+  kept: number;
+}
+export interface BatchStats {
+  /** Items. */
+  accepted: number; delivered: number; failed: number;
+  /** Tries of items after their first. */
+  retried: number;
+  /** Items that repeated the key of another. */
+  duplicates: number;
+  /** Batches of first tries. */
+  batches: number;
+  /** Batches handed over, later tries included. */
+  calls: number;
+  /** What calls with one item each would have taken more. */
+  savedCalls: number;
+}
+interface BatchEvents<T> {
+  highWater: [status: BufferStatus];
+  drained: [status: BufferStatus];
+  /** 'overflow': for a newer item. 'dead-letters': a letter, for a newer one. */
+  dropped: [item: T, reason: string];
+  deadLetter: [letter: DeadLetter<T>];
+  /** Items of earlier processes are queued again. */
+  recovered: [count: number];
+  /** The log or Redis is away; once until it is back. */
+  degraded: [part: 'store' | 'redis', error: Error];
+}
+/**
+ * Items come one by one and leave together. Accepted and delivered are two things: `enqueue` tells the one, `add` the
+ * other. Every accepted item settles exactly once, or is still on disk. See docs/batch.md.
+ *
+ * A handler that throws fails its batch; an Error in a slot of its results fails that item; results that are neither
+ * nothing nor an array with one for each item fail the batch for good, with a TypeError (ERR_INVALID_OPTION). Only what
+ * failed is tried again. What is rejected is the handler's own error. Within a group first tries are in order.
+ *
+ * Between add, handler, retry and settling there are microtasks and JS timers only, so that fake timers rule;
+ * `batchTimeout: 0`, `durable` and Redis take turns of the event loop. Work keeps the process alive, an idle buffer does not.
+ * After close() methods throw or reject with ERR_CLOSED; getBufferStatus() and getStats() go on. A listener that throws
+ * does not break the buffer.
+ */
+export class BatchBuffer<T = unknown, R = unknown> extends EventEmitter<BatchEvents<T>> {
+  /** `null`: nothing is handed over by itself; the owner pulls with take(). Throws ERR_INVALID_OPTION. */
+  constructor(handler: BatchHandler<T, R> | null, options?: BatchBufferOptions<T>);
+  /**
+   * Resolves with the item's id when it is accepted: in memory, or on disk when durable. Says nothing about delivery, and
+   * never rejects for it. Rejects with ERR_BUFFER_FULL, ERR_VALUE, ERR_STORE_IO, or ERR_ABORTED when it is cleared before.
+   * `key`: its idempotency key, which the handler finds in `context.keys`.
+   */
+  enqueue(item: T, options?: { key?: string }): Promise<string>;
+  /**
+   * Resolves with the handler's result for this item when it is delivered, or rejects with its last error. Rejects as
+   * enqueue() does besides, with ERR_TIMEOUT for a handler that hangs, with ERR_ABORTED when `signal` fires (an item that is
+   * with the handler stays there, but is not tried again), and with ERR_CLOSED when the buffer closes before; `err.kept`
+   * tells then whether it is on disk.
+   */
+  add(item: T, options?: { key?: string; signal?: AbortSignal }): Promise<R>;
+  /** As add() for each, in order. Never rejects for items. */
+  addMany(items: T[]): Promise<PromiseSettledResult<R>[]>;
+  /** Hands over all that was brought before the call, and resolves when it is settled, later tries included. Never rejects for items. */
+  flush(): Promise<void>;
+  /** Drops what has not left; their promises reject with `reason`, else ERR_ABORTED. How many they were. */
+  clear(reason?: Error): number;
+  /** The next, oldest first; in flight until settled, and pending again after a crash. Only without a handler, else ERR_INVALID_OPTION. @default all */
+  take(max?: number): PendingItem<T>[];
+  /** Ends an item that was taken: with its result, or with an Error, as if a handler had failed on it. False: it is not taken. */
+  settle(id: string, result?: R | Error): boolean;
+  /** Items that have not left, or wait for another try, oldest first. */
+  pending(): PendingItem<T>[];
+  /** Drops one that has not left; its promise rejects with ERR_ABORTED. False: there is none. */
+  remove(id: string): boolean;
+  /**
+   * Takes nothing more, delivers until `timeoutMs` (default: no limit; 0: hands nothing more over and waits for what is with
+   * the handler), keeps the rest on disk (its add() rejects with ERR_CLOSED and err.kept = true) or rejects it with
+   * ERR_CLOSED, releases everything. Without a handler nothing is waited for, unless `timeoutMs` says so. Idempotent.
+   */
+  close(options?: { timeoutMs?: number }): Promise<BatchAccount>;
+  getBufferStatus(): BufferStatus;
+  /** Since the making of the buffer, or resetStats(). */
+  getStats(): BatchStats;
+  /** Counts from 0 again; metrics() goes on. */
+  resetStats(): void;
+  /** How many items earlier processes left that are queued again. Never rejects. */
+  readonly recovered: Promise<number>;
+  /** Oldest first. */
+  deadLetters(): Promise<DeadLetter<T>[]>;
+  /** Queues it again, with a fresh set of tries; nobody waits for its result. Rejects with ERR_INVALID_OPTION when there is none with that id. */
+  retryDeadLetter(id: string): Promise<void>;
+  /** How many there were. */
+  clearDeadLetters(): Promise<number>;
+  /** As close(); only where the realm has the symbol. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
 
 /**
  * A handler that publishes to QStash: one `POST /v2/batch` per batch, one result per message; only messages that failed

@@ -1,6 +1,7 @@
 'use strict';
 // The public face. Names are listed one by one so that they work as ESM named imports.
 const { qstashSink } = require('./lib/batch/qstash');
+const { BatchBuffer } = require('./lib/batch/buffer');
 const { readBody, readText, readJson, readDocument } = require('./lib/body');
 const { TieredCache } = require('./lib/cache/cache');
 const { hashKey } = require('./lib/cache/hash');
@@ -20,6 +21,7 @@ module.exports = {
   TieredCache,
   cacheKey,
   hashKey,
+  BatchBuffer,
   qstashSink,
   StreamAssembler,
   pipeStream,

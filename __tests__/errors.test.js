@@ -170,6 +170,18 @@ const cases = {
     fields: { status: 503, headers: expect.objectContaining({ 'retry-after': '7' }) },
     message: /^QStash: status 503$/,
   },
+  BufferFull: {
+    rejected: async () => {
+      const buffer = new sluice.BatchBuffer(() => new Promise(() => {}), { name: 'orders', maxSize: 1, overflow: 'reject' });
+      buffer.add(1).catch(() => {});
+      try {
+        return await buffer.add(2);
+      } finally {
+        await buffer.close({ timeoutMs: 0 });
+      }
+    },
+    message: /^the batch buffer "orders" is full: it holds 1 items$/,
+  },
   BodyTooLarge: {
     rejected: () => sluice.readBody(body('x'.repeat(11)), { maxBytes: 10 }),
     fields: { limit: 10, received: 11, status: 413, statusCode: 413, type: 'entity.too.large' },

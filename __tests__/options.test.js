@@ -2,6 +2,9 @@
 // The options of every class and function: what is unknown, out of range or of the wrong type is ERR_INVALID_OPTION
 // that names the option, its range and the value, thrown by what is synchronous and rejected by what returns a promise.
 const { EventEmitter } = require('node:events');
+const { mkdtempSync, rmSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { PassThrough, Readable } = require('node:stream');
 const sluice = require('sluice');
 
@@ -54,7 +57,20 @@ const response = () => Object.assign(new PassThrough(), { setHeader() {}, writeH
 /** A cache with one group of options, made and let go: nothing starts before its first use. */
 const make = (group) => (options) => void new sluice.TieredCache({ [group]: options });
 const cache = new sluice.TieredCache();
-afterAll(() => cache.close());
+const scratch = mkdtempSync(path.join(os.tmpdir(), 'sluice-options-'));
+const buffers = [];
+const buffer = (options, handler = () => {}) => {
+  const made = new sluice.BatchBuffer(handler, options);
+  buffers.push(made);
+  return made;
+};
+/** A buffer that is asked for something and for the items' sake never hands them over. */
+const idle = buffer({ maxSize: 10_000, batchSize: 10_000 }, null);
+afterAll(async () => {
+  await cache.close();
+  await Promise.all(buffers.map((one) => one.close({ timeoutMs: 0 })));
+  rmSync(scratch, { recursive: true, force: true });
+});
 const synchronous = {
   TieredCache: {
     use: (options) => void new sluice.TieredCache(options),
@@ -85,6 +101,24 @@ const synchronous = {
 
   qstashSink: { use: (options) => void sluice.qstashSink(options), options: { url: [...text, ['qstash.io', RangeError], ['ftp://q', RangeError]], token: text, fetch: callback, maxBytes: positive }, needs: { token: 't' } },
 
+  BatchBuffer: {
+    use: (options) => void buffer(options),
+    options: {
+      name: string, batchSize: positive, batchBytes: positive, batchTimeout: whole, adaptive: boolean, concurrency: positive, handlerTimeoutMs: whole, maxSize: positive,
+      overflow: literal, highWater: share, retries: whole, backoff: object, retryable: callback, maxDeadLetters: whole, groupBy: callback,
+      durable: [[5, TypeError], [null, TypeError], [true, TypeError], ['', RangeError, 'durable.path'], [__filename, RangeError, 'durable.path']], idempotency: [...object], now: callback, random: callback,
+    },
+  },
+  'BatchBuffer, backoff': { use: (backoff) => void buffer({ backoff }), options: { minMs: whole, maxMs: whole, factor: [[0.9, RangeError], [NaN, RangeError], ['2', TypeError], [null, TypeError]], jitter: share }, within: 'backoff' },
+  'BatchBuffer, idempotency': {
+    use: (idempotency) => void buffer({ idempotency }), options: { key: callback, ttl: seconds, localLimit: positive, redis: [['localhost', RangeError, 'idempotency.redis.url'], [5, TypeError], [null, TypeError], [true, TypeError]] }, within: 'idempotency',
+  },
+  'BatchBuffer, durable': {
+    // a string is a path
+    use: (durable) => void buffer({ durable: typeof durable === 'string' ? 5 : durable }), within: 'durable', needs: { path: path.join(scratch, 'log') },
+    options: { path: text, maxBytes: positive, codec: literal, exclusive: boolean, fsync: literal, import: text },
+  },
+
   StreamAssembler: { use: (options) => new sluice.StreamAssembler(options), options: assembler },
   EventStreamDecoder: { use: (options) => new sluice.EventStreamDecoder(options), options: { maxEventBytes: positive, framing: literal } },
   streamTransform: { use: (options) => sluice.streamTransform(options), options: assembler },
@@ -94,6 +128,8 @@ const synchronous = {
   parseResponse: { use: (options) => sluice.parseResponse(answer(), options), options: { from: literal }, needs: { from: 'openai-chat' } },
   renderMessage: { use: (options) => sluice.renderMessage(message(), options), options: { ...convert, stream: boolean }, needs: { to: 'claude', stream: false } },
 };
+/** Rejections only: the item is not handed over before the suite ends. */
+const settled = (promise) => Promise.race([promise, new Promise((resolve) => setTimeout(resolve, 5))]);
 const asynchronous = {
   'TieredCache.get': { use: (options) => cache.get('none', options), options: { ...skips, signal } },
   'TieredCache.getEntry': { use: (options) => cache.getEntry('none', options), options: { ...skips, signal } },
@@ -106,6 +142,10 @@ const asynchronous = {
     options: { ...set, ttl: seconds, staleWhileRevalidate: window, staleIfError: window, timeoutMs: positive, signal },
   },
   'TieredCache.warmup': { use: (options) => cache.warmup([], options), options: { concurrency: positive, onProgress: callback } },
+
+  'BatchBuffer.add': { use: (options) => settled(idle.add(1, options)), options: { key: text.filter(([value]) => value !== null), signal } },
+  'BatchBuffer.enqueue': { use: (options) => idle.enqueue(1, options), options: { key: text.filter(([value]) => value !== null) } },
+  'BatchBuffer.close': { use: (options) => buffer().close(options), options: { timeoutMs: whole } },
 
   readBody: { use: (options) => sluice.readBody(source(), options), options: body },
   readText: { use: (options) => sluice.readText(source(), options), options: body },
@@ -175,6 +215,33 @@ describe.each(subjects)('%s', (_, subject) => {
   test('undefined stands for the default', async () => {
     const all = Object.fromEntries(Object.keys(options).map((option) => [option, undefined]));
     expect((await failure(subject, { ...all, ...needs })).error).toBeUndefined();
+  });
+});
+
+describe('arguments and options of a batch buffer', () => {
+  test.each([
+    ['a handler that is none', () => new sluice.BatchBuffer(), 'handler'], ['no handler, said otherwise', () => new sluice.BatchBuffer({}), 'handler'],
+    ['a ceiling below the floor', () => buffer({ backoff: { minMs: 10, maxMs: 5 } }), 'backoff.maxMs'],
+    ['a take of nothing', () => idle.take(0), 'max'], ['a take of a word', () => idle.take('all'), 'max'],
+    ['taking from a handler', () => buffer().take(), 'handler'],
+    ['an id that is a number', () => idle.remove(1), 'id'], ['a settled id that is a number', () => idle.settle(1), 'id'],
+    ['a reason that is no error', () => idle.clear('because'), 'reason'],
+  ])('%s', (_, run, option) => {
+    expect(run).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option }));
+  });
+
+  test.each([
+    ['items that are no array', () => idle.addMany('ab'), 'items'], ['a letter that there is not', () => idle.retryDeadLetter('1'), 'id'],
+    ['a letter by number', () => idle.retryDeadLetter(1), 'id'],
+    ['a group that is no string', () => buffer({ groupBy: () => 5 }).add(1), 'what groupBy returns'],
+    ['a key that is no string', () => buffer({ idempotency: { key: () => 5 } }).add(1), 'what idempotency.key returns'],
+    ['a key with a lone surrogate', () => idle.add(1, { key: '\ud800' }), 'key'],
+  ])('%s', async (_, run, option) => {
+    await expect(run()).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', option });
+  });
+
+  test('a floor above the usual ceiling lifts it', () => {
+    expect(() => buffer({ backoff: { minMs: 60_000 } })).not.toThrow();
   });
 });
 

@@ -1,8 +1,9 @@
 'use strict';
 // metrics(): Prometheus text of what is counted natively, by noun. A noun joins with its rows below.
 const native = require('./native');
+const { buffers, caches } = require('./alive');
+const { CELL: COUNTED, GAUGE: HELD } = require('./batch/counts');
 const { CELL, GAUGE } = require('./cache/stats');
-const { alive } = require('./cache/alive');
 
 const counter = (what, help, cells, labels = '') => ({ what: `${what}_total`, type: 'counter', help, cells: [].concat(cells), labels });
 const gauge = (what, help, cells) => ({ what, type: 'gauge', help, cells: [].concat(cells), labels: '', isGauge: true });
@@ -23,7 +24,25 @@ const CACHE = [
   gauge('memory_bytes', 'Bytes that memory holds.', GAUGE.BYTES),
   gauge('memory_entries', 'Entries that memory holds.', GAUGE.ENTRIES),
 ];
-const NOUNS = [{ noun: 'cache', rows: CACHE, refresh: () => alive().forEach((tiers) => tiers.stats.sync()) }];
+const BATCH = [
+  counter('accepted', 'Items accepted.', COUNTED.ACCEPTED),
+  counter('delivered', 'Items that a handler has taken.', COUNTED.DELIVERED),
+  counter('failed', 'Items that failed for good.', COUNTED.FAILED),
+  counter('dropped', 'Items that were dropped, cleared or removed.', COUNTED.DROPPED),
+  counter('retried', 'Tries of items after their first.', COUNTED.RETRIED),
+  counter('duplicates', 'Items that repeated the key of another.', COUNTED.DUPLICATES),
+  counter('batches', 'Batches of first tries.', COUNTED.BATCHES),
+  counter('calls', 'Batches handed over, with those of later tries.', COUNTED.CALLS),
+  counter('saved_calls', 'Calls that one per item would have taken besides.', COUNTED.SAVED),
+  gauge('size', 'Items accepted and not settled.', HELD.SIZE),
+  gauge('waiting', 'Items that wait for room.', HELD.WAITING),
+  gauge('in_flight', 'Batches that are with a handler.', HELD.IN_FLIGHT),
+  gauge('dead_letters', 'Dead letters that are kept.', HELD.DEAD_LETTERS),
+];
+const NOUNS = [
+  { noun: 'cache', rows: CACHE, refresh: () => caches.list().forEach((tiers) => tiers.stats.sync()) },
+  { noun: 'batch', rows: BATCH, refresh: () => buffers.list().forEach((flow) => flow.counts.sync()) },
+];
 
 const escaped = (name) => name.replace(/[\\"\n]/g, (char) => ({ '\\': '\\\\', '"': '\\"', '\n': '\\n' })[char]);
 
@@ -44,7 +63,7 @@ function text({ noun, rows, refresh }) {
   return out;
 }
 
-/** What every cache of the process has counted, by name. */
+/** What every cache and batch buffer of the process has counted, by name. */
 const metrics = () => NOUNS.map(text).join('');
 
 module.exports = { metrics };

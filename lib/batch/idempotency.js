@@ -5,12 +5,14 @@
 // of the calls. One whose key another instance has leaves the line and waits for that one's end.
 const native = require('../native');
 const { call } = require('../errors');
+const { Claims } = require('./claims');
+const { ClientClaims } = require('./claims-client');
 const { First } = require('./first');
 const { checkKey } = require('./key');
+const { SAID } = require('./said');
 
-const [FRESH, , DONE_HERE] = [0, 1, 2];
-/** What Redis said of a key; see `lib/batch/claims.js`. */
-const SAID = { NOTHING_YET: -1, OURS: 0, DONE: 1, BUSY: 2, AWAY: 3 };
+/** What `seenClaim` answers, besides the slot. */
+const FRESH = 0;
 
 /** An item in the line. */
 class Place {
@@ -41,6 +43,7 @@ class Idempotency {
   #line = [];
   #head = 0;
   #waiting = new Set();
+  #entering = 0;
   #isAdvancing = false;
   #idle = [];
 
@@ -48,17 +51,19 @@ class Idempotency {
    * `options` as `readOptions` of lib/batch/options.js gives them. `host`: `now()` elapsed milliseconds; `proceed(entry)`
    * an item goes on to the machine; `settled(entry, value)` it had its effect elsewhere and goes nowhere;
    * `degraded(error)` Redis is away. Entries have a `key` (null: none), and get `claim` and `place`, which are undefined
-   * at first. `connect(redis, ttlMs, on)` makes the claims of Redis.
+   * at first.
    */
-  constructor({ key, ttl, localLimit, redis }, host, connect) {
+  constructor({ key, ttl, localLimit, redis }, host) {
     this.#makeKey = key;
     this.#host = host;
     this.#seen = native.seenOpen(localLimit, ttl * 1000);
-    this.#claims = redis && connect(redis, ttl * 1000, {
+    if (redis === undefined) return;
+    const on = {
       answered: () => this.#advance(),
       waited: (place) => this.#waited(place),
       degraded: (error) => host.degraded(error),
-    });
+    };
+    this.#claims = redis.client === undefined ? new Claims(redis, ttl * 1000, on) : new ClientClaims(redis, ttl * 1000, on);
   }
 
   /** The key of an item: the one of the call (null: none), else what the option makes of the item. Throws what is none. */
@@ -73,12 +78,14 @@ class Idempotency {
 
   /** Asks for an entry's key, here. Undefined: it is the first, to `enter`; else the first, to `follow` or `followId`. */
   claim(entry) {
+    const first = this.#claim(entry);
+    if (first !== undefined) this.duplicates += 1;
+    return first;
+  }
+  #claim(entry) {
     const answer = call(native.seenClaim, this.#seen, entry.key, this.#now());
     const slot = Math.floor(answer / 4);
-    if (answer % 4 !== FRESH) {
-      this.duplicates += 1;
-      return this.#firsts[slot];
-    }
+    if (answer % 4 !== FRESH) return this.#firsts[slot];
     entry.claim = this.#firsts[slot] = new First(entry.key, slot);
     return undefined;
   }
@@ -89,6 +96,7 @@ class Idempotency {
     if (isOpen) return this.#host.proceed(entry);
     const place = (entry.place = new Place(entry));
     this.#line.push(place);
+    this.#entering += 1;
     if (entry.claim === undefined) place.said = SAID.OURS;
     else this.#claims.ask(place);
   }
@@ -100,23 +108,37 @@ class Idempotency {
     if (first === undefined) return this.enter(entry);
     first.follow((value) => this.#host.settled(entry, value), () => this.recover(entry));
   }
+  /** A dead letter is sent again, whatever its key says; it claims that where it is free. */
+  reclaim(entry) {
+    if (entry.key === null || this.#claim(entry) !== undefined) return;
+    // nobody waits for the answer
+    this.#claims?.ask(new Place(entry));
+  }
   /** A key that an earlier process had seen done, for so many milliseconds more, with a result as JSON or undefined. */
   restore(key, id, leftMs, json) {
     const entry = { key, claim: undefined };
-    if (this.claim(entry) !== undefined) return;
+    if (this.#claim(entry) !== undefined) return;
     entry.claim.accepted(id);
     this.#remember(entry.claim, parsed(json), leftMs);
   }
 
   /** How many have not gone on yet. */
   get entering() {
-    let count = this.#waiting.size;
-    for (let at = this.#head; at < this.#line.length; at++) count += this.#line[at].isGone ? 0 : 1;
-    return count;
+    return this.#entering;
   }
-  /** Resolves when all that stand in the line by now have left it. */
+  /** Those, in their order; `isWaiting`: only those that wait for another instance. */
+  entries(isWaiting = false) {
+    const places = [...this.#waiting, ...(isWaiting ? [] : this.#line.slice(this.#head))];
+    return places.filter(({ isGone }) => !isGone).map(({ entry }) => entry);
+  }
+  /** Their entries, in the order of the line. */
+  entries() {
+    const places = [...this.#waiting, ...this.#line.slice(this.#head).filter(({ isGone }) => !isGone)];
+    return places.map(({ entry }) => entry);
+  }
+  /** Resolves when all that stand in the line by now have left it; undefined: nobody does. */
   settledLine() {
-    if (this.#head === this.#line.length) return Promise.resolve();
+    if (this.#head === this.#line.length) return undefined;
     const last = this.#line[this.#line.length - 1];
     return new Promise((resolve) => this.#idle.push({ last, resolve }));
   }
@@ -124,16 +146,14 @@ class Idempotency {
   withdraw(entry) {
     const place = entry.place;
     if (place === undefined || place.isGone) return false;
-    place.isGone = true;
-    entry.place = undefined;
+    this.#isOut(place);
     this.#waiting.delete(place);
     this.#advance();
     return true;
   }
-  /** Takes all of them out, in their order; `waiting`: only those that wait for another instance. */
-  withdrawAll(waiting = false) {
-    const places = [...this.#waiting, ...(waiting ? [] : this.#line.slice(this.#head))];
-    return places.map(({ entry }) => entry).filter((entry) => this.withdraw(entry));
+  /** Takes all of them out, as `entries` lists them. */
+  withdrawAll(isWaiting = false) {
+    return this.entries(isWaiting).filter((entry) => this.withdraw(entry));
   }
 
   /** An entry has its id: repeats that were queued get it too. */
@@ -213,10 +233,14 @@ class Idempotency {
       return;
     }
     const { entry } = place;
-    entry.place = undefined;
-    place.isGone = true;
+    this.#isOut(place);
     if (place.said === SAID.DONE) this.#settle(entry, place);
     else this.#host.proceed(entry);
+  }
+  #isOut(place) {
+    place.isGone = true;
+    place.entry.place = undefined;
+    this.#entering -= 1;
   }
   #waited(place) {
     if (!this.#waiting.delete(place)) return;
@@ -258,4 +282,4 @@ function parsed(json) {
   }
 }
 
-module.exports = { Idempotency, resultJson, SAID };
+module.exports = { Idempotency, resultJson };

@@ -126,6 +126,12 @@ class ClientCommands {
     return (await this.#client.set(key, text, ...args)) !== false;
   }
 
+  /** Stores text for so many milliseconds where nothing is; whether it did. */
+  async claim(key, text, ms) {
+    const said = await (this.#isNode ? this.#client.set(key, text, { PX: ms, NX: true }) : this.#client.set(key, text, 'PX', ms, 'NX'));
+    return said !== null && said !== false;
+  }
+
   /** Deletes exact keys; how many there were. */
   del(keys) {
     return this.#remove('del', keys);

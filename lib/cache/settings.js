@@ -1,28 +1,10 @@
 'use strict';
 // A cache's options as the engine takes them: total, Infinity as null, as JSON can say them.
+const { linkOf } = require('../redis-link');
 
 const cap = (seconds) => (seconds === Infinity ? null : seconds);
 const minBytes = (compress) => (compress === false ? 0 : compress.minBytes);
-
-function link({ urls, sentinel, username, password, db, tls, keyPrefix, connectTimeoutMs, commandTimeoutMs, breaker, format, tracking, compress }, publishes) {
-  return {
-    urls,
-    sentinel,
-    username,
-    password,
-    db,
-    tls,
-    keyPrefix,
-    connectTimeoutMs,
-    commandTimeoutMs,
-    breakerFailures: breaker === false ? 0 : breaker.failures,
-    probeMs: breaker === false ? 1000 : breaker.probeMs,
-    plain: format === 'plain',
-    tracking,
-    publishes,
-    compressMinBytes: minBytes(compress),
-  };
-}
+const besides = ({ tracking, compress }, disk) => ({ tracking, publishes: disk !== undefined, compressMinBytes: minBytes(compress) });
 
 /** Settings of `Engine`; an injected client is asked from JavaScript, so there is no link to it. */
 function settingsOf({ memory, negative, redis, disk, jitter }) {
@@ -38,7 +20,7 @@ function settingsOf({ memory, negative, redis, disk, jitter }) {
     },
     negative: negative === undefined ? null : { ttl: Math.min(negative.ttl, 1e15), maxKeys: negative.maxKeys },
     redis: redis === undefined ? null : {
-      link: redis.client === undefined ? link(redis, disk !== undefined) : null,
+      link: redis.client === undefined ? linkOf(redis, besides(redis, disk)) : null,
       ttl: cap(redis.ttl),
       whenDown: redis.whenDown,
     },

@@ -2,10 +2,10 @@
 // What the views of a cache share: its tiers, its loads, its statistics, and how they begin and end.
 const { Engine } = require('./engine');
 const { Injected } = require('./injected');
+const { caches } = require('../alive');
 const { readOptions } = require('./options');
 const { Flights } = require('./load');
 const { Slots } = require('./slots');
-const { live } = require('./alive');
 const { settingsOf } = require('./settings');
 const { Stats } = require('./stats');
 
@@ -37,7 +37,7 @@ class Tiers {
     this.flights = new Flights(this);
     this.stats = new Stats(this);
     this.closed = false;
-    this.forget = live(this);
+    this.forget = caches.live(this);
     /** Second deletes that wait for their time: timers by what they run. */
     this.later = new Map();
   }

@@ -1,5 +1,6 @@
 //! The batch buffer in the hands of `lib/batch`.
 
+mod claims;
 mod layout;
 mod log;
 mod machine;

@@ -1,6 +1,7 @@
 //! The world around the engines: worker threads and, as engines need them, sockets and disks. No Node.js here.
 
 pub mod cache;
+pub mod claims;
 pub mod client;
 pub mod counters;
 pub mod disk;

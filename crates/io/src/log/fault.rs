@@ -2,6 +2,7 @@
 
 use sluice_core::error::{Error, Kind};
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -17,8 +18,10 @@ pub(super) fn corrupt(path: &Path, detail: impl Display) -> Error {
 pub(super) fn of(path: &Path, error: impl Into<redb::Error>) -> Error {
     use redb::Error as Redb;
     match error.into() {
-        // what a damaged file points at may lie beyond its end
-        Redb::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => corrupt(path, error),
+        // what a damaged file points at may lie beyond its end; redb's magic number is missing
+        Redb::Io(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => {
+            corrupt(path, error)
+        }
         Redb::Io(error) => io(path, error),
         error @ (Redb::Corrupted(_)
         | Redb::UpgradeRequired(_)

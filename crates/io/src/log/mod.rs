@@ -1,11 +1,19 @@
 //! The log of durable buffers: what was accepted and is not settled, on disk. See docs/design/batch.md, "The log".
 
+mod adopt;
 mod apply;
 mod backend;
 mod codec;
 mod commit;
+mod directory;
 mod fault;
+mod import;
+mod keeper;
+mod lock;
+mod notes;
+mod open;
 mod queue;
+mod registry;
 mod row;
 mod store;
 mod tables;
@@ -14,6 +22,8 @@ mod wire;
 pub use backend::FileBackend;
 pub use codec::MAX_ROW_BYTES;
 pub use commit::{Committed, Committer, Job};
+#[doc(hidden)]
+pub use directory::{at_checkpoints, look_every};
 pub use queue::{Done, Event, Listener, Opened, Options, Queue, Recovered};
 pub use row::{Change, Letter, Refused, Row, Seen, Seq, Tag};
 pub use store::RedbStore;

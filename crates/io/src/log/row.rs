@@ -148,6 +148,33 @@ pub enum Change {
     },
 }
 impl Change {
+    /// Its queue, whatever it was.
+    pub(super) fn set_queue(&mut self, name: &Arc<str>) {
+        match self {
+            Self::Accept { queue, .. }
+            | Self::Complete { queue, .. }
+            | Self::Attempts { queue, .. }
+            | Self::Bury { queue, .. }
+            | Self::Requeue { queue, .. }
+            | Self::Forget { queue, .. }
+            | Self::Adopt { queue, .. }
+            | Self::Clear { queue, .. }
+            | Self::Unsee { queue, .. } => queue.clone_from(name),
+            Self::Note { .. } => {}
+        }
+    }
+    /// An accept that is not refused for want of room.
+    pub(super) fn unrefused(self) -> Self {
+        match self {
+            Self::Accept { queue, row, claim } => {
+                let key = row.key.clone().filter(|_| claim);
+                let claimed = |key| Seen { key, pending: Some(row.seq), expires: u64::MAX, result: None };
+                let seen = key.map(claimed).into_iter().collect();
+                Self::Adopt { queue, rows: vec![row], letters: Vec::new(), seen }
+            }
+            other => other,
+        }
+    }
     /// About how many bytes it brings.
     pub(super) fn bytes(&self) -> usize {
         match self {

@@ -7,6 +7,7 @@
 
 mod call;
 mod catch_up;
+mod claim;
 pub(crate) mod compress;
 mod connection;
 mod fault;
@@ -171,4 +172,64 @@ pub struct Write {
     pub fence: Option<(Bytes, u64)>,
     /// Publish the key for other hosts' disk tiers, as that origin.
     pub publish: Option<Bytes>,
+}
+
+/// A step about the claim of a key; see `sluice_core::batch::claim`. `value` is what the claim holds while it is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Takes what nobody has; another's is looked at.
+    Take {
+        /** Without prefix. */
+        key: Bytes,
+        /** Ours. */
+        value: String,
+        /** How long it lives. */
+        lease_ms: u64,
+    },
+    /// Keeps it, or takes it again where it is gone.
+    Renew {
+        /** Without prefix. */
+        key: Bytes,
+        /** Ours. */
+        value: String,
+        /** How long it lives from now on. */
+        lease_ms: u64,
+    },
+    /// It had its effect.
+    Finish {
+        /** Without prefix. */
+        key: Bytes,
+        /** Ours. */
+        value: String,
+        /** What it says from now on. */
+        done: String,
+        /** For how long; None: for good. */
+        ttl_ms: Option<u64>,
+    },
+    /// It had none.
+    Release {
+        /** Without prefix. */
+        key: Bytes,
+        /** Ours. */
+        value: String,
+    },
+}
+impl Step {
+    /// Its key, without prefix.
+    pub fn key(&self) -> &[u8] {
+        match self {
+            Step::Take { key, .. }
+            | Step::Renew { key, .. }
+            | Step::Finish { key, .. }
+            | Step::Release { key, .. } => key,
+        }
+    }
+}
+/// What a key holds after a `Take`; nothing is said of it after other steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its value; None: it is gone by now.
+    pub value: Option<String>,
+    /// How long that lives on; None: not known, or for good.
+    pub left_ms: Option<u64>,
 }

@@ -20,6 +20,20 @@ pub struct Model {
     pub id: u128,
 }
 
+pub fn queue_of(change: &Change) -> Option<&str> {
+    match change {
+        Change::Accept { queue, .. }
+        | Change::Complete { queue, .. }
+        | Change::Attempts { queue, .. }
+        | Change::Bury { queue, .. }
+        | Change::Requeue { queue, .. }
+        | Change::Forget { queue, .. }
+        | Change::Adopt { queue, .. }
+        | Change::Clear { queue, .. }
+        | Change::Unsee { queue, .. } => Some(queue),
+        Change::Note { .. } => None,
+    }
+}
 fn length(bytes: &Option<Bytes>) -> usize {
     bytes.as_ref().map_or(0, |bytes| bytes.len())
 }
@@ -45,29 +59,20 @@ impl Model {
     pub fn new(max_bytes: u64) -> Self {
         Self { queues: BTreeMap::new(), notes: BTreeMap::new(), max_bytes, id: 1 }
     }
-    /// True: refused.
+    /// Why an accept is refused.
     fn make(&mut self, change: &Change) -> Option<Kind> {
         let held = self.bytes();
         let max_bytes = self.max_bytes;
-        let name = match change {
-            Change::Accept { queue, .. }
-            | Change::Complete { queue, .. }
-            | Change::Attempts { queue, .. }
-            | Change::Bury { queue, .. }
-            | Change::Requeue { queue, .. }
-            | Change::Forget { queue, .. }
-            | Change::Adopt { queue, .. }
-            | Change::Clear { queue, .. }
-            | Change::Unsee { queue, .. } => queue.to_string(),
-            Change::Note { name, text } => {
+        let Some(name) = queue_of(change) else {
+            if let Change::Note { name, text } = change {
                 match text {
                     Some(text) => self.notes.insert(name.to_string(), text.to_string()),
                     None => self.notes.remove(&**name),
                 };
-                return None;
             }
+            return None;
         };
-        let queue = self.queues.entry(name).or_default();
+        let queue = self.queues.entry(name.to_owned()).or_default();
         match change.clone() {
             Change::Accept { row, claim, .. } => {
                 queue.used = queue.used.max(row.seq);
@@ -85,7 +90,7 @@ impl Model {
                 queue.pending.insert(row.seq, row);
             }
             Change::Complete { seq, seen, .. } => {
-                let Some(row) = queue.pending.remove(&seq) else { return None };
+                let row = queue.pending.remove(&seq)?;
                 match (seen, &row.key) {
                     (Some((expires, result)), Some(key)) => {
                         let other = queue.seen.get(key).and_then(|seen| seen.pending);
@@ -103,13 +108,13 @@ impl Model {
                 }
             }
             Change::Bury { seq, attempts, error, died, .. } => {
-                let Some(mut row) = queue.pending.remove(&seq) else { return None };
+                let mut row = queue.pending.remove(&seq)?;
                 queue.free(&row);
                 row.attempts = attempts;
                 queue.dead.insert(seq, Letter { row, error, died });
             }
             Change::Requeue { seq, .. } => {
-                let Some(mut letter) = queue.dead.remove(&seq) else { return None };
+                let mut letter = queue.dead.remove(&seq)?;
                 letter.row.attempts = 0;
                 queue.pending.insert(seq, letter.row);
             }
@@ -153,36 +158,28 @@ impl Model {
         }
         None
     }
-    /// All that a store shows, but for keys that have expired: those may be there or not.
+    /// All that a store shows of these queues.
     pub fn of(store: &impl DurableStore, names: &[&str]) -> Self {
-        let mut model = Self::new(0);
+        let mut model = Self { id: store.id(), ..Self::new(0) };
         for name in names {
             let mut queue = Queue { used: store.next_seq(name).unwrap() - 1, ..Queue::default() };
             for row in store.pending(name).unwrap() {
-                assert!(queue.pending.last_key_value().is_none_or(|(last, _)| *last < row.seq));
-                assert!(queue.pending.insert(row.seq, row).is_none());
+                assert!(
+                    queue.pending.last_key_value().is_none_or(|(last, _)| *last < row.seq),
+                    "out of order"
+                );
+                queue.pending.insert(row.seq, row);
             }
             for letter in store.letters(name).unwrap() {
-                assert!(queue.dead.insert(letter.row.seq, letter).is_none());
+                assert!(queue.dead.insert(letter.row.seq, letter).is_none(), "a letter twice");
             }
             for seen in store.seen(name, 0).unwrap() {
-                assert!(queue.seen.insert(seen.key.clone(), seen).is_none());
+                assert!(queue.seen.insert(seen.key.clone(), seen).is_none(), "a key twice");
             }
             model.queues.insert((*name).to_owned(), queue);
         }
         model.notes = store.notes().unwrap().into_iter().collect();
         model
-    }
-    /// The same of the model itself, without what has expired by `now`.
-    pub fn look(&self, names: &[&str]) -> Self {
-        Self::of(self, names)
-    }
-    /// Without keys that have expired.
-    pub fn fresh(mut self, now: u64) -> Self {
-        for queue in self.queues.values_mut() {
-            queue.seen.retain(|_, seen| seen.expires > now);
-        }
-        self
     }
 }
 impl DurableStore for Model {
@@ -194,8 +191,8 @@ impl DurableStore for Model {
                 refused.push(Refused { index, queue: queue.clone(), seq: row.seq, why: Error::new(kind) });
             }
         }
-        for queue in self.queues.values_mut() {
-            queue.seen.retain(|_, seen| seen.expires > now);
+        for name in changes.iter().filter_map(queue_of) {
+            self.queues.entry(name.to_owned()).or_default().seen.retain(|_, seen| seen.expires > now);
         }
         Ok(refused)
     }

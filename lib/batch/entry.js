@@ -1,0 +1,100 @@
+'use strict';
+// An item on its way, with the promise of who brought it.
+const { aborted } = require('../errors');
+
+/** Where it is: not left yet, handed over, waiting for another try, failed for good, settled. */
+const STATE = { QUEUED: 0, AWAY: 1, BACK: 2, DEAD: 3, GONE: 4 };
+
+// one executor for all: a closure per item would cost as much as queueing it
+let resolveNext;
+let rejectNext;
+const executor = (resolve, reject) => {
+  resolveNext = resolve;
+  rejectNext = reject;
+};
+
+class Entry {
+  constructor(item, key, isEnqueued) {
+    /** The machine's number for it; 0 until the machine is told. */
+    this.id = 0;
+    this.item = item;
+    /** null: none. */
+    this.key = key;
+    /** The promise is of acceptance, not of delivery. */
+    this.isEnqueued = isEnqueued;
+    this.state = STATE.QUEUED;
+    this.group = '';
+    this.lane = undefined;
+    this.bytes = 0;
+    /** When it came, elapsed milliseconds. */
+    this.at = 0;
+    /** Tries that it has behind it. */
+    this.attempts = 0;
+    /** Of the promise, while somebody waits. */
+    this.resolve = undefined;
+    this.reject = undefined;
+    /** The last failure, until the machine has said what becomes of it. */
+    this.error = undefined;
+    /** Stops listening to its caller's signal. */
+    this.detach = undefined;
+    /** What the log knows of it. */
+    this.row = undefined;
+    /** What idempotency knows of it. */
+    this.claim = undefined;
+    this.place = undefined;
+  }
+
+  get isGone() {
+    return this.state === STATE.GONE;
+  }
+  /** Its caller waited for the delivery, and does not any more. */
+  get isUnwanted() {
+    return !this.isEnqueued && this.resolve === undefined;
+  }
+  get publicId() {
+    return String(this.row === undefined ? this.id : this.row.seq);
+  }
+
+  /** It goes to disk, and comes back from there. */
+  writtenAs(row) {
+    this.row = row;
+    this.item = undefined;
+    this.bytes = row.bytes;
+  }
+
+  /** The promise that `succeed` and `fail` settle. */
+  promise() {
+    const promise = new Promise(executor);
+    this.resolve = resolveNext;
+    this.reject = rejectNext;
+    return promise;
+  }
+  succeed(value) {
+    if (this.detach !== undefined) this.detach();
+    const { resolve } = this;
+    this.resolve = this.reject = undefined;
+    if (resolve !== undefined) resolve(value);
+  }
+  fail(error) {
+    if (this.detach !== undefined) this.detach();
+    const { reject } = this;
+    this.resolve = this.reject = undefined;
+    if (reject !== undefined) reject(error);
+  }
+
+  /** Its caller may give up: `giveUp(entry, error)` is called once the promise is rejected. */
+  heed(signal, giveUp) {
+    const onAbort = () => {
+      const error = aborted(signal, 'the item');
+      this.fail(error);
+      giveUp(this, error);
+    };
+    signal.addEventListener('abort', onAbort);
+    this.detach = () => {
+      this.detach = undefined;
+      signal.removeEventListener('abort', onAbort);
+    };
+  }
+}
+
+module.exports = { Entry, STATE };

@@ -1,0 +1,401 @@
+'use strict';
+// The way of items through a buffer: brought, told to the machine, handed over, settled. What the machine says is read to
+// its end before anybody's code runs; that waits among the effects, and whoever adds inside a handler goes on with them.
+const { aborted, make } = require('../errors');
+const { Elapsed } = require('../elapsed');
+const { Batch } = require('./batch');
+const { bytesOf } = require('./bytes');
+const { Entry, STATE } = require('./entry');
+const { discard, ended, giveUp } = require('./ending');
+const { Lanes } = require('./lanes');
+const { op, DEAD_LETTERS, IN_FLIGHT, LINGERING, OLDEST_AGE, SIZE, TURN, WAITING, WAKE_AT } = require('./layout');
+const { Letters, letterOf, textOf } = require('./letters');
+const { Machine } = require('./machine');
+const { groupOf } = require('./options');
+const { settingsOf } = require('./settings');
+const { Wake } = require('./wake');
+
+const FIRST_BESIDE_LETTERS = 2 ** 32;
+
+class Flow {
+  letters = new Letters();
+  lanes = new Lanes();
+  /** Entries that have left before, by id: they wait for another try, or were taken by the owner. */
+  left = new Map();
+  /** Batches with the handler, by their numbers. */
+  batches = [];
+  /** Items handed over, each try counted. */
+  handed = 0;
+  /** Why nothing more is taken: an error for each caller. */
+  refusal = undefined;
+  /** The machine takes nothing more, not even what comes back from disk. */
+  isEnding = false;
+  /** What `take` is being told. */
+  taking = undefined;
+  /** Called when the machine has closed. */
+  onClosed = undefined;
+  /** Idempotency and the log, where they are on: see `plug`. */
+  claims = undefined;
+  log = undefined;
+  /** Entries that wait for the log to be open. */
+  held = [];
+
+  /** The age of what has come back from disk last, as a moment. */
+  #returnedAt = 0;
+  #giveUp = (entry, error) => giveUp(this, entry, error);
+  #lane0 = this.lanes.of('');
+  #wake;
+  #isPlain;
+  #isMeasured;
+  #rejects;
+  #watchesFlight;
+  /** Entries without room, by id and in order, when somebody is to hear that there is. */
+  roomless = new Map();
+  #flushes = new Map();
+  #effects = [];
+  #acted = 0;
+  #nextLetter = 1;
+
+  /** `config`: options, all decided; `what`: the buffer in error texts; `emit(event, makeArgs)`: tells who listens. */
+  constructor(handler, config, what, emit) {
+    this.handler = handler;
+    this.config = config;
+    this.what = what;
+    this.emit = emit;
+    this.random = config.random ?? (() => Math.random());
+    this.clock = new Elapsed(config.now);
+    // letters that come back from disk have numbers of their own, below
+    this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_BESIDE_LETTERS, this);
+    this.#rejects = config.overflow === 'reject';
+    this.#isMeasured = config.batchBytes !== undefined || config.durable !== undefined;
+    this.#isPlain = !this.#isMeasured && config.groupBy === undefined && config.idempotency === undefined;
+    this.#watchesFlight = config.handlerTimeoutMs === 0 && handler !== null;
+    this.#wake = new Wake(this.clock, () => this.do(op.STEP), () => this.do(op.TURN));
+  }
+
+  now() {
+    return Math.floor(this.clock.moment());
+  }
+  /** An entry's item as a handler is given it. */
+  itemOf(entry) {
+    return entry.row === undefined ? entry.item : entry.row.value();
+  }
+
+  /** An item comes. The promise is of its id once it is accepted (`isEnqueued`), else of its result. */
+  bring(item, key, signal, isEnqueued) {
+    if (this.refusal !== undefined) return Promise.reject(this.refusal());
+    if (signal !== undefined && signal.aborted) return Promise.reject(aborted(signal, 'the item'));
+    const entry = new Entry(item, key, isEnqueued);
+    if (!this.#isPlain) {
+      try {
+        this.#prepare(entry);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      // what it called may have closed the buffer
+      if (this.refusal !== undefined) return Promise.reject(this.refusal());
+    }
+    const promise = entry.promise();
+    if (signal !== undefined) entry.heed(signal, this.#giveUp);
+    if (this.claims === undefined) this.proceed(entry);
+    else this.#claim(entry);
+    return promise;
+  }
+
+  /** What callers' functions and the codec make of it. */
+  #prepare(entry) {
+    const { groupBy } = this.config;
+    if (this.claims !== undefined) entry.key = this.claims.keyOf(entry.item, entry.key);
+    if (groupBy !== undefined) entry.group = groupOf((0, groupBy)(entry.item));
+    if (this.log !== undefined) entry.writtenAs(this.log.rowOf(entry.item));
+    else if (this.#isMeasured) entry.bytes = bytesOf(entry.item);
+  }
+
+  #claim(entry) {
+    const first = entry.key === null ? undefined : this.claims.claim(entry);
+    if (first === undefined) return this.claims.enter(entry);
+    const [resolve, reject] = [(value) => entry.succeed(value), (error) => entry.fail(error)];
+    if (entry.isEnqueued) first.followId(resolve, reject);
+    else first.follow(resolve, reject);
+    return undefined;
+  }
+
+  /** An entry goes on to the machine, as soon as the log is open. */
+  proceed(entry) {
+    if (entry.isGone) return;
+    if (entry.row !== undefined && entry.row.isStored) this.restore(entry);
+    else if (this.log !== undefined && !this.log.isReady) this.held.push(entry);
+    else this.#arrive(entry);
+  }
+  /** An entry that comes back from disk: it needs no room, and nobody waits for it. */
+  restore(entry) {
+    // never before the one that came before it, whatever the clocks say: it is handed over in this order
+    this.#returnedAt = Math.max(this.#returnedAt, this.now() - Math.max(0, Date.now() - entry.row.at));
+    entry.at = this.#returnedAt;
+    entry.lane = this.lanes.of(entry.group);
+    entry.state = STATE.BACK;
+    const isDue = this.machine.recover(entry.lane.number, entry.bytes, entry.at, entry.attempts);
+    entry.id = this.machine.lastId;
+    this.left.set(entry.id, entry);
+    this.accepted(entry);
+    if (isDue) this.do(op.STEP);
+  }
+  /** A letter that comes back from disk. */
+  bury(entry, text, died) {
+    entry.id = this.#nextLetter;
+    this.#nextLetter += 1;
+    entry.state = STATE.DEAD;
+    this.letters.put(entry, text, died);
+    const evictedId = this.cross(op.ADOPT_DEAD, entry.id);
+    if (evictedId !== 0) this.evict(evictedId);
+    this.act();
+  }
+  /** The group of an item that comes back from disk, where it can still be told. */
+  regroup(entry) {
+    if (this.config.groupBy === undefined) return;
+    try {
+      entry.group = groupOf((0, this.config.groupBy)(this.itemOf(entry)));
+    } catch {
+      entry.group = '';
+    }
+  }
+  /** All that the log had kept is back: those that have come meanwhile may go on. */
+  ready() {
+    for (const entry of this.held.splice(0)) this.proceed(entry);
+    this.do(op.STEP);
+  }
+
+  #arrive(entry) {
+    const { machine } = this;
+    const hasRoom = machine.hasRoom;
+    if (!hasRoom && this.#rejects) {
+      discard(this, entry, this.full());
+      return;
+    }
+    const lane = entry.group === '' ? this.#lane0 : this.lanes.of(entry.group);
+    entry.at = this.now();
+    const isDue = machine.arrive(lane.number, entry.bytes, entry.at);
+    entry.id = machine.lastId;
+    entry.lane = lane;
+    lane.push(entry);
+    if (!hasRoom) {
+      if (entry.isEnqueued || !this.#isPlain) this.roomless.set(entry.id, entry);
+    } else if (entry.isEnqueued || !this.#isPlain) {
+      this.#findsRoom(entry);
+    }
+    if (isDue) this.do(op.STEP);
+  }
+  #findsRoom(entry) {
+    if (this.log === undefined) this.accepted(entry);
+    else this.log.accept(entry);
+  }
+  /** It is in memory, or on disk when there is a log. */
+  accepted(entry) {
+    if (this.claims !== undefined) this.claims.accepted(entry, entry.publicId);
+    if (entry.isEnqueued) entry.succeed(entry.publicId);
+  }
+
+  /** The entry of that id that has not left, or waits for another try. */
+  find(id, laneNumber) {
+    return this.left.get(id) ?? this.lanes.at(laneNumber).find(id);
+  }
+  full() {
+    return make('BufferFull', { what: this.what, detail: `it holds ${this.config.maxSize} items` });
+  }
+
+  /** Crosses; what is to be done then waits for `act`. */
+  cross(operation, a = 0, b = 0) {
+    return this.tell((machine, now) => machine.step(operation, a, b, now));
+  }
+  /** The same with a call of the machine's own. */
+  tell(run) {
+    let result;
+    try {
+      result = run(this.machine, this.now());
+    } catch (error) {
+      this.#break(error);
+      return 0;
+    }
+    this.#watch();
+    return result;
+  }
+  /** Crosses, and acts. */
+  do(operation, a = 0, b = 0) {
+    let result = 0;
+    try {
+      result = this.machine.step(operation, a, b, this.now());
+      this.#watch();
+    } catch (error) {
+      this.#break(error);
+    }
+    if (this.#effects.length > 0) this.act();
+    return result;
+  }
+  #watch() {
+    const { machine } = this;
+    this.#wake.at(machine.number(WAKE_AT));
+    if (machine.number(TURN) === 1) this.#wake.soon();
+    if (this.#watchesFlight) this.#wake.keep(machine.number(IN_FLIGHT) > 0);
+  }
+  /** Runs what waits to be run: handlers, listeners. */
+  act() {
+    const effects = this.#effects;
+    while (this.#acted < effects.length) {
+      const effect = effects[this.#acted];
+      this.#acted += 1;
+      if (typeof effect === 'function') effect();
+      else effect.run();
+    }
+    effects.length = 0;
+    this.#acted = 0;
+  }
+  /** A listener is to be told. */
+  notify(event, makeArgs) {
+    this.#effects.push(() => this.emit(event, makeArgs));
+  }
+
+  /** How a batch has ended. */
+  ended(batch, results, failures) {
+    ended(this, batch, results, failures);
+  }
+  /** Native code has failed: nothing can be counted on any more, and nobody is left waiting. */
+  #break(error) {
+    this.refusal = () => error;
+    const entries = this.all();
+    this.lanes = new Lanes();
+    this.left.clear();
+    this.roomless.clear();
+    for (const entry of entries) {
+      entry.state = STATE.GONE;
+      entry.fail(error);
+    }
+    for (const batch of this.batches) batch?.abandon(error);
+    this.batches = [];
+    for (const resolve of this.#flushes.values()) resolve();
+    this.#flushes.clear();
+    this.rest();
+    if (this.onClosed !== undefined) this.#effects.push(() => this.onClosed());
+  }
+  /** Nothing waits for time any more. */
+  rest() {
+    this.#wake.clear();
+    this.#wake.keep(false);
+  }
+  /** All that is not settled, in no order. */
+  all() {
+    const away = this.batches.flatMap((batch) => batch?.entries ?? []);
+    return [...this.lanes.list(), ...this.left.values(), ...away, ...this.held];
+  }
+
+  flush() {
+    // those in the line have been brought before
+    const line = this.claims?.settledLine();
+    return line === undefined ? this.#flush() : line.then(() => this.#flush());
+  }
+  #flush() {
+    const ticket = this.cross(op.FLUSH);
+    const done = ticket === 0 ? Promise.resolve() : new Promise((resolve) => this.#flushes.set(ticket, resolve));
+    this.act();
+    return done;
+  }
+  /** Items that are not accepted yet. */
+  get waiting() {
+    return this.machine.number(WAITING) + this.held.length + (this.claims === undefined ? 0 : this.claims.entering);
+  }
+  /** How the buffer stands. */
+  status() {
+    const { machine, config } = this;
+    this.cross(op.STATUS);
+    const size = machine.number(SIZE);
+    return {
+      size,
+      waiting: this.waiting,
+      batchSize: config.batchSize,
+      batchTimeout: config.batchTimeout,
+      hasActiveTimer: machine.number(LINGERING) === 1,
+      inFlight: machine.number(IN_FLIGHT),
+      maxSize: config.maxSize,
+      usage: size / config.maxSize,
+      deadLetters: machine.number(DEAD_LETTERS),
+      oldestAgeMs: machine.number(OLDEST_AGE),
+    };
+  }
+
+  // ---- what the machine says
+
+  dispatch(number, laneNumber, reason, attempt, count, ids) {
+    const lane = this.lanes.at(laneNumber);
+    const entries = ids === undefined ? lane.take(count) : ids.map((id) => this.#leaves(id));
+    for (let at = 0; at < entries.length; at += 1) entries[at].state = STATE.AWAY;
+    const batch = new Batch(this, number, lane.group, reason, attempt, entries);
+    this.batches[number] = batch;
+    this.handed += count;
+    this.#effects.push(batch);
+  }
+  #leaves(id) {
+    const entry = this.left.get(id);
+    this.left.delete(id);
+    return entry;
+  }
+  timedOut(number) {
+    const batch = this.batches[number];
+    this.#effects.push(() => batch.timeOut(this.config.handlerTimeoutMs));
+  }
+  dead(id, attempts, isKept, evictedId) {
+    const entry = this.#leaves(id);
+    const { error } = entry;
+    const [text, died] = [textOf(error), Date.now()];
+    entry.state = STATE.DEAD;
+    entry.attempts = attempts;
+    entry.error = undefined;
+    if (this.claims !== undefined) this.claims.failed(entry, error);
+    if (this.log !== undefined && isKept) this.log.bury(entry, attempts, text, died);
+    if (this.log !== undefined && !isKept) this.log.forget(entry);
+    if (isKept) this.letters.put(entry, text, died);
+    entry.fail(error);
+    this.notify('deadLetter', () => [letterOf(entry, this.itemOf(entry), text, died)]);
+    if (evictedId !== 0) this.evict(evictedId);
+  }
+  /** A letter had to go for a newer one. */
+  evict(id) {
+    const entry = this.letters.take(id);
+    if (entry === undefined) return;
+    this.notify('dropped', () => [this.itemOf(entry), 'dead-letters']);
+    if (this.log !== undefined) this.log.forget(entry);
+  }
+  dropped(id, laneNumber) {
+    const entry = this.find(id, laneNumber);
+    discard(this, entry, make('BufferFull', { what: this.what, detail: 'the item was dropped for a newer one' }));
+    this.notify('dropped', () => [this.itemOf(entry), 'overflow']);
+  }
+  refused(id, laneNumber) {
+    discard(this, this.find(id, laneNumber), this.full());
+  }
+  admitted(through) {
+    for (const [id, entry] of this.roomless) {
+      if (id > through) break;
+      this.roomless.delete(id);
+      this.#findsRoom(entry);
+    }
+  }
+  flushed(ticket) {
+    const resolve = this.#flushes.get(ticket);
+    this.#flushes.delete(ticket);
+    if (resolve !== undefined) resolve();
+  }
+  closed() {
+    this.#effects.push(() => this.onClosed());
+  }
+  water(event) {
+    this.notify(event, () => [this.status()]);
+  }
+  forgetLane(number) {
+    this.lanes.forget(number);
+  }
+  listed(id, laneNumber) {
+    if (this.taking === undefined) return;
+    this.taking.push(this.left.get(id) ?? this.lanes.at(laneNumber).take(1)[0]);
+  }
+}
+
+module.exports = { Flow };

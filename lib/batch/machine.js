@@ -1,0 +1,184 @@
+'use strict';
+// The state machine's numbers: arrivals go in, actions come out, one crossing for many. src/batch/machine.rs says how.
+const native = require('../native');
+const { fromNative } = require('../errors');
+const L = require('./layout');
+
+const { ACCOUNT, ADMIT_TO, ARRIVALS, AUX, AUX_SIZE, BUSY, INBOX, INBOX_SIZE, MORE, NEED, NEED_LANES, OUT, RESULT, STATS, TELL_AT, act, op } = L;
+
+/** Numbers of the short actions, their kind among them. */
+const LENGTHS = {
+  [act.TIMED_OUT]: 2, [act.DROPPED]: 3, [act.REFUSED]: 3, [act.ADMITTED]: 2, [act.FLUSHED]: 2, [act.CLOSED]: 1, [act.HIGH_WATER]: 1, [act.DRAINED]: 1,
+  [act.LANE_FORGOTTEN]: 2,
+};
+
+class Machine {
+  #native;
+  #shown;
+  /** What actions are told to. */
+  #flow;
+  /** A DISPATCH whose names are still coming. */
+  #named;
+
+  constructor(settings, firstId, flow) {
+    try {
+      this.#native = native.batchOpen(settings, firstId);
+      this.#shown = new Float64Array(native.batchNumbers(this.#native));
+    } catch (error) {
+      throw fromNative(error);
+    }
+    this.#flow = flow;
+    this.lastId = firstId - 1;
+  }
+
+  number(at) {
+    return this.#shown[at];
+  }
+  /** Whether the next arrival finds room. */
+  get hasRoom() {
+    return this.lastId < this.#shown[ADMIT_TO];
+  }
+
+  /** Notes an item that comes: its id is then `lastId`. True: to be stepped at once. */
+  arrive(lane, bytes, at) {
+    const shown = this.#shown;
+    const count = shown[INBOX];
+    const place = ARRIVALS + 4 * count;
+    shown[place] = lane;
+    shown[place + 1] = bytes;
+    shown[place + 2] = at;
+    shown[place + 3] = -1;
+    shown[INBOX] = count + 1;
+    const id = (this.lastId += 1);
+    if (id >= shown[TELL_AT]) return true;
+    if (shown[BUSY] === 0 && id <= shown[ADMIT_TO]) {
+      if (lane >= NEED_LANES) return true;
+      const need = NEED + 2 * lane;
+      const items = (shown[need] -= 1);
+      const left = (shown[need + 1] -= bytes);
+      if (items <= 0 || left <= 0) return true;
+    }
+    return count + 1 === INBOX_SIZE;
+  }
+
+  /** Notes an item that a log had kept; the machine names it by its id. To be stepped. */
+  recover(lane, bytes, at, attempts) {
+    const shown = this.#shown;
+    const place = ARRIVALS + 4 * shown[INBOX];
+    shown[place] = lane;
+    shown[place + 1] = bytes;
+    shown[place + 2] = at;
+    shown[place + 3] = attempts;
+    shown[INBOX] += 1;
+    this.lastId += 1;
+    return shown[INBOX] === INBOX_SIZE;
+  }
+
+  /** Crosses, and tells the flow of all actions. Returns what the operation answers. */
+  step(operation, a, b, now) {
+    const shown = this.#shown;
+    try {
+      this.#read(native.batchStep(this.#native, operation, a, b, now));
+      const result = shown[RESULT];
+      while (shown[MORE] === 1) this.#read(native.batchStep(this.#native, op.STEP, 0, 0, now));
+      return result;
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  /** A batch ends; `failures` are `{ place, isRetryable, afterMs, random }`. */
+  finish(batch, failures, now) {
+    if (failures === undefined) return this.step(op.FINISH, batch, 0, now);
+    let count = 0;
+    for (const failure of failures) {
+      if (count === AUX_SIZE) {
+        this.step(op.FAILURES, count, 0, now);
+        count = 0;
+      }
+      this.#write(count, failure);
+      count += 1;
+    }
+    return this.step(op.FINISH, batch, count, now);
+  }
+  /** An item that was taken ends. */
+  settle(id, failure, now) {
+    if (failure !== undefined) this.#write(0, failure);
+    return this.step(op.SETTLE, id, failure === undefined ? 0 : 1, now) === 1;
+  }
+  /** A letter is queued again. */
+  requeue(id, lane, bytes, now) {
+    this.#shown[AUX] = bytes;
+    return this.step(op.REQUEUE, id, lane, now) === 1;
+  }
+  #write(index, { place, isRetryable, afterMs, random }) {
+    const at = AUX + 4 * index;
+    this.#shown[at] = place;
+    this.#shown[at + 1] = isRetryable ? 1 : 0;
+    this.#shown[at + 2] = afterMs;
+    this.#shown[at + 3] = random;
+  }
+
+  stats() {
+    return this.#six(STATS, L.STATS_NAMES);
+  }
+  account() {
+    return this.#six(ACCOUNT, L.ACCOUNT_NAMES);
+  }
+  #six(from, names) {
+    return Object.fromEntries(names.map((name, at) => [name, this.#shown[from + at]]));
+  }
+
+  #read(length) {
+    const shown = this.#shown;
+    const flow = this.#flow;
+    let at = OUT;
+    const end = OUT + length;
+    while (at < end) {
+      const kind = shown[at];
+      if (kind === act.DISPATCH) {
+        const [batch, lane, reason, attempt, count] = [shown[at + 1], shown[at + 2], L.REASONS[shown[at + 3]], shown[at + 4], shown[at + 5]];
+        if (shown[at + 6] === 0) flow.dispatch(batch, lane, reason, attempt, count, undefined);
+        else this.#named = { batch, lane, reason, attempt, count, ids: [] };
+        at += 7;
+      } else if (kind === act.NAMES) {
+        const count = shown[at + 1];
+        at += 2;
+        for (let index = 0; index < count; index += 1, at += 1) this.#name(shown[at]);
+      } else if (kind === act.LISTED) {
+        const count = shown[at + 1];
+        at += 2;
+        for (let index = 0; index < count; index += 1, at += 4) flow.listed(shown[at], shown[at + 1]);
+      } else if (kind === act.DEAD) {
+        flow.dead(shown[at + 1], shown[at + 2], shown[at + 3] === 1, shown[at + 4]);
+        at += 5;
+      } else {
+        at += this.#readShort(kind, shown[at + 1], shown[at + 2]);
+      }
+    }
+  }
+  #name(id) {
+    const named = this.#named;
+    named.ids.push(id);
+    if (named.ids.length < named.count) return;
+    this.#named = undefined;
+    this.#flow.dispatch(named.batch, named.lane, named.reason, named.attempt, named.count, named.ids);
+  }
+  /** An action of at most two numbers; returns its length. */
+  #readShort(kind, first, second) {
+    const flow = this.#flow;
+    if (kind === act.TIMED_OUT) flow.timedOut(first);
+    else if (kind === act.DROPPED) flow.dropped(first, second);
+    else if (kind === act.REFUSED) flow.refused(first, second);
+    else if (kind === act.ADMITTED) flow.admitted(first);
+    else if (kind === act.FLUSHED) flow.flushed(first);
+    else if (kind === act.CLOSED) flow.closed();
+    else if (kind === act.HIGH_WATER) flow.water('highWater');
+    else if (kind === act.DRAINED) flow.water('drained');
+    else if (kind === act.LANE_FORGOTTEN) flow.forgetLane(first);
+    else throw new Error(`no action is ${kind}`);
+    return LENGTHS[kind];
+  }
+}
+
+module.exports = { Machine };

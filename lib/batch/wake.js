@@ -1,0 +1,72 @@
+'use strict';
+// The one timer of a buffer. It is there only while the machine waits for time, and moved only to be earlier: one that
+// rings too early is harmless.
+const { nextTurn, hold, release } = require('../completion');
+
+/** Of a JavaScript timer. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+class Wake {
+  #clock;
+  #ring;
+  #turn;
+  #at = Infinity;
+  #timer;
+  // what belongs to the timer that was set: fake ones may have come or gone since
+  #clear;
+  #isTurning = false;
+  #isHolding = false;
+
+  /** `ring()` is called when the time has come, `turn()` when the event loop has turned. */
+  constructor(clock, ring, turn) {
+    this.#clock = clock;
+    this.#ring = ring;
+    this.#turn = turn;
+  }
+
+  /** Nothing later than that is waited for; Infinity: nothing is. */
+  at(time) {
+    if (time >= this.#at && time !== Infinity) return;
+    if (this.#at === Infinity && time === Infinity) return;
+    this.clear();
+    if (time === Infinity) return;
+    const now = Math.floor(this.#clock.now());
+    const delay = Math.max(0, Math.min(time - now, LONGEST_MS));
+    this.#at = now + delay;
+    this.#clear = clearTimeout;
+    this.#timer = setTimeout(this.#fire, delay);
+  }
+  #fire = () => {
+    this.#clock.reach(this.#at);
+    this.#at = Infinity;
+    this.#timer = undefined;
+    this.#ring();
+  };
+
+  /** The event loop is to turn once. */
+  soon() {
+    if (this.#isTurning) return;
+    this.#isTurning = true;
+    nextTurn().then(() => {
+      this.#isTurning = false;
+      this.#turn();
+    });
+  }
+
+  /** The process stays while something is with a handler that no timer watches. */
+  keep(isBusy) {
+    if (isBusy === this.#isHolding) return;
+    this.#isHolding = isBusy;
+    if (isBusy) hold();
+    else release();
+  }
+
+  clear() {
+    if (this.#timer === undefined) return;
+    (0, this.#clear)(this.#timer);
+    this.#timer = undefined;
+    this.#at = Infinity;
+  }
+}
+
+module.exports = { Wake };
