@@ -265,7 +265,7 @@ class Flow {
     }
     for (const batch of this.batches) batch?.abandon(error);
     this.batches = [];
-    for (const resolve of this.#flushes.values()) resolve();
+    for (const resolve of [...this.#flushes.values()].flat()) resolve();
     this.#flushes.clear();
     this.rest();
     if (this.onClosed !== undefined) this.#effects.push(() => this.onClosed());
@@ -282,8 +282,20 @@ class Flow {
   }
 
   flush() {
+    const isEntering = this.held.length > 0 || (this.claims !== undefined && this.claims.entering > 0);
+    return isEntering ? this.#flushLater() : this.#flush();
+  }
+  /** What the log or a claim holds up was brought before the call as well. */
+  async #flushLater() {
+    if (this.log !== undefined) await this.log.recovered;
+    if (this.claims !== undefined) await this.claims.settledLine();
+    await this.#flush();
+  }
+  #flush() {
     const ticket = this.cross(op.FLUSH);
-    const done = ticket === 0 ? Promise.resolve() : new Promise((resolve) => this.#flushes.set(ticket, resolve));
+    // calls that wait for the same items have one ticket
+    if (ticket !== 0 && !this.#flushes.has(ticket)) this.#flushes.set(ticket, []);
+    const done = ticket === 0 ? Promise.resolve() : new Promise((resolve) => this.#flushes.get(ticket).push(resolve));
     this.act();
     return done;
   }
@@ -368,9 +380,8 @@ class Flow {
     }
   }
   flushed(ticket) {
-    const resolve = this.#flushes.get(ticket);
+    for (const resolve of this.#flushes.get(ticket) ?? []) resolve();
     this.#flushes.delete(ticket);
-    if (resolve !== undefined) resolve();
   }
   closed() {
     this.#effects.push(() => this.onClosed());
