@@ -379,10 +379,10 @@ export declare function logOpen(shell: number, id: number, events: number, path:
 export declare function logPage(held: ExternalObject<Held>, most: number): [Float64Array, unknown[]] | null
 
 /**
- * Stores changes, as `lib/batch/changes.js` writes them. Settles with the accepts that were refused alone, as `[seq,
+ * Stores changes, as `lib/batch/changes.js` writes them; `is_all`: they answer `reopened` and are all there is. Settles with the accepts that were refused alone, as `[seq,
  * error, …]`; an error: nothing of it was stored.
  */
-export declare function logSubmit(shell: number, id: number, held: ExternalObject<Held>, numbers: Float64Array, joined: unknown, bytes: Uint8Array, now: number): void
+export declare function logSubmit(shell: number, id: number, held: ExternalObject<Held>, numbers: Float64Array, joined: unknown, bytes: Uint8Array, isAll: boolean, now: number): void
 
 /** The version of the native code, which must be the package's. */
 export declare function nativeVersion(): string

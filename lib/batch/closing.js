@@ -8,17 +8,32 @@ const { op } = require('./layout');
 function close(flow, timeoutMs) {
   const closed = () => make('Closed', { what: flow.what });
   flow.refusal = closed;
+  const now = flow.now();
+  // an owner who pulls has its own way to end: what it has taken is not waited for
+  const until = timeoutMs === undefined ? (flow.handler === null ? now : Infinity) : now + timeoutMs;
+  const { log } = flow;
+  // what came while it was being opened goes the way of all others
+  if (log !== undefined && !log.isReady) return log.recovered.then(() => advance(flow, closed, until, timeoutMs));
+  return advance(flow, closed, until, timeoutMs);
+}
+
+/** Redis is about to say which of those that were brought go on: those do. */
+function advance(flow, closed, until, timeoutMs) {
+  const line = timeoutMs === 0 ? undefined : flow.claims?.settledLine();
+  return line === undefined ? end(flow, closed, until) : line.then(() => end(flow, closed, until));
+}
+
+function end(flow, closed, until) {
+  flow.isEnding = true;
   return new Promise((resolve) => {
     flow.onClosed = () => {
       flow.onClosed = undefined;
-      resolve(leave(flow, closed));
+      // what is on its way to the disk may be kept
+      resolve(flow.log === undefined ? leave(flow, closed) : flow.log.settled().then(() => leave(flow, closed)));
     };
     // what has not got as far as the machine is not accepted: nobody keeps it
     const early = [...flow.held.splice(0), ...(flow.claims === undefined ? [] : flow.claims.withdrawAll())];
-    for (const entry of early) reject(flow, entry, closed());
-    const now = flow.now();
-    // an owner who pulls has its own way to end: what it has taken is not waited for
-    const until = timeoutMs === undefined ? (flow.handler === null ? now : Infinity) : now + timeoutMs;
+    for (const entry of early) reject(flow, entry, closed(), entry.row !== undefined && entry.row.isStored);
     flow.do(op.CLOSE, until);
   });
 }

@@ -41,15 +41,9 @@ class Durable {
     this.#submit();
   };
   #to = {
-    row: (seq, at, attempts, tag, payload, key) => {
-      const entry = this.#owner.restored(new Row(seq, tag, payload, at, true), key, attempts);
-      this.#live.set(seq, entry);
-    },
-    letter: (seq, at, attempts, tag, payload, key, error, died) => {
-      const entry = this.#owner.buried(new Row(seq, tag, payload, at, true), key, attempts, error, died);
-      this.#live.set(seq, entry);
-      this.#letters.set(entry, { error, died });
-    },
+    row: (seq, at, attempts, tag, payload, key) => this.#owner.restored(new Row(seq, tag, payload, at, true), key, attempts),
+    letter: (seq, at, attempts, tag, payload, key, error, died) =>
+      this.#owner.buried(new Row(seq, tag, payload, at, true), key, attempts, error, died),
     seen: (key, seq, expires, result) => this.#owner.seen(key, seq, expires, result),
   };
 
@@ -61,8 +55,8 @@ class Durable {
   /**
    * Opens the log; throws where it is asked for something impossible. `options` are `durable` of lib/batch/options.js.
    * The owner has, each told in the order of acceptance:
-   * - `restored(row, key, attempts)`: an item comes back; returns its entry,
-   * - `buried(row, key, attempts, error, died)`: so does a dead letter; returns its entry,
+   * - `restored(row, key, attempts)`: an item comes back, to be told to `keep`,
+   * - `buried(row, key, attempts, error, died)`: so does a dead letter,
    * - `seen(key, seq, expires, result)`: an idempotency key, before the item `seq` that it is pending for,
    * - `ready()`: all of that is done; `recovered(count)`: so many items are back, now or later,
    * - `refused(entry, error)`: the log has not taken it; `stored(entries)`: it has taken those that it has not refused,
@@ -90,19 +84,11 @@ class Durable {
   }
 
   async #open(opening) {
-    let count = 0;
-    try {
-      count = await opening;
-      await recover(this.#held, this.#to);
-    } catch (error) {
-      this.#owner.degraded(error);
-    }
+    const count = await this.#restore(opening);
     this.isReady = true;
-    if (count > 0) this.#owner.recovered(count);
     this.#owner.ready();
     return count;
   }
-
   #hear([event, detail]) {
     if (event === 'degraded') this.#owner.degraded(fromNative(detail));
     else if (event === 'reopened') this.#resubmit();
@@ -111,27 +97,41 @@ class Durable {
   async #adopt(count) {
     // what is not fetched stays on disk, for the next that opens it
     if (this.#isClosing) return;
+    await this.#restore(count);
+    this.#owner.ready();
+  }
+  /** Takes in what others have left, so many items. */
+  async #restore(expected) {
+    let count = 0;
     try {
+      count = await expected;
       await recover(this.#held, this.#to);
     } catch (error) {
       this.#owner.degraded(error);
     }
     if (count > 0) this.#owner.recovered(count);
+    return count;
   }
   /** There is a new file, and nothing of ours in it. */
   #resubmit() {
+    const all = new Changes();
     for (const entry of this.#live.values()) {
       if (!entry.row.isStored) continue;
-      this.#changes.accept(entry.row, entry.attempts, entry.key, entry.claim !== undefined);
+      all.accept(entry.row, entry.attempts, entry.key, entry.claim !== undefined);
       const letter = this.#letters.get(entry);
-      if (letter !== undefined) this.#changes.bury(entry.row.seq, entry.attempts, letter.error, letter.died);
+      if (letter !== undefined) all.bury(entry.row.seq, entry.attempts, letter.error, letter.died);
     }
-    this.#sendSoon();
+    this.#cross(all, [], true);
   }
 
   /** The row of an item that comes; throws ERR_VALUE for what cannot be written down. */
   rowOf(item) {
     return rowOf(this.#codec, item);
+  }
+  /** An entry that comes back; `letter` is `{ error, died }` of one that is dead. */
+  keep(entry, letter) {
+    this.#live.set(entry.row.seq, entry);
+    if (letter !== undefined) this.#letters.set(entry, letter);
   }
   /** The entry of that public id. */
   find(id) {
@@ -175,12 +175,13 @@ class Durable {
     this.#changes.requeue(entry.row.seq);
     this.#sendSoon();
   }
-  /** Dropped, removed, given up, purged, or never admitted. */
+  /** Dropped, removed, given up, purged, refused, or never admitted. */
   forget(entry) {
-    if (entry.row.seq === 0) return;
-    this.#live.delete(entry.row.seq);
+    const { seq } = entry.row;
+    if (this.#live.get(seq) !== entry) return;
+    this.#live.delete(seq);
     this.#letters.delete(entry);
-    this.#changes.forget(entry.row.seq);
+    this.#changes.forget(seq);
     this.#sendSoon();
   }
 
@@ -193,9 +194,13 @@ class Durable {
     if (this.#changes.isEmpty || this.#isClosed) return;
     const accepted = this.#accepted;
     this.#accepted = [];
-    const [numbers, text, bytes] = this.#changes.take();
+    this.#cross(this.#changes, accepted, false);
+  }
+  /** `isAll`: the answer to a file that is new. */
+  #cross(changes, accepted, isAll) {
+    const [numbers, text, bytes] = changes.take();
     this.#underway += 1;
-    begin((shell, id) => native.logSubmit(shell, id, this.#held, numbers, text, bytes, Date.now())).then(
+    begin((shell, id) => native.logSubmit(shell, id, this.#held, numbers, text, bytes, isAll, Date.now())).then(
       (refused) => this.#settled(accepted, refused),
       (error) => this.#settled(accepted, undefined, error),
     );
@@ -204,10 +209,10 @@ class Durable {
   #settled(accepted, refused, error) {
     if (error !== undefined) for (const entry of accepted) this.#refuse(entry, error);
     else if (refused) for (let at = 0; at < refused.length; at += 2) this.#refuse(this.#live.get(refused[at]), fromNative(refused[at + 1]));
-    for (const entry of accepted) entry.row.isStored = true;
+    for (const entry of accepted) entry.row.isStored = this.#live.get(entry.row.seq) === entry;
     if (accepted.length > 0) this.#owner.stored(accepted);
     this.#underway -= 1;
-    if (this.#underway > 0 || this.#isSending) return;
+    if (this.#underway > 0) return;
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();

@@ -28,6 +28,8 @@ class Flow {
   handed = 0;
   /** Why nothing more is taken: an error for each caller. */
   refusal = undefined;
+  /** The machine takes nothing more, not even what comes back from disk. */
+  isEnding = false;
   /** What `take` is being told. */
   taking = undefined;
   /** Called when the machine has closed. */
@@ -38,6 +40,8 @@ class Flow {
   /** Entries that wait for the log to be open. */
   held = [];
 
+  /** The age of what has come back from disk last, as a moment. */
+  #returnedAt = 0;
   #giveUp = (entry, error) => giveUp(this, entry, error);
   #lane0 = this.lanes.of('');
   #wake;
@@ -125,7 +129,9 @@ class Flow {
   }
   /** An entry that comes back from disk: it needs no room, and nobody waits for it. */
   restore(entry) {
-    entry.at = this.now();
+    // never before the one that came before it, whatever the clocks say: it is handed over in this order
+    this.#returnedAt = Math.max(this.#returnedAt, this.now() - Math.max(0, Date.now() - entry.row.at));
+    entry.at = this.#returnedAt;
     entry.lane = this.lanes.of(entry.group);
     entry.state = STATE.BACK;
     const isDue = this.machine.recover(entry.lane.number, entry.bytes, entry.at, entry.attempts);
@@ -282,13 +288,13 @@ class Flow {
   }
 
   flush() {
-    const isEntering = this.held.length > 0 || (this.claims !== undefined && this.claims.entering > 0);
-    return isEntering ? this.#flushLater() : this.#flush();
+    const line = this.claims?.settledLine();
+    return line === undefined && this.held.length === 0 ? this.#flush() : this.#flushLater(line);
   }
-  /** What the log or a claim holds up was brought before the call as well. */
-  async #flushLater() {
-    if (this.log !== undefined) await this.log.recovered;
-    if (this.claims !== undefined) await this.claims.settledLine();
+  /** What a claim or the opening of the log holds up was brought before the call as well. */
+  async #flushLater(line) {
+    await line;
+    if (this.held.length > 0) await this.log.recovered;
     await this.#flush();
   }
   #flush() {

@@ -78,12 +78,14 @@ class Idempotency {
 
   /** Asks for an entry's key, here. Undefined: it is the first, to `enter`; else the first, to `follow` or `followId`. */
   claim(entry) {
+    const first = this.#claim(entry);
+    if (first !== undefined) this.duplicates += 1;
+    return first;
+  }
+  #claim(entry) {
     const answer = call(native.seenClaim, this.#seen, entry.key, this.#now());
     const slot = Math.floor(answer / 4);
-    if (answer % 4 !== FRESH) {
-      this.duplicates += 1;
-      return this.#firsts[slot];
-    }
+    if (answer % 4 !== FRESH) return this.#firsts[slot];
     entry.claim = this.#firsts[slot] = new First(entry.key, slot);
     return undefined;
   }
@@ -106,10 +108,16 @@ class Idempotency {
     if (first === undefined) return this.enter(entry);
     first.follow((value) => this.#host.settled(entry, value), () => this.recover(entry));
   }
+  /** A dead letter is sent again, whatever its key says; it claims that where it is free. */
+  reclaim(entry) {
+    if (entry.key === null || this.#claim(entry) !== undefined) return;
+    // nobody waits for the answer
+    this.#claims?.ask(new Place(entry));
+  }
   /** A key that an earlier process had seen done, for so many milliseconds more, with a result as JSON or undefined. */
   restore(key, id, leftMs, json) {
     const entry = { key, claim: undefined };
-    if (this.claim(entry) !== undefined) return;
+    if (this.#claim(entry) !== undefined) return;
     entry.claim.accepted(id);
     this.#remember(entry.claim, parsed(json), leftMs);
   }
@@ -128,9 +136,9 @@ class Idempotency {
     const places = [...this.#waiting, ...this.#line.slice(this.#head).filter(({ isGone }) => !isGone)];
     return places.map(({ entry }) => entry);
   }
-  /** Resolves when all that stand in the line by now have left it. */
+  /** Resolves when all that stand in the line by now have left it; undefined: nobody does. */
   settledLine() {
-    if (this.#head === this.#line.length) return Promise.resolve();
+    if (this.#head === this.#line.length) return undefined;
     const last = this.#line[this.#line.length - 1];
     return new Promise((resolve) => this.#idle.push({ last, resolve }));
   }

@@ -21,10 +21,11 @@ const hostOf = (flow) => ({
 /** For `Durable` of durable.js. */
 function ownerOf(flow) {
   /** An entry that an earlier process had accepted; nobody waits for it. */
-  const found = (row, key, attempts) => {
+  const found = (row, key, attempts, letter) => {
     const entry = new Entry(undefined, key, true);
     entry.writtenAs(row);
     entry.attempts = attempts;
+    flow.log.keep(entry, letter);
     return entry;
   };
   return {
@@ -38,20 +39,22 @@ function ownerOf(flow) {
       flow.act();
     },
     restored(row, key, attempts) {
+      // it stays on disk, for the next that opens it
+      if (flow.isEnding) return;
       const entry = found(row, key, attempts);
       flow.regroup(entry);
       if (flow.claims === undefined) flow.proceed(entry);
       else flow.claims.recover(entry);
-      return entry;
     },
     buried(row, key, attempts, error, died) {
-      const entry = found(row, key, attempts);
+      if (flow.isEnding) return;
+      const entry = found(row, key, attempts, { error, died });
       flow.regroup(entry);
       flow.bury(entry, error, died);
-      return entry;
     },
     seen(key, seq, expires, result) {
-      flow.claims?.restore(key, String(seq), expires - Date.now(), result);
+      // one that is pending comes with its item
+      if (seq === undefined) flow.claims?.restore(key, `key:${key}`, expires - Date.now(), result);
     },
     ready: () => flow.ready(),
     recovered: (count) => flow.emit('recovered', () => [count]),

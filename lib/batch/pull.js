@@ -94,6 +94,7 @@ function retryDeadLetter(flow, text) {
   entry.state = STATE.BACK;
   entry.attempts = 0;
   entry.isEnqueued = true;
+  if (flow.claims !== undefined) flow.claims.reclaim(entry);
   flow.left.set(entry.id, entry);
   flow.tell((machine, now) => machine.requeue(entry.id, entry.lane.number, entry.bytes, now));
   if (flow.log !== undefined) flow.log.requeue(entry);

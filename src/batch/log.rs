@@ -191,7 +191,7 @@ pub fn log_lease(held: &External<Held>, count: u32) -> napi::Result<f64> {
     contain("the log", || Ok(held.queue.lease(count) as f64)).map_err(|error| raise(&error))
 }
 
-/// Stores changes, as `lib/batch/changes.js` writes them. Settles with the accepts that were refused alone, as `[seq,
+/// Stores changes, as `lib/batch/changes.js` writes them; `is_all`: they answer `reopened` and are all there is. Settles with the accepts that were refused alone, as `[seq,
 /// error, …]`; an error: nothing of it was stored.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments)]
@@ -203,6 +203,7 @@ pub fn log_submit(
     numbers: &[f64],
     joined: Unknown<'_>,
     bytes: &[u8],
+    is_all: bool,
     now: f64,
 ) -> napi::Result<()> {
     let joined = text(env, &joined, "an item")?;
@@ -214,7 +215,11 @@ pub fn log_submit(
         let done = |result: Result<Vec<(u64, Error)>, Error>| {
             completer.settle(result.map(|refused| move |env| refusals(env, refused)))
         };
-        held.queue.submit(list, now as u64, Box::new(done));
+        if is_all {
+            held.queue.resubmit(list, now as u64, Box::new(done));
+        } else {
+            held.queue.submit(list, now as u64, Box::new(done));
+        }
         Ok(())
     });
     submitted.map_err(|error| raise(&error))

@@ -6,7 +6,7 @@
 
 use super::directory::checkpoint;
 use super::import::{self, Source};
-use super::keeper::{Keeper, Kept};
+use super::keeper::{Keeper, Kept, LOOK_WAIT};
 use super::lock::{self, Look, Place};
 use super::notes::{self, Note};
 use super::queue::{Event, Hold, Recovered};
@@ -17,8 +17,6 @@ use sluice_core::error::{Error, Kind};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-const LOOK_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// A file without an owner, in our hands.
 struct Dead {

@@ -16,7 +16,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 /// Another process may be moving the rows of large files; the next look is not far.
-const LOOK_WAIT: Duration = Duration::from_secs(3);
+pub(super) const LOOK_WAIT: Duration = Duration::from_secs(3);
 
 /// The file that commits go to.
 pub(super) struct OwnFile {
@@ -32,6 +32,11 @@ pub(super) struct OwnFile {
 pub(super) struct Kept {
     pub(super) place: Place,
     pub(super) id: u128,
+}
+/// When the own file was taken; and the look, which nobody else has since.
+enum Taken {
+    Before,
+    Now(Option<Look>),
 }
 pub(super) struct Keeper {
     pub(super) directory: Arc<Directory>,
@@ -136,9 +141,11 @@ impl Keeper {
             (standing.recovered, standing.is_current) = (recovered, true);
             Ok(look)
         });
-        let result = found.map(|look| match look {
-            Some(look) => self.look_under(&look),
-            None => self.look(),
+        let result = found.map(|taken| match taken {
+            Taken::Before => self.look(),
+            Taken::Now(Some(look)) => self.look_under(&look),
+            // somebody else has been at it for long: at the next look
+            Taken::Now(None) => {}
         });
         if let Err(why) = &result {
             // a file that cannot be read is of no more use to anybody
@@ -155,15 +162,15 @@ impl Keeper {
     }
     fn reopen(&mut self) {
         match self.ensure() {
-            Ok(Some(look)) => self.look_under(&look),
-            Ok(None) => {}
+            Ok(Taken::Now(Some(look))) => self.look_under(&look),
+            Ok(Taken::Now(None) | Taken::Before) => {}
             Err(why) => self.is_down(&why),
         }
     }
     /// Opens the own file when there is none; those that had to do without hear of it.
-    fn ensure(&mut self) -> Result<Option<Look>, Error> {
+    fn ensure(&mut self) -> Result<Taken, Error> {
         if self.own.is_some() {
-            return Ok(None);
+            return Ok(Taken::Before);
         }
         let look = self.start()?;
         for hold in self.holds() {
@@ -178,7 +185,7 @@ impl Keeper {
             self.move_own(&hold.queue, &hold)?;
             hold.tell(Event::Reopened);
         }
-        Ok(look)
+        Ok(Taken::Now(look))
     }
     fn is_down(&self, why: &Error) {
         let mut state = self.directory.state.lock();
