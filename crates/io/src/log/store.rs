@@ -10,7 +10,7 @@ use super::row::{Change, Letter, Refused, Row, Seen, Seq};
 use super::tables::{DEAD, EXPIRY, FORMAT, ID, META, NOTES, PENDING, QUEUES, SEEN, VERSION};
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend};
 use sluice_core::error::{Error, Kind};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 /// Memory that redb may use for pages.
@@ -305,15 +305,20 @@ fn look(database: &Database) -> Result<(u32, u128, Queues), Fail> {
     Ok((version, id, queues))
 }
 
-/// Makes names in a file's directory last.
+/// Makes a path's name last in its directory.
 #[cfg(unix)]
-fn sync_dir(path: &Path) -> std::io::Result<()> {
+pub(super) fn sync_dir(path: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir)?.sync_all()
+    match std::fs::File::open(dir)?.sync_all() {
+        // there are file systems whose directories cannot be synced
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
 }
 /// The system keeps names by itself.
 #[cfg(not(unix))]
-fn sync_dir(_path: &Path) -> std::io::Result<()> {
+pub(super) fn sync_dir(_path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 /// A random number: the system's hashing keys are random, and go on from call to call.
