@@ -285,13 +285,13 @@ fn look(database: &Database) -> Result<(u32, u128, Queues), Fail> {
 
 /// Makes names in a file's directory last.
 #[cfg(unix)]
-fn sync_dir(path: &Path) -> std::io::Result<()> {
+pub(super) fn sync_dir(path: &Path) -> std::io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(dir)?.sync_all()
 }
 /// The system keeps names by itself.
 #[cfg(not(unix))]
-fn sync_dir(_path: &Path) -> std::io::Result<()> {
+pub(super) fn sync_dir(_path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 /// A random number: the system's hashing keys are random, and go on from call to call.
