@@ -32,6 +32,8 @@ class Context {
 class Batch {
   #flow;
   #controller;
+  /** Why it was given up, for a handler that asks for its signal after that. */
+  #abortedBy;
   #over = false;
 
   /** `flow` is told how it ends, by `ended(batch, results, failures)`; `failures` are `{ place, error, isFinal }`. */
@@ -45,8 +47,15 @@ class Batch {
   }
 
   signal() {
-    this.#controller ??= new AbortController();
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortedBy !== undefined) this.#controller.abort(this.#abortedBy);
+    }
     return this.#controller.signal;
+  }
+  #abort(reason) {
+    this.#abortedBy = reason;
+    this.#controller?.abort(reason);
   }
 
   /** Hands it over. */
@@ -96,13 +105,13 @@ class Batch {
     if (this.#over) return;
     const error = make('Timeout', { what: 'the handler', timeoutMs });
     this.fail(error);
-    this.#controller?.abort(error);
+    this.#abort(error);
   }
 
   /** Nobody waits for it any more. */
   abandon(reason) {
     this.#over = true;
-    this.#controller?.abort(reason);
+    this.#abort(reason);
   }
 }
 

@@ -1,7 +1,11 @@
 //! Power cuts: 2,000 here, 100,000 by `npm run torture:power`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers count as no tests
+
+#[allow(dead_code, reason = "each test uses its part")]
 #[path = "log/chance.rs"]
 mod chance;
+#[allow(dead_code, reason = "each test uses its part")]
 #[path = "log/disk.rs"]
 mod disk;
 #[path = "log/model.rs"]
