@@ -302,6 +302,43 @@ fn closing_early_twice_or_late_is_told_each_time() {
 }
 
 #[test]
+fn one_that_opens_during_the_close_waits_for_the_lock() {
+    let folder = Folder::new();
+    let options = Options { exclusive: true, ..folder.options() };
+    let (mut held, _) = open(&options, "mail");
+    for round in 0..1000 {
+        held.queue.close(Box::new(|| {}));
+        // somewhere between the call and the end
+        let until = std::time::Instant::now() + Duration::from_micros(round % 500);
+        while std::time::Instant::now() < until {
+            std::hint::spin_loop();
+        }
+        held = open(&options, "mail").0;
+    }
+    held.close();
+    assert_eq!(folder.names("sluice-", ".redb"), ["sluice-1.redb"]);
+}
+
+#[test]
+fn a_note_covers_what_was_moved_and_nothing_that_came_later() {
+    let folder = Folder::new();
+    leave(&folder, 1, "sms", &["x"]);
+    leave(&folder, 2, "mail", &["1", "2", "3", "4"]);
+    let (id, mut own) = (store(&folder, "sluice-2.redb").id(), store(&folder, "sluice-1.redb"));
+    let note = |file: u128, up_to: &str| Change::Note {
+        name: format!("moved {file:032x} mail\u{0}1").into(),
+        text: Some(up_to.into()),
+    };
+    own.commit(&[note(id, "2"), note(id ^ 1, "9")], NOW).unwrap();
+    drop(own);
+    let (held, recovered) = open(&folder.options(), "mail");
+    assert_eq!(items(&recovered), ["3", "4"]);
+    held.close();
+    // notes of files that are no more are forgotten
+    assert_eq!(store(&folder, "sluice-1.redb").notes().unwrap(), []);
+}
+
+#[test]
 fn other_options_are_fine_once_it_is_closed() {
     let folder = Folder::new();
     for sync in [false, true, false] {
