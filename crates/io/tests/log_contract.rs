@@ -257,6 +257,25 @@ fn files_that_cannot_be_made_or_read_are_io_errors() {
     assert!(!dir.join("taken.redb.new").exists());
     std::fs::remove_dir_all(&dir).unwrap();
 }
+#[cfg(unix)]
+#[test]
+fn a_file_that_has_lost_its_name_takes_no_commits() {
+    let dir = dir("unlinked");
+    let path = dir.join("sluice-1.redb");
+    for is_replaced in [false, true] {
+        drop(RedbStore::create(&path, true, 1000).unwrap());
+        let mut store = RedbStore::open(&path, true, 1000).unwrap();
+        store.commit(&[accept(row(1, None, b"1"), false)], 0).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        if is_replaced {
+            drop(RedbStore::create(&path, true, 1000).unwrap());
+        }
+        let error = store.commit(&[accept(row(2, None, b"2"), false)], 0).unwrap_err();
+        assert_eq!(error.kind, Kind::StoreIo);
+        assert!(error.message().contains("removed"), "{error}");
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}
 #[test]
 fn an_item_that_is_too_large_is_refused_alone() {
     let mut store = in_memory(u64::MAX);
