@@ -159,7 +159,8 @@ mod many_threads {
                 })
             })
             .collect();
-        let mut taken: Vec<(u64, u64)> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        let mut taken: Vec<(u64, u64)> =
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         taken.sort_unstable();
         let all = clock.load(SeqCst);
         let windows = all / window_ms + 1;
@@ -168,7 +169,11 @@ mod many_threads {
         // by the times that the threads went by, give or take how long one was held up between looking at the clock and taking
         let late = taken.iter().map(|(from, to)| to - from).max().unwrap();
         for (place, &(from, _)) in taken.iter().enumerate() {
-            let inside = taken.iter().skip(place).take_while(|(at, _)| *at < from + window_ms.saturating_sub(late)).count();
+            let inside = taken
+                .iter()
+                .skip(place)
+                .take_while(|(at, _)| *at < from + window_ms.saturating_sub(late))
+                .count();
             assert!(inside as u64 <= limit, "{inside} from {from}");
         }
     }
