@@ -1,5 +1,7 @@
 //! `npm run torture:power`: cuts the power of a simulated disk under the log so many times, and prints what was lost.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers count as no tests
+
 #[path = "../tests/log/chance.rs"]
 mod chance;
 #[path = "../tests/log/disk.rs"]
