@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const notOnes = ['run', 'race', 'servers', 'zipf'];
+const notOnes = ['run', 'race', 'parts', 'servers', 'zipf'];
 const known = readdirSync(folder).filter((file) => file.endsWith('.mjs')).map((file) => file.replace('.mjs', '')).filter((name) => !notOnes.includes(name));
 const all = known.filter((name) => !known.includes(name.split('-')[0]) || !name.includes('-'));
 const asked = process.argv.slice(2);

@@ -99,14 +99,14 @@ test('a stopped gateway that is idle exits at once', async () => {
   expect(performance.now() - started).toBeLessThan(1500);
 });
 test('settings that make no sense are refused', () => {
-  for (const env of [{ PORT: 'eighty' }, { UPSTREAM_FORMAT: 'cobol' }]) {
+  for (const env of [{ PORT: 'eighty' }, { UPSTREAM_FORMAT: 'cobol' }, { USAGE: 'maybe' }]) {
     const { status, stderr } = spawnSync(process.execPath, [main], {
       env: { PATH: process.env.PATH, ...env },
       encoding: 'utf8',
       timeout: 20_000,
     });
     expect(status).toBe(1);
-    expect(stderr).toMatch(/PORT must be a whole number|unknown upstream format cobol/);
+    expect(stderr).toMatch(/PORT must be a whole number|unknown upstream format cobol|USAGE must be on or off/);
   }
 });
 

@@ -47,7 +47,7 @@ async function start(file, env, before) {
 }
 /** `npm start` with that environment, on a free port. */
 const startGateway = (env = {}) =>
-  start('main.mjs', { PORT: '0', TOKENS_PER_SECOND: '0', ...env }, 'try: curl').then((gateway) => ({
+  start('main.mjs', { PORT: '0', TOKENS_PER_SECOND: '0', USAGE: 'off', ...env }, 'try: curl').then((gateway) => ({
     ...gateway,
     url: /gateway on (\S+)/.exec(gateway.output())[1],
   }));

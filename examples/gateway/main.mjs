@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { TieredCache } from 'sluice';
 import { createGateway } from './server.mjs';
 import { startProvider } from './provider.mjs';
+import { createUsage } from './usage.mjs';
 import { upstream, upstreamFormats } from './upstreams.mjs';
 
 const usage = `Settings, all from the environment:
@@ -25,6 +26,8 @@ const usage = `Settings, all from the environment:
   CACHE_DIR                the folder on disk (one of this user's in the folder for temporary files)
   CACHE_TTL                how long answers are kept, in seconds (3600)
   REDIS_URL                keeps them in Redis too, for all gateways
+  USAGE                    off: no records (on: a line of JSON for each answered request)
+  USAGE_DIR                the folder of usage.ndjson (one of this user's in the folder for temporary files)
   LOG                      1: a line of JSON for each request
 Arguments:
   --check                  sends requests of every dialect to every upstream format, prints a table, exits`;
@@ -48,8 +51,16 @@ function cacheOf(env) {
   });
 }
 
+/** Where requests are recorded; null: nowhere. */
+function usageOf(env, log) {
+  if (env.USAGE === 'off') return null;
+  if (env.USAGE && env.USAGE !== 'on') throw new TypeError(`USAGE must be on or off, got ${env.USAGE}`);
+  return createUsage({ dir: env.USAGE_DIR || join(tmpdir(), `sluice-gateway-usage-${userInfo().username}`), log });
+}
+
 async function main() {
   const { env } = process;
+  const usage = usageOf(env, (entry) => console.error(JSON.stringify(entry)));
   const cache = cacheOf(env);
   cache?.on('degraded', (tier, error) => console.error(`cache: ${tier} is away: ${error.message}`));
   cache?.on('recovered', (tier) => console.error(`cache: ${tier} is back`));
@@ -87,6 +98,7 @@ async function main() {
     upstreams,
     cache,
     cacheTtl: whole('CACHE_TTL', 3600),
+    usage,
     maxBodyBytes: whole('MAX_BODY_BYTES', 32 * 1024 * 1024),
     heartbeatMs: whole('HEARTBEAT_MS', 15_000),
     log: env.LOG === '1' ? (entry) => console.error(JSON.stringify(entry)) : undefined,
@@ -100,6 +112,7 @@ async function main() {
       if (closing) process.exit(1);
       closing = true;
       await gateway.close();
+      await usage?.close();
       await cache?.close();
       await provider?.close();
       process.exit(0);
@@ -113,6 +126,7 @@ async function main() {
   POST /v1beta/models/MODEL:generateContent, :streamGenerateContent?alt=sse
   GET  /healthz, /stats, /metrics
 cache: ${cache === null ? 'off' : `memory and disk${env.REDIS_URL ? ' and Redis' : ''}`}
+usage: ${usage === null ? 'off' : usage.path}
 upstream: ${upstreams.map((one) => `${one.url} (${one.format})`).join(', then ')}${provider ? ', embedded and offline' : ''}
 try: curl -N ${url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"offline","stream":true,"messages":[{"role":"user","content":"Say 30 words about rivers"}]}'`);
 }

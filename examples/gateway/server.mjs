@@ -20,6 +20,8 @@ import { createAnswers } from './answers.mjs';
 import { errorBody, Failure, statusFor, upstreamMessage } from './errors.mjs';
 import { betaOf, dialectOf, keyOf, routeOf, saying } from './routes.mjs';
 
+/** What is recorded of a request that nobody waited for to the end. */
+const CLIENT_LEFT = 499;
 const stopping = 'the gateway is shutting down';
 
 function send(res, status, type, body, headers = {}) {
@@ -57,9 +59,9 @@ function readable(message) {
 
 /**
  * The gateway over `upstreams`, in the order in which they are asked. `log` hears of each request when it is over.
- * Answers are kept in `cache`, the caller's to close, for `cacheTtl` seconds.
+ * Answers are kept in `cache` for `cacheTtl` seconds, records go to `usage`; both are the caller's to close.
  */
-export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes = 32 * 1024 * 1024, heartbeatMs = 15_000, log = () => {} }) {
+export function createGateway({ upstreams, cache = null, cacheTtl, usage = null, maxBodyBytes = 32 * 1024 * 1024, heartbeatMs = 15_000, log = () => {} }) {
   const answers = createAnswers({ cache, upstreams, ttl: cacheTtl, log });
   const running = new Set();
   let closing = false;
@@ -86,7 +88,7 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
     });
   }
 
-  /** Streams the answer; throws while nothing has been sent, for the next upstream to try. */
+  /** Streams the answer but for its end; throws while nothing has been sent, for the next upstream to try. */
   async function streamAnswer(upstream, response, res, { client }) {
     let early = null;
     const message = await pipeStream(response, res, {
@@ -94,19 +96,23 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
       to: client,
       framing: upstream.framing,
       heartbeatMs,
+      end: false,
       onError(error, { bytesSent }) {
         if (bytesSent > 0) return false;
         early = error;
         return true;
       },
+    }).catch((error) => {
+      // what cannot be read has been told in a frame
+      if (early !== null || !res.headersSent || error.partial === undefined) throw error;
+      return { ...error.partial, error };
     });
     if (early !== null) throw failureOf(early);
     return message;
   }
 
-  /** Answers in one piece. */
-  async function wholeAnswer(upstream, response, res, route) {
-    const { client } = route;
+  /** The answer in one piece, as `{ message, bytes }`. */
+  async function wholeAnswer(upstream, response, { client }) {
     let bytes;
     let message;
     try {
@@ -125,8 +131,7 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
     } catch (error) {
       throw failureOf(error);
     }
-    sendWhole(res, bytes, route);
-    return message;
+    return { message, bytes };
   }
 
   /** Reads the request, asks one upstream after the other, answers. Returns what is to be logged. */
@@ -138,10 +143,12 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
       if (typeof asked !== 'string' || asked === '')
         throw new Failure(400, 'you must provide a model', { param: 'model' });
       const stream = route.client === 'gemini' ? route.stream : document.get('/stream') === true;
+      Object.assign(run, { model: asked, stream });
       const key = await answers.keyOf(req, route, asked, document);
       const kept = key && (await answers.find(key, { client: route.client, stream, signal }));
       if (key !== null) res.setHeader('x-cache', kept ? 'hit' : 'miss');
       if (kept) {
+        await run.record({ cached: true, usage: kept.message.usage });
         if (stream) send(res, 200, 'text/event-stream; charset=utf-8', kept.bytes, eventStream);
         else sendWhole(res, kept.bytes, route);
         return { model: asked, stream, cache: 'hit', usage: kept.message.usage };
@@ -159,9 +166,15 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
             headers,
             signal,
           });
-          const message = await (stream ? streamAnswer : wholeAnswer)(upstream, run.response, res, route);
+          const { message, bytes } = stream
+            ? { message: await streamAnswer(upstream, run.response, res, route) }
+            : await wholeAnswer(upstream, run.response, route);
+          // The last byte waits for the record; everything before it is with the client already.
+          await run.record({ model, status: res.destroyed ? CLIENT_LEFT : 200, usage: message.usage });
+          if (stream) res.end();
+          else sendWhole(res, bytes, route);
           if (key !== null) await answers.keep(key, message);
-          return { model, stream, upstream: upstream.url, usage: message?.usage, error: message?.error?.message };
+          return { model, stream, upstream: upstream.url, usage: message.usage, error: message.error?.message };
         } catch (error) {
           run.response?.destroy();
           run.response = null;
@@ -177,10 +190,11 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
   }
 
   /** Answers an error in the client's dialect, as far as it can still be heard. */
-  async function refuse(req, res, client, error) {
+  async function refuse(req, res, client, error, record) {
     if (res.headersSent || res.destroyed) return void res.destroy();
     if (error instanceof Failure) {
       const status = statusFor(client, error.status);
+      await record({ status });
       const headers = error.retryAfter === undefined ? {} : { 'retry-after': error.retryAfter };
       return void sendJson(res, status, errorBody(client, status, error.message, error), headers);
     }
@@ -188,6 +202,7 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
     const fault = error.status === undefined && error.pointer === undefined && error.code !== 'ERR_BODY_JSON';
     const status = error.status ?? (fault ? 500 : 400);
     if (fault) log({ client, error: error.stack ?? String(error) });
+    await record({ status });
     const body = errorBody(client, status, fault ? 'internal error' : error.message, {
       param: error.pointer,
       code: fault ? null : error.code,
@@ -200,7 +215,25 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
     const started = performance.now();
     const id = randomUUID();
     // A request that runs: it is stopped when its client leaves, or with the gateway.
-    const run = { stop: new AbortController(), stopped: false, response: null };
+    const run = { stop: new AbortController(), stopped: false, response: null, record };
+    let recorded = usage === null;
+    /** The request's record, once, whoever is first to know how it ends. */
+    async function record({ model = run.model ?? route.model ?? null, cached = false, status = 200, usage: tokens }) {
+      if (recorded) return;
+      recorded = true;
+      await usage.record({
+        id,
+        time: new Date().toISOString(),
+        client: route.client,
+        model,
+        inputTokens: tokens?.inputTokens ?? null,
+        outputTokens: tokens?.outputTokens ?? null,
+        ms: Math.round(performance.now() - started),
+        status,
+        cached,
+        stream: run.stream ?? null,
+      });
+    }
     let route = { client: dialectOf(req.url) };
     let outcome = {};
     running.add(run);
@@ -217,8 +250,9 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
     } catch (error) {
       outcome = { error: res.destroyed ? 'the client left' : error.message };
       const known = run.stopped ? new Failure(503, stopping) : error;
-      await refuse(req, res, route.client, known).catch(() => res.destroy());
+      await refuse(req, res, route.client, known, record).catch(() => res.destroy());
     }
+    await record({ status: CLIENT_LEFT });
     running.delete(run);
     log({ id, client: route.client, status: res.statusCode, ms: Math.round(performance.now() - started), ...outcome });
   }
@@ -231,10 +265,11 @@ export function createGateway({ upstreams, cache = null, cacheTtl, maxBodyBytes 
         upstreams: upstreams.map(({ format }) => format),
       };
       sendJson(res, closing ? 503 : 200, JSON.stringify(health));
-    } else if (req.method === 'GET' && req.url === '/stats' && cache !== null) {
-      sendJson(res, 200, JSON.stringify({ ...cache.getStats(), health: cache.health() }));
+    } else if (req.method === 'GET' && req.url === '/stats' && (cache !== null || usage !== null)) {
+      const answered = cache && { ...cache.getStats(), health: cache.health() };
+      sendJson(res, 200, JSON.stringify({ ...answered, ...(usage && { usage: usage.stats() }) }));
     } else if (req.method === 'GET' && req.url === '/metrics') {
-      send(res, 200, 'text/plain; version=0.0.4; charset=utf-8', metrics());
+      send(res, 200, 'text/plain; version=0.0.4; charset=utf-8', metrics() + (usage?.metrics() ?? ''));
     } else {
       answer(req, res);
     }

@@ -16,7 +16,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 /// Another process may be moving the rows of large files; the next look is not far.
-const LOOK_WAIT: Duration = Duration::from_secs(3);
+pub(super) const LOOK_WAIT: Duration = Duration::from_secs(3);
 
 /// The file that commits go to.
 pub(super) struct OwnFile {
@@ -32,6 +32,11 @@ pub(super) struct OwnFile {
 pub(super) struct Kept {
     pub(super) place: Place,
     pub(super) id: u128,
+}
+/// When the own file was taken; and the look, which nobody else has since.
+enum Taken {
+    Before,
+    Now(Option<Look>),
 }
 pub(super) struct Keeper {
     pub(super) directory: Arc<Directory>,
@@ -67,7 +72,10 @@ pub(super) fn run(directory: Arc<Directory>) {
         let mut dones = Vec::new();
         // a panic ends neither the thread nor the promise that a close is told
         contained(|| match job {
-            Some(Job::Open(hold)) => keeper.open(&hold),
+            Some(Job::Open(hold)) => {
+                contained(|| keeper.open(&hold));
+                keeper.tell_opened(&hold, Err(keeper.directory.unusable("it could not be opened")));
+            }
             Some(Job::Close(hold, done)) => {
                 dones.push(done);
                 keeper.close(&hold);
@@ -136,15 +144,21 @@ impl Keeper {
             (standing.recovered, standing.is_current) = (recovered, true);
             Ok(look)
         });
-        let result = found.map(|look| match look {
-            Some(look) => self.look_under(&look),
-            None => self.look(),
+        let result = found.map(|taken| match taken {
+            Taken::Before => self.look(),
+            Taken::Now(Some(look)) => self.look_under(&look),
+            // somebody else has been at it for long: at the next look
+            Taken::Now(None) => {}
         });
         if let Err(why) = &result {
             // a file that cannot be read is of no more use to anybody
             self.own.iter().for_each(|own| self.directory.fail(own.generation, why));
             self.is_down(why);
         }
+        self.tell_opened(hold, result);
+    }
+    /// Tells an instance how its opening ended, unless it knows.
+    fn tell_opened(&self, hold: &Hold, result: Result<(), Error>) {
         let (opened, recovered) = {
             let mut standing = hold.standing.lock();
             (standing.opened.take(), std::mem::take(&mut standing.recovered))
@@ -155,15 +169,15 @@ impl Keeper {
     }
     fn reopen(&mut self) {
         match self.ensure() {
-            Ok(Some(look)) => self.look_under(&look),
-            Ok(None) => {}
+            Ok(Taken::Now(Some(look))) => self.look_under(&look),
+            Ok(Taken::Now(None) | Taken::Before) => {}
             Err(why) => self.is_down(&why),
         }
     }
     /// Opens the own file when there is none; those that had to do without hear of it.
-    fn ensure(&mut self) -> Result<Option<Look>, Error> {
+    fn ensure(&mut self) -> Result<Taken, Error> {
         if self.own.is_some() {
-            return Ok(None);
+            return Ok(Taken::Before);
         }
         let look = self.start()?;
         for hold in self.holds() {
@@ -178,7 +192,7 @@ impl Keeper {
             self.move_own(&hold.queue, &hold)?;
             hold.tell(Event::Reopened);
         }
-        Ok(look)
+        Ok(Taken::Now(look))
     }
     fn is_down(&self, why: &Error) {
         let mut state = self.directory.state.lock();
@@ -255,10 +269,7 @@ impl Keeper {
         let _ = self.commit(Vec::new());
         self.directory.state.lock().holds.retain(|other| !Arc::ptr_eq(other, hold));
         // nobody is going to open it
-        let opened = hold.standing.lock().opened.take();
-        if let Some(opened) = opened {
-            contained(|| opened(Err(Error::new(Kind::Closed).with("what", "the log"))));
-        }
+        self.tell_opened(hold, Err(Error::new(Kind::Closed).with("what", "the log")));
     }
     /// Closes the file and gives all locks back.
     fn end(&mut self) {
@@ -272,7 +283,12 @@ impl Keeper {
         self.kept.clear();
         self.gate = None;
         registry::ended(&self.directory);
-        self.directory.ended();
+        for job in self.directory.ended() {
+            // closed twice
+            if let Job::Close(_, done) = job {
+                contained(done);
+            }
+        }
     }
 }
 impl OwnFile {
