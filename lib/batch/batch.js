@@ -32,6 +32,8 @@ class Context {
 class Batch {
   #flow;
   #controller;
+  /** Why it was given up, for a handler that asks for its signal after that. */
+  #abortedBy;
   #over = false;
 
   /** `flow` is told how it ends, by `ended(batch, results, failures)`; `failures` are `{ place, error, isFinal }`. */
@@ -45,8 +47,15 @@ class Batch {
   }
 
   signal() {
-    this.#controller ??= new AbortController();
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortedBy !== undefined) this.#controller.abort(this.#abortedBy);
+    }
     return this.#controller.signal;
+  }
+  #abort(reason) {
+    this.#abortedBy = reason;
+    this.#controller?.abort(reason);
   }
 
   /** Hands it over. */
@@ -78,7 +87,7 @@ class Batch {
     let failures;
     for (let place = 0; place < length && !isNothing; place += 1) {
       const result = results[place];
-      if (typeof result === 'object' && result !== null && isError(result)) (failures ??= []).push({ place, error: result, isFinal: false });
+      if (typeof result === 'object' && result !== null && mayBeError(result) && isError(result)) (failures ??= []).push({ place, error: result, isFinal: false });
     }
     this.#over = true;
     this.#flow.ended(this, isNothing ? undefined : results, failures);
@@ -96,15 +105,18 @@ class Batch {
     if (this.#over) return;
     const error = make('Timeout', { what: 'the handler', timeoutMs });
     this.fail(error);
-    this.#controller?.abort(error);
+    this.#abort(error);
   }
 
   /** Nobody waits for it any more. */
   abandon(reason) {
     this.#over = true;
-    this.#controller?.abort(reason);
+    this.#abort(reason);
   }
 }
+
+/** Plain objects are none: asking each for its tag would cost more than the rest of its way. */
+const mayBeError = (value) => Object.getPrototypeOf(value) !== Object.prototype;
 
 function wrongResults(length, results) {
   const option = 'what the handler returns';

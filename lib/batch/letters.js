@@ -44,6 +44,6 @@ class Letters {
 }
 
 const letterOf = (entry, item, text, died) => (
-  { id: String(entry.id), item, key: entry.key, error: text, attempts: entry.attempts, at: new Date(died) });
+  { id: entry.publicId, item, key: entry.key, error: text, attempts: entry.attempts, at: new Date(died) });
 
 module.exports = { Letters, letterOf, textOf };

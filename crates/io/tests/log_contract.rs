@@ -1,15 +1,34 @@
 //! What every store of rows must do, held against a model of plain maps.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // helpers count as no tests
+
+#[allow(dead_code, reason = "each test uses its part")]
+#[path = "log/chance.rs"]
+mod chance;
 #[path = "log/model.rs"]
 mod model;
 
 use bytes::Bytes;
-use sluice_io::log::{Change, DurableStore, RedbStore, Row};
-use std::path::PathBuf;
+use chance::{Chance, QUEUES};
+use model::Model;
+use proptest::prelude::*;
+use redb::backends::InMemoryBackend;
+use sluice_core::error::Kind;
+use sluice_io::log::{Change, DurableStore, Letter, MAX_ROW_BYTES, RedbStore, Row, Seen};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+fn mail() -> Arc<str> {
+    "mail".into()
+}
 fn row(seq: u64, key: Option<&str>, payload: &'static [u8]) -> Row {
     Row { seq, at: seq, attempts: 0, key: key.map(Into::into), tag: 1, payload: Bytes::from_static(payload) }
+}
+fn accept(row: Row, claim: bool) -> Change {
+    Change::Accept { queue: mail(), row, claim }
+}
+fn seen(key: &str, pending: Option<u64>, expires: u64, result: Option<&'static str>) -> Seen {
+    Seen { key: key.into(), pending, expires, result: result.map(|text| Bytes::from_static(text.as_bytes())) }
 }
 fn dir(name: &str) -> PathBuf {
     let dir = std::env::temp_dir().join(format!("sluice-log-{name}-{}", std::process::id()));
@@ -17,26 +36,305 @@ fn dir(name: &str) -> PathBuf {
     std::fs::create_dir_all(&dir).unwrap();
     dir
 }
+fn in_memory(max_bytes: u64) -> RedbStore {
+    RedbStore::create_on(InMemoryBackend::new(), Path::new("memory"), max_bytes).unwrap()
+}
+
+/// The life of items; `make` makes an empty store of at most so many bytes.
+fn contract<S: DurableStore>(make: impl Fn(u64) -> S) {
+    let mut store = make(1000);
+    assert_eq!(store.next_seq("mail").unwrap(), 1);
+    assert_eq!((store.bytes(), store.queues().unwrap().len()), (0, 0));
+    assert_eq!(store.pending("mail").unwrap(), []);
+    store.commit(&[], 0).unwrap();
+
+    // accepted, with and without claims; in order of numbers, not of coming
+    let changes = [
+        accept(row(2, Some("b"), b"22"), true),
+        accept(row(1, Some("a"), b"1"), true),
+        accept(row(3, Some("c"), b"333"), false),
+        accept(row(4, None, b""), true),
+    ];
+    assert_eq!(store.commit(&changes, 0).unwrap(), []);
+    let rows =
+        [row(1, Some("a"), b"1"), row(2, Some("b"), b"22"), row(3, Some("c"), b"333"), row(4, None, b"")];
+    assert_eq!(store.pending("mail").unwrap(), rows);
+    let claims = [seen("a", Some(1), u64::MAX, None), seen("b", Some(2), u64::MAX, None)];
+    assert_eq!(store.seen("mail", u64::MAX - 1).unwrap(), claims);
+    assert_eq!(store.bytes(), 1 + 1 + 2 + 1 + 3 + 1 + 2);
+    assert_eq!((store.next_seq("mail").unwrap(), store.next_seq("other").unwrap()), (5, 1));
+    assert_eq!(store.queues().unwrap(), ["mail"]);
+    assert_eq!(store.pending("other").unwrap(), []);
+
+    // tried, failed, requeued, delivered
+    let changes = [
+        Change::Attempts { queue: mail(), seq: 3, attempts: 2 },
+        Change::Bury { queue: mail(), seq: 2, attempts: 4, error: "böse".into(), died: 70 },
+        Change::Bury { queue: mail(), seq: 4, attempts: 1, error: "".into(), died: 60 },
+        Change::Complete { queue: mail(), seq: 1, seen: Some((500, Some(Bytes::from_static(b"{}")))) },
+    ];
+    store.commit(&changes, 0).unwrap();
+    assert_eq!(store.pending("mail").unwrap(), [Row { attempts: 2, ..row(3, Some("c"), b"333") }]);
+    let second =
+        Letter { row: Row { attempts: 4, ..row(2, Some("b"), b"22") }, error: "böse".into(), died: 70 };
+    let first = Letter { row: Row { attempts: 1, ..row(4, None, b"") }, error: "".into(), died: 60 };
+    assert_eq!(store.letters("mail").unwrap(), [first, second]);
+    assert_eq!(store.seen("mail", 499).unwrap(), [seen("a", None, 500, Some("{}"))]);
+    assert_eq!(store.seen("mail", 500).unwrap(), []);
+    let changes = [
+        Change::Requeue { queue: mail(), seq: 2 },
+        Change::Forget { queue: mail(), seq: 4 },
+        Change::Complete { queue: mail(), seq: 3, seen: None },
+        // none of these is there
+        Change::Complete { queue: mail(), seq: 3, seen: Some((9, None)) },
+        Change::Attempts { queue: mail(), seq: 77, attempts: 2 },
+        Change::Bury { queue: mail(), seq: 77, attempts: 2, error: "x".into(), died: 1 },
+        Change::Requeue { queue: mail(), seq: 77 },
+        Change::Forget { queue: mail(), seq: 77 },
+        Change::Unsee { queue: mail(), key: "nobody".into() },
+    ];
+    store.commit(&changes, 0).unwrap();
+    assert_eq!(store.pending("mail").unwrap(), [row(2, Some("b"), b"22")]);
+    assert_eq!(store.letters("mail").unwrap(), []);
+
+    // a key that is seen goes when there are too many, or when it has expired and its queue is touched
+    store.commit(&[Change::Unsee { queue: mail(), key: "a".into() }], 0).unwrap();
+    assert_eq!(store.seen("mail", 0).unwrap(), []);
+    store
+        .commit(&[accept(row(5, Some("d"), b"5"), true), Change::Unsee { queue: mail(), key: "d".into() }], 0)
+        .unwrap();
+    assert_eq!(store.seen("mail", 0).unwrap(), [seen("d", Some(5), u64::MAX, None)]);
+    store.commit(&[Change::Complete { queue: mail(), seq: 5, seen: Some((900, None)) }], 899).unwrap();
+    assert_eq!(store.seen("mail", 0).unwrap(), [seen("d", None, 900, None)]);
+    store.commit(&[Change::Forget { queue: mail(), seq: 77 }], 900).unwrap();
+    assert_eq!(store.seen("mail", 0).unwrap(), []);
+
+    // an item that ends without an effect frees its key, unless another has claimed it since
+    store.commit(&[accept(row(6, Some("e"), b"6"), true), accept(row(7, Some("e"), b"7"), true)], 0).unwrap();
+    store.commit(&[Change::Forget { queue: mail(), seq: 6 }], 0).unwrap();
+    assert_eq!(store.seen("mail", 0).unwrap(), [seen("e", Some(7), u64::MAX, None)]);
+    let end = Change::Bury { queue: mail(), seq: 7, attempts: 1, error: "no".into(), died: 1 };
+    store.commit(&[end], 0).unwrap();
+    assert_eq!(store.seen("mail", 0).unwrap(), []);
+
+    // notes
+    let note = |text: Option<&str>| Change::Note { name: "moved".into(), text: text.map(Into::into) };
+    store.commit(&[note(Some("1")), note(Some("2"))], 0).unwrap();
+    assert_eq!(store.notes().unwrap(), [("moved".to_owned(), "2".to_owned())]);
+    store.commit(&[note(None)], 0).unwrap();
+    assert_eq!(store.notes().unwrap(), []);
+
+    // cleared up to a number; numbers are not used again
+    let rows = [accept(row(10, Some("f"), b"f"), true), accept(row(11, Some("g"), b"g"), true)];
+    store.commit(&rows, 0).unwrap();
+    store.commit(&[Change::Clear { queue: mail(), up_to: 10 }], 0).unwrap();
+    assert_eq!(store.pending("mail").unwrap(), [row(11, Some("g"), b"g")]);
+    assert_eq!(store.letters("mail").unwrap(), []);
+    assert_eq!(store.seen("mail", 0).unwrap(), [seen("g", Some(11), u64::MAX, None)]);
+    store.commit(&[Change::Clear { queue: mail(), up_to: 11 }], 0).unwrap();
+    assert_eq!((store.bytes(), store.queues().unwrap().len()), (0, 0));
+    assert_eq!(store.next_seq("mail").unwrap(), 12);
+    refusals(make(10));
+}
+fn refusals(mut store: impl DurableStore) {
+    let changes = [
+        accept(row(1, None, b"123456"), false),
+        accept(row(2, Some("k"), b"1234"), true),
+        accept(row(3, None, b"1234"), false),
+        // what refers to a refused one does nothing
+        Change::Attempts { queue: mail(), seq: 2, attempts: 5 },
+        Change::Complete { queue: mail(), seq: 2, seen: Some((9, None)) },
+        Change::Forget { queue: mail(), seq: 1 },
+        // there is room again
+        accept(row(4, None, b"123456"), false),
+        accept(row(3, None, b""), false),
+    ];
+    let refused = store.commit(&changes, 0).unwrap();
+    let refused: Vec<_> = refused.iter().map(|one| (one.index, &*one.queue, one.seq, one.why.kind)).collect();
+    assert_eq!(refused, [(1, "mail", 2, Kind::BufferFull), (7, "mail", 3, Kind::Internal)]);
+    assert_eq!(store.pending("mail").unwrap(), [row(3, None, b"1234"), row(4, None, b"123456")]);
+    assert_eq!(store.seen("mail", 0).unwrap(), []);
+    assert_eq!((store.bytes(), store.next_seq("mail").unwrap()), (10, 5));
+    // adoption asks for no room
+    let adopted = row(6, Some("z"), b"more than ten bytes");
+    let claim = seen("z", Some(6), u64::MAX, None);
+    let change =
+        Change::Adopt { queue: mail(), rows: vec![adopted.clone()], letters: vec![], seen: vec![claim] };
+    assert_eq!(store.commit(&[change], 0).unwrap(), []);
+    assert_eq!(store.pending("mail").unwrap().last(), Some(&adopted));
+    assert_eq!(store.next_seq("mail").unwrap(), 7);
+    // the last number that was refused is not used again either
+    let refused = store.commit(&[accept(row(40, None, b"x"), false)], 0).unwrap();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(store.next_seq("mail").unwrap(), 41);
+}
 
 #[test]
-fn a_file_is_made_and_found_again() {
+fn the_model_keeps_the_contract() {
+    contract(Model::new);
+}
+#[test]
+fn redb_keeps_the_contract() {
+    contract(in_memory);
+}
+#[test]
+fn a_file_keeps_the_contract() {
+    let dir = dir("contract");
+    let count = std::cell::Cell::new(0);
+    contract(|max_bytes| {
+        count.set(count.get() + 1);
+        RedbStore::create(&dir.join(format!("sluice-{}.redb", count.get())), true, max_bytes).unwrap()
+    });
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #[test]
+    fn redb_does_what_the_model_does(seed: u64, commits in prop::collection::vec(1_usize..12, 1..12), max_bytes in 1_000_u64..100_000) {
+        let (mut store, mut model) = (in_memory(max_bytes), Model::new(max_bytes));
+        let (mut chance, mut now) = (Chance::new(seed), 0);
+        for count in commits {
+            now += chance.below(400);
+            let mut changes = Vec::new();
+            let mut ahead = model.clone();
+            for _ in 0..count {
+                changes.push(chance.change(&ahead));
+                ahead.commit(&changes[changes.len() - 1..], 0).unwrap();
+            }
+            let (found, wanted) = (store.commit(&changes, now).unwrap(), model.commit(&changes, now).unwrap());
+            prop_assert_eq!(found.len(), wanted.len());
+            for (found, wanted) in found.iter().zip(&wanted) {
+                prop_assert_eq!((found.index, found.seq, found.why.kind), (wanted.index, wanted.seq, wanted.why.kind));
+            }
+            prop_assert_eq!(Model::of(&store, &QUEUES), Model { id: store.id(), ..Model::of(&model, &QUEUES) });
+            prop_assert_eq!(store.queues().unwrap(), model.queues().unwrap());
+            prop_assert_eq!(store.bytes(), model.bytes());
+            for name in QUEUES {
+                prop_assert_eq!(store.seen(name, now + 100).unwrap(), model.seen(name, now + 100).unwrap());
+                prop_assert_eq!(store.letters(name).unwrap(), model.letters(name).unwrap());
+            }
+            prop_assert_eq!(store.is_empty(), model.queues().unwrap().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_file_is_made_under_another_name_and_found_again() {
     let dir = dir("made");
     let path = dir.join("sluice-1.redb");
-    let queue: Arc<str> = "mail".into();
-    let mut store = RedbStore::create(&path, true, 1 << 20).unwrap();
+    let mut store = RedbStore::create(&path, true, 1000).unwrap();
+    assert!(!dir.join("sluice-1.redb.new").exists());
     let id = store.id();
-    let accept =
-        |seq| Change::Accept { queue: queue.clone(), row: row(seq, Some("k"), b"payload"), claim: seq == 1 };
-    assert_eq!(store.commit(&[accept(1), accept(2)], 5).unwrap(), []);
+    store
+        .commit(&[accept(row(1, Some("k"), b"payload"), true), accept(row(2, None, b""), false)], 5)
+        .unwrap();
+    let note = Change::Note { name: "n".into(), text: Some("t".into()) };
+    store.commit(&[note, Change::Forget { queue: mail(), seq: 2 }], 5).unwrap();
     store.close().unwrap();
-    let store = RedbStore::open(&path, true, 1 << 20).unwrap();
-    assert_eq!(store.id(), id);
-    assert_eq!(
-        store.pending("mail").unwrap(),
-        [row(1, Some("k"), b"payload"), row(2, Some("k"), b"payload")]
-    );
-    assert_eq!(store.bytes(), 17);
-    assert_eq!(store.next_seq("mail").unwrap(), 3);
-    assert_eq!(store.queues().unwrap(), ["mail"]);
+    for _ in 0..3 {
+        let store = RedbStore::open(&path, true, 1000).unwrap();
+        assert_eq!(store.id(), id);
+        assert_eq!(store.pending("mail").unwrap(), [row(1, Some("k"), b"payload")]);
+        assert_eq!(store.seen("mail", 0).unwrap(), [seen("k", Some(1), u64::MAX, None)]);
+        assert_eq!((store.bytes(), store.next_seq("mail").unwrap()), (9, 3));
+        assert_eq!(store.notes().unwrap(), [("n".to_owned(), "t".to_owned())]);
+    }
+    let another = RedbStore::create(&dir.join("sluice-2.redb"), false, 1000).unwrap();
+    assert_ne!(another.id(), id);
     std::fs::remove_dir_all(&dir).unwrap();
+}
+#[test]
+fn files_that_cannot_be_made_or_read_are_io_errors() {
+    let dir = dir("missing");
+    let kind = |made: Result<RedbStore, sluice_core::error::Error>| made.map(|_| ()).unwrap_err().kind;
+    assert_eq!(kind(RedbStore::open(&dir.join("nowhere.redb"), true, 10)), Kind::StoreIo);
+    assert_eq!(kind(RedbStore::create(&dir.join("no").join("folder.redb"), true, 10)), Kind::StoreIo);
+    assert_eq!(kind(RedbStore::open(&dir, true, 10)), Kind::StoreIo);
+    // what a failed creation leaves is removed
+    std::fs::create_dir(dir.join("taken.redb")).unwrap();
+    assert_eq!(kind(RedbStore::create(&dir.join("taken.redb"), true, 10)), Kind::StoreIo);
+    assert!(!dir.join("taken.redb.new").exists());
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+#[cfg(unix)]
+#[test]
+fn a_file_that_has_lost_its_name_takes_no_commits() {
+    let dir = dir("unlinked");
+    let path = dir.join("sluice-1.redb");
+    for is_replaced in [false, true] {
+        drop(RedbStore::create(&path, true, 1000).unwrap());
+        let mut store = RedbStore::open(&path, true, 1000).unwrap();
+        store.commit(&[accept(row(1, None, b"1"), false)], 0).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        if is_replaced {
+            drop(RedbStore::create(&path, true, 1000).unwrap());
+        }
+        let error = store.commit(&[accept(row(2, None, b"2"), false)], 0).unwrap_err();
+        assert_eq!(error.kind, Kind::StoreIo);
+        assert!(error.message().contains("removed"), "{error}");
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+#[test]
+fn an_item_that_is_too_large_is_refused_alone() {
+    let mut store = in_memory(u64::MAX);
+    let payload = Bytes::from(vec![0; MAX_ROW_BYTES as usize + 1]);
+    let large = Row { payload, ..row(1, None, b"") };
+    let refused = store.commit(&[accept(large, false), accept(row(2, None, b"small"), false)], 0).unwrap();
+    assert_eq!(refused.iter().map(|one| (one.seq, one.why.kind)).collect::<Vec<_>>(), [(1, Kind::Value)]);
+    assert_eq!(store.pending("mail").unwrap(), [row(2, None, b"small")]);
+}
+#[test]
+fn large_items_and_many_items_are_kept() {
+    let dir = dir("large");
+    let path = dir.join("sluice-1.redb");
+    let mut store = RedbStore::create(&path, false, u64::MAX).unwrap();
+    let payload: Bytes = (0..9 << 20).map(|index| (index % 251) as u8).collect();
+    let large = Row { payload, ..row(1, None, b"") };
+    let many = (2..5_002).map(|seq| accept(row(seq, None, b"a small one"), false));
+    store.commit(&many.chain([accept(large.clone(), false)]).collect::<Vec<_>>(), 0).unwrap();
+    drop(store);
+    let mut store = RedbStore::open(&path, false, u64::MAX).unwrap();
+    let found = store.pending("mail").unwrap();
+    assert_eq!((found.len(), &found[0], &found[5_000]), (5_001, &large, &row(5_001, None, b"a small one")));
+    // and what they took is used again
+    store.commit(&[Change::Clear { queue: mail(), up_to: u64::MAX }], 0).unwrap();
+    drop(store);
+    let length = path.metadata().unwrap().len();
+    assert!(length < 4 << 20, "{length} bytes");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+#[test]
+fn a_file_does_not_grow_with_what_went_through_it() {
+    let dir = dir("endurance");
+    let path = dir.join("sluice-1.redb");
+    let mut store = RedbStore::create(&path, false, u64::MAX).unwrap();
+    let mut largest = 0;
+    for round in 0..400 {
+        let first = 1 + round * 50;
+        let accepts = (first..first + 50).map(|seq| accept(row(seq, Some("the same key"), &[7; 300]), true));
+        store.commit(&accepts.collect::<Vec<_>>(), round).unwrap();
+        let end = |seq| Change::Complete { queue: mail(), seq, seen: Some((round + 2, None)) };
+        // two of them stay a round longer
+        store.commit(&(first.saturating_sub(2)..first + 48).map(end).collect::<Vec<_>>(), round).unwrap();
+        if round == 100 {
+            largest = path.metadata().unwrap().len();
+        }
+    }
+    let length = path.metadata().unwrap().len();
+    assert!(length <= largest && length < 4 << 20, "{length} bytes, {largest} after a quarter");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+#[test]
+fn keys_that_expired_go_a_few_at_a_time() {
+    let mut store = in_memory(u64::MAX);
+    let done = (0..1000).map(|index| seen(&format!("key-{index}"), None, 10 + index, None)).collect();
+    store.commit(&[Change::Adopt { queue: mail(), rows: vec![], letters: vec![], seen: done }], 0).unwrap();
+    assert_eq!(store.seen("mail", 509).unwrap().len(), 500);
+    for _ in 0..16 {
+        store.commit(&[Change::Forget { queue: mail(), seq: 1 }], 509).unwrap();
+    }
+    assert_eq!(store.seen("mail", 0).unwrap().len(), 500);
+    assert_eq!(store.seen("mail", 509).unwrap().len(), 500);
 }

@@ -5,7 +5,10 @@ use sluice_core::json::{Cursor, unescape};
 use sluice_core::stream::framing::Framing;
 use sluice_core::stream::{Format, Ids, Machine, Options};
 
+mod batch;
 pub mod seeds;
+
+pub use batch::batch;
 
 /// A target by its name, with texts to start from.
 pub type Target = (&'static str, fn(&[u8]), &'static [&'static [u8]]);
@@ -19,6 +22,7 @@ pub const TARGETS: &[Target] = &[
     ("json", json, seeds::JSON),
     ("machine", machine, seeds::MACHINE),
     ("wire", wire, seeds::WIRE),
+    ("batch", batch, seeds::BATCH),
 ];
 
 const LIMIT: usize = 1 << 12;

@@ -124,3 +124,48 @@ fn flies(flights: &[Flight], batch: BatchId, turn: u64) -> bool {
 fn place(batch: BatchId) -> usize {
     usize::try_from(batch).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flown(id: Id) -> Flown {
+        Flown { id, bytes: 0, at: 0 }
+    }
+
+    #[test]
+    fn numbers_are_used_again_and_a_finished_batch_has_no_deadline() {
+        let mut flights = Flights::default();
+        let first = flights.begin(1, 1, Some(10), |items| items.push(flown(1)));
+        let second = flights.begin(2, 1, Some(20), |items| items.push(flown(2)));
+        assert_eq!((flights.len(), flights.deadline()), (2, Some(10)));
+        let ended = flights.end(first).expect("it is in flight");
+        assert_eq!((ended.lane, ended.items.len(), flights.deadline()), (1, 1, Some(20)));
+        flights.recycle(ended);
+        assert!(flights.end(first).is_none());
+        let third = flights.begin(3, 2, Some(30), |items| items.push(flown(3)));
+        assert_eq!(third, first);
+        assert_eq!(
+            flights.iter().map(|(batch, flight)| (batch, flight.lane)).collect::<Vec<_>>(),
+            [(0, 3), (1, 2)]
+        );
+        assert_eq!(flights.iter().map(|(_, flight)| flight.items.len()).sum::<usize>(), 2);
+        assert_eq!(
+            (flights.overdue(19), flights.overdue(20), flights.overdue(29)),
+            (None, Some(second), None)
+        );
+        assert_eq!((flights.overdue(99), flights.overdue(99), flights.deadline()), (Some(third), None, None));
+        assert_eq!(flights.len(), 2);
+    }
+
+    #[test]
+    fn deadlines_behind_a_handler_that_hangs_take_no_room() {
+        let mut flights = Flights::default();
+        flights.begin(0, 1, Some(1 << 40), |_| ());
+        for _ in 0..100_000 {
+            let batch = flights.begin(0, 1, Some(1 << 40), |_| ());
+            assert!(flights.end(batch).is_some());
+        }
+        assert!(flights.deadlines.len() < 200 && flights.flights.len() == 2);
+    }
+}

@@ -65,3 +65,53 @@ impl Flushes {
         self.waits.get_mut(place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_between_which_nothing_came_are_one() {
+        let mut flushes = Flushes::default();
+        assert_eq!(flushes.begin(0, 0), None);
+        let first = flushes.begin(3, 2);
+        assert!((0..1000).all(|_| flushes.begin(3, 2) == first));
+        assert_eq!(flushes.waits.len(), 1);
+        assert_eq!(flushes.begin(4, 3), Some(2));
+    }
+
+    #[test]
+    fn they_end_in_order_each_when_all_before_it_is_settled() {
+        let mut flushes = Flushes::default();
+        flushes.begin(2, 2);
+        flushes.begin(4, 4);
+        [3, 4, 1].into_iter().for_each(|id| flushes.settle(id));
+        assert_eq!(flushes.done(), None);
+        flushes.settle(2);
+        assert_eq!((flushes.done(), flushes.done(), flushes.done()), (Some(1), Some(2), None));
+        assert!(flushes.is_empty());
+    }
+
+    #[test]
+    fn what_comes_later_is_not_waited_for() {
+        let mut flushes = Flushes::default();
+        flushes.begin(1, 1);
+        flushes.settle(5);
+        assert_eq!((flushes.done(), flushes.wanted()), (None, 1));
+        flushes.settle(1);
+        assert_eq!(flushes.done(), Some(1));
+    }
+
+    #[test]
+    fn an_item_that_comes_back_is_waited_for_again_and_counted_once() {
+        let mut flushes = Flushes::default();
+        flushes.begin(2, 2);
+        flushes.settle(1);
+        flushes.revive(1);
+        flushes.settle(2);
+        assert_eq!(flushes.done(), None);
+        assert_eq!(flushes.begin(2, 1), Some(1));
+        flushes.settle(1);
+        assert_eq!((flushes.done(), flushes.begin(2, 0)), (Some(1), None));
+    }
+}

@@ -198,3 +198,99 @@ impl Lanes {
 fn index(lane: Lane) -> usize {
     usize::try_from(lane).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::types::{Backoff, Overflow};
+    use super::*;
+
+    fn lanes(batch_size: u32, batch_bytes: u64) -> Lanes {
+        let backoff = Backoff { min_ms: 1, max_ms: 1, factor: 1.0, jitter: 0.0 };
+        Lanes::new(&Config {
+            batch_size,
+            batch_bytes,
+            batch_timeout_ms: 1,
+            adaptive: false,
+            concurrency: 1,
+            handler_timeout_ms: 0,
+            max_size: 1,
+            overflow: Overflow::Wait,
+            high_water: 1.0,
+            retries: 0,
+            backoff,
+            max_dead_letters: 0,
+            pull: false,
+            durable: false,
+        })
+    }
+    fn push(lanes: &mut Lanes, lane: Lane, id: Id, bytes: u64) {
+        lanes.enter(lane);
+        lanes.push(Entry { id, bytes, at: id, lane });
+    }
+    fn batch(lanes: &mut Lanes, lane: Lane) -> Vec<Id> {
+        let mut ids = vec![];
+        lanes.batch(lane, |entry| ids.push(entry.id));
+        ids
+    }
+
+    #[test]
+    fn the_oldest_lane_and_the_oldest_full_one_are_known_through_every_change() {
+        let mut lanes = lanes(2, u64::MAX);
+        [(1, 1), (2, 2), (2, 3), (3, 4), (3, 5)]
+            .into_iter()
+            .for_each(|(lane, id)| push(&mut lanes, lane, id, 1));
+        assert_eq!((lanes.oldest(), lanes.oldest_full()), (Some((1, 1, 1)), Some((2, 2, 2))));
+        assert_eq!(lanes.remove(2, 2).map(|entry| entry.id), Some(2));
+        assert_eq!((lanes.oldest(), lanes.oldest_full()), (Some((1, 1, 1)), Some((4, 3, 4))));
+        assert_eq!(lanes.pop(1).map(|entry| entry.id), Some(1));
+        assert_eq!((batch(&mut lanes, 3), lanes.oldest_full()), (vec![4, 5], None));
+        assert_eq!(lanes.oldest(), Some((3, 2, 3)));
+        assert_eq!(lanes.iter().map(|entry| entry.id).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn an_item_above_the_bytes_of_a_batch_goes_alone() {
+        let mut lanes = lanes(10, 100);
+        [(1, 40), (2, 60), (3, 500), (4, 99), (5, 2)]
+            .into_iter()
+            .for_each(|(id, bytes)| push(&mut lanes, 0, id, bytes));
+        assert_eq!(lanes.fills(0), (false, true));
+        assert_eq!((batch(&mut lanes, 0), batch(&mut lanes, 0)), (vec![1, 2], vec![3]));
+        assert_eq!(batch(&mut lanes, 0), [4]);
+        assert_eq!((lanes.fills(0), lanes.oldest_full()), ((false, false), None));
+    }
+
+    #[test]
+    fn needs_are_what_is_missing_to_a_batch() {
+        let mut lanes = lanes(3, 100);
+        assert_eq!(lanes.need(7), Need { items: 1, bytes: u64::MAX });
+        push(&mut lanes, 7, 1, 30);
+        assert_eq!(lanes.need(7), Need { items: 2, bytes: 70 });
+        push(&mut lanes, 7, 2, 10);
+        assert_eq!(lanes.need(7), Need { items: 1, bytes: 60 });
+        assert_eq!((lanes.changed(), lanes.changed()), (Some(7), None));
+    }
+
+    #[test]
+    fn a_lane_is_forgotten_once_when_its_last_item_is_settled_and_lane_0_never() {
+        let mut lanes = lanes(3, 100);
+        [0, 5, 5].into_iter().for_each(|lane| lanes.enter(lane));
+        lanes.leave(0, 1);
+        lanes.leave(5, 1);
+        assert_eq!(lanes.forgotten(), None);
+        lanes.leave(5, 1);
+        lanes.enter(5);
+        assert_eq!(lanes.forgotten(), None);
+        lanes.leave(5, 1);
+        assert_eq!((lanes.forgotten(), lanes.forgotten()), (Some(5), None));
+    }
+
+    #[test]
+    fn lanes_that_are_forgotten_take_no_room() {
+        let mut lanes = lanes(3, 100);
+        (0..10_000).for_each(|lane| lanes.enter(lane));
+        (0..10_000).for_each(|lane| lanes.leave(lane, 1));
+        while lanes.forgotten().is_some() {}
+        assert!(lanes.states.len() <= SPARE);
+    }
+}

@@ -42,3 +42,35 @@ impl Letters {
         count
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_letter_goes_for_the_newest() {
+        let mut letters = Letters::default();
+        assert_eq!(letters.push(1, 2), (true, None));
+        assert_eq!(letters.push(2, 2), (true, None));
+        assert_eq!(letters.push(3, 2), (true, Some(1)));
+        assert_eq!((letters.remove(1), letters.remove(2), letters.remove(2)), (false, true, false));
+        assert_eq!(letters.push(4, 2), (true, None));
+        assert_eq!((letters.len(), letters.clear(), letters.len()), (2, 2, 0));
+        assert!(!letters.remove(3));
+    }
+
+    #[test]
+    fn none_is_kept_where_none_may_be() {
+        let mut letters = Letters::default();
+        assert_eq!((letters.push(1, 0), letters.len()), ((false, None), 0));
+    }
+
+    #[test]
+    fn one_that_dies_again_is_one_letter_and_the_newest() {
+        let mut letters = Letters::default();
+        letters.push(1, 2);
+        letters.push(2, 2);
+        assert_eq!(letters.push(1, 2), (true, None));
+        assert_eq!(letters.push(3, 2), (true, Some(2)));
+    }
+}

@@ -18,7 +18,7 @@ pub(super) fn corrupt(path: &Path, detail: impl Display) -> Error {
 pub(super) fn of(path: &Path, error: impl Into<redb::Error>) -> Error {
     use redb::Error as Redb;
     match error.into() {
-        // what a damaged file points at may lie beyond its end; InvalidData is redb's own word for no file of its
+        // what a damaged file points at may lie beyond its end; redb's magic number is missing
         Redb::Io(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => {
             corrupt(path, error)
         }

@@ -90,7 +90,7 @@ impl Model {
                 queue.pending.insert(row.seq, row);
             }
             Change::Complete { seq, seen, .. } => {
-                let Some(row) = queue.pending.remove(&seq) else { return None };
+                let row = queue.pending.remove(&seq)?;
                 match (seen, &row.key) {
                     (Some((expires, result)), Some(key)) => {
                         let other = queue.seen.get(key).and_then(|seen| seen.pending);
@@ -108,13 +108,13 @@ impl Model {
                 }
             }
             Change::Bury { seq, attempts, error, died, .. } => {
-                let Some(mut row) = queue.pending.remove(&seq) else { return None };
+                let mut row = queue.pending.remove(&seq)?;
                 queue.free(&row);
                 row.attempts = attempts;
                 queue.dead.insert(seq, Letter { row, error, died });
             }
             Change::Requeue { seq, .. } => {
-                let Some(mut letter) = queue.dead.remove(&seq) else { return None };
+                let mut letter = queue.dead.remove(&seq)?;
                 letter.row.attempts = 0;
                 queue.pending.insert(seq, letter.row);
             }

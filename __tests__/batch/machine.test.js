@@ -1,0 +1,326 @@
+'use strict';
+// The machine's door: what crosses, in which order, and what happens when the shared numbers do not hold everything.
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+const native = require('../../lib/native');
+const layout = require('../../lib/batch/layout');
+const { op, act } = layout;
+
+const defaults = {
+  batchSize: 10,
+  batchBytes: Infinity,
+  batchTimeoutMs: 100,
+  adaptive: false,
+  concurrency: 1,
+  handlerTimeoutMs: 30_000,
+  maxSize: 1000,
+  overflow: 'wait',
+  highWater: 0.8,
+  retries: 3,
+  backoffMinMs: 100,
+  backoffMaxMs: 30_000,
+  backoffFactor: 2,
+  backoffJitter: 0,
+  maxDeadLetters: 1000,
+  pull: false,
+  durable: false,
+};
+/** How many numbers follow each kind of action that has no list. */
+const lengths = {
+  [act.DISPATCH]: 6,
+  [act.TIMED_OUT]: 1,
+  [act.DEAD]: 4,
+  [act.DROPPED]: 2,
+  [act.REFUSED]: 2,
+  [act.ADMITTED]: 1,
+  [act.FLUSHED]: 1,
+  [act.CLOSED]: 0,
+  [act.HIGH_WATER]: 0,
+  [act.DRAINED]: 0,
+  [act.LANE_FORGOTTEN]: 1,
+};
+
+function open(options = {}, firstId = 1) {
+  const machine = native.batchOpen({ ...defaults, ...options }, firstId);
+  const n = new Float64Array(native.batchNumbers(machine));
+  const opened = { machine, n, now: 1000, steps: 0, lastId: firstId - 1, actions: [] };
+  const once = (code, a, b) => {
+    opened.steps += 1;
+    const length = native.batchStep(machine, code, a, b, opened.now);
+    expect(length).toBeLessThanOrEqual(layout.OUT_SIZE);
+    for (let at = layout.OUT; at < layout.OUT + length; ) {
+      const kind = n[at];
+      let end = at + 1 + lengths[kind];
+      if (kind === act.NAMES) end = at + 2 + n[at + 1];
+      if (kind === act.LISTED) end = at + 2 + 4 * n[at + 1];
+      expect(end).toBeGreaterThan(at);
+      opened.actions.push([...n.subarray(at, end)]);
+      at = end;
+    }
+  };
+  /** Steps until nothing is left to be said; returns what was said. */
+  opened.step = (code = op.STEP, a = 0, b = 0) => {
+    once(code, a, b);
+    while (n[layout.MORE] === 1) once(op.STEP, 0, 0);
+    return opened.actions.splice(0);
+  };
+  /** As machine.rs tells the shell to; returns what a step said, undefined where none was needed. */
+  opened.arrive = ({ lane = 0, bytes = 0, attempts = -1 } = {}) => {
+    const at = layout.ARRIVALS + 4 * n[layout.INBOX]++;
+    n[at] = lane;
+    n[at + 1] = bytes;
+    n[at + 2] = opened.now;
+    n[at + 3] = attempts;
+    const id = ++opened.lastId;
+    const need = layout.NEED + 2 * lane;
+    if (id >= n[layout.TELL_AT]) return opened.step();
+    if (
+      n[layout.BUSY] === 0 &&
+      id <= n[layout.ADMIT_TO] &&
+      (lane >= layout.NEED_LANES || --n[need] <= 0 || (n[need + 1] -= bytes) <= 0)
+    )
+      return opened.step();
+    if (n[layout.INBOX] === layout.INBOX_SIZE) return opened.step();
+    return undefined;
+  };
+  /** Fails these places of a batch. */
+  opened.fail = (batch, places, retryable = true) => {
+    const list = [...places];
+    while (list.length > layout.AUX_SIZE) opened.step(op.FAILURES, write(list.splice(0, layout.AUX_SIZE), retryable));
+    return opened.step(op.FINISH, batch, write(list, retryable));
+  };
+  function write(places, retryable) {
+    places.forEach((place, index) => n.set([place, retryable ? 1 : 0, 0, 0.5], layout.AUX + 4 * index));
+    return places.length;
+  }
+  return opened;
+}
+const range = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+const kinds = (actions) => actions.map(([kind]) => kind);
+/** The ids that the NAMES and LISTED among these carry. */
+const named = (actions) => actions.filter(([kind]) => kind === act.NAMES).flatMap((action) => action.slice(2));
+const listed = (actions) =>
+  actions
+    .filter(([kind]) => kind === act.LISTED)
+    .flatMap((action) => range(0, action[1] - 1).map((index) => action.slice(2 + 4 * index, 6 + 4 * index)));
+const account = (n) =>
+  Object.fromEntries(layout.ACCOUNT_NAMES.map((name, index) => [name, n[layout.ACCOUNT + index]]));
+
+test('both sides mean the same numbers', () => {
+  const text = readFileSync(join(__dirname, '../../src/batch/layout.rs'), 'utf8');
+  const known = {};
+  for (const [, name, value] of text.matchAll(/pub const (\w+): usize = ([^;]+);/g))
+    known[name] = Function(...Object.keys(known), `return ${value}`)(...Object.values(known));
+  const { op: ops, act: acts, REASONS, STATS_NAMES, ACCOUNT_NAMES, ...places } = layout;
+  expect(places).toEqual(Object.fromEntries(Object.keys(places).map((name) => [name, known[name]])));
+  const [, opText, actText] = text.split(/pub mod \w+ \{/);
+  const codes = (part) => Object.fromEntries([...part.matchAll(/pub const (\w+): u32 = (\d+);/g)].map(([, name, code]) => [name, +code]));
+  expect(ops).toEqual(codes(opText));
+  expect(acts).toEqual(codes(actText));
+  const types = readFileSync(join(__dirname, '../../crates/core/src/batch/types.rs'), 'utf8');
+  const body = types.match(/pub enum Reason \{([^}]+)\}/)[1];
+  expect(REASONS).toEqual([...body.matchAll(/^ {4}(\w+),/gm)].map(([, name]) => name.toLowerCase()));
+  expect([STATS_NAMES.length, ACCOUNT_NAMES.length]).toEqual([6, 6]);
+});
+
+test('a burst crosses about once for each batch, and none is lost', () => {
+  const { n, arrive, step, ...rest } = open();
+  let handed = 0;
+  let steps = 0;
+  const told = (actions) => {
+    if (actions === undefined) return;
+    steps += 1;
+    for (const action of actions) if (action[0] === act.DISPATCH) handed += action[5];
+  };
+  for (let index = 0; index < 10_000; index++) told(arrive());
+  while (n[layout.IN_FLIGHT] > 0) told(step(op.FINISH, 0, 0));
+  expect(handed).toBe(10_000);
+  expect(steps).toBeLessThan(1100);
+  expect(account(n)).toMatchObject({ accepted: 10_000, delivered: 10_000 });
+  expect([n[layout.SIZE], n[layout.WAITING], n[layout.WAKE_AT]]).toEqual([0, 0, Infinity]);
+  expect(rest.actions).toEqual([]);
+});
+
+test('the first item of a lane gets its timer, the others do not cross', () => {
+  const opened = open();
+  expect(opened.arrive()).toEqual([]);
+  expect(opened.n[layout.WAKE_AT]).toBe(1100);
+  for (let index = 0; index < 8; index++) expect(opened.arrive()).toBeUndefined();
+  expect(opened.arrive()).toEqual([[act.DISPATCH, 0, 0, layout.REASONS.indexOf('size'), 1, 10, 0]]);
+});
+
+test('lanes beyond the table cross for each item, and fill as the others', () => {
+  const opened = open({ batchSize: 3 });
+  const lane = layout.NEED_LANES + 7;
+  expect(opened.arrive({ lane })).toEqual([]);
+  expect(opened.arrive({ lane })).toEqual([]);
+  expect(opened.arrive({ lane })).toEqual([[act.DISPATCH, 0, lane, 0, 1, 3, 0]]);
+  expect(opened.step(op.FINISH, 0, 0)).toEqual([[act.LANE_FORGOTTEN, lane]]);
+});
+
+test('a full inbox crosses, in order, however busy the machine is', () => {
+  const opened = open({ batchSize: 1, maxSize: 10_000, concurrency: 1 });
+  opened.arrive();
+  expect(opened.n[layout.BUSY]).toBe(1);
+  for (let index = 1; index < layout.INBOX_SIZE; index++) expect(opened.arrive()).toBeUndefined();
+  expect(opened.arrive()).toEqual([]);
+  expect(opened.n[layout.LAST_ID]).toBe(layout.INBOX_SIZE + 1);
+  expect(listed(opened.step(op.PENDING)).map(([id]) => id)).toEqual(range(2, layout.INBOX_SIZE + 1));
+});
+
+test('a list that does not fit comes in parts, and before what else is to be done', () => {
+  const opened = open({ batchSize: 5, maxSize: 10_000 });
+  for (let index = 0; index < 3000; index++) opened.arrive({ lane: index % 2 });
+  opened.now = 1040;
+  const before = opened.steps;
+  const list = listed(opened.step(op.PENDING));
+  expect(opened.steps - before).toBeGreaterThan(10);
+  const flown = 5;
+  expect(list).toHaveLength(3000 - flown);
+  expect(list[0]).toEqual([2, 1, 0, 40]);
+  expect(list.at(-1)).toEqual([3000, 1, 0, 40]);
+  const actions = opened.step(op.CLEAR);
+  expect(opened.n[layout.RESULT]).toBe(3000 - flown);
+  expect(listed(actions).map(([id]) => id)).toEqual(list.map(([id]) => id));
+  expect(kinds(actions).lastIndexOf(act.LISTED)).toBeLessThan(kinds(actions).indexOf(act.LANE_FORGOTTEN));
+  expect(account(opened.n)).toMatchObject({ accepted: 3000, dropped: 3000 - flown });
+});
+
+test('a batch of more failures and names than fit is tried again as one', () => {
+  const opened = open({ batchSize: 2500, maxSize: 5000 });
+  for (let index = 0; index < 2500; index++) opened.arrive();
+  const failed = range(0, 2499).filter((place) => place % 5 !== 0);
+  expect(opened.fail(0, failed)).toEqual([]);
+  expect(opened.n[layout.WAKE_AT]).toBe(1100);
+  opened.now = 1100;
+  const actions = opened.step();
+  expect(actions[0]).toEqual([act.DISPATCH, 0, 0, layout.REASONS.indexOf('retry'), 2, 2000, 1]);
+  expect(named(actions)).toEqual(failed.map((place) => place + 1));
+  expect(kinds(actions).filter((kind) => kind === act.NAMES).length).toBeGreaterThan(1);
+});
+
+test('more deaths than fit are all told', () => {
+  const opened = open({ batchSize: 1000, maxSize: 5000, maxDeadLetters: 10 });
+  for (let index = 0; index < 1000; index++) opened.arrive();
+  const dead = opened.fail(0, range(0, 999), false).filter(([kind]) => kind === act.DEAD);
+  expect(dead.map(([, id]) => id)).toEqual(range(1, 1000));
+  expect(dead[9]).toEqual([act.DEAD, 10, 1, 1, 0]);
+  expect(dead[10]).toEqual([act.DEAD, 11, 1, 1, 1]);
+  expect(opened.n[layout.DEAD_LETTERS]).toBe(10);
+});
+
+test('refused and dropped arrivals are named, at once', () => {
+  const refusing = open({ maxSize: 2, overflow: 'reject' });
+  refusing.arrive();
+  refusing.arrive();
+  expect(refusing.arrive({ lane: 3 })).toEqual([[act.REFUSED, 3, 3], [act.LANE_FORGOTTEN, 3]]);
+  const dropping = open({ maxSize: 2, overflow: 'drop-oldest' });
+  dropping.arrive();
+  dropping.arrive();
+  expect(dropping.arrive()).toEqual([[act.DROPPED, 1, 0], [act.ADMITTED, 3]]);
+});
+
+test('what waits for room is admitted by a watermark', () => {
+  const opened = open({ batchSize: 2, maxSize: 2 });
+  opened.arrive();
+  opened.arrive();
+  expect([opened.arrive(), opened.arrive(), opened.arrive()]).toEqual([undefined, undefined, undefined]);
+  const reason = layout.REASONS.indexOf('size');
+  expect(opened.step(op.FINISH, 0, 0)).toEqual([[act.ADMITTED, 4], [act.DISPATCH, 0, 0, reason, 1, 2, 0]]);
+  expect([opened.n[layout.SIZE], opened.n[layout.WAITING]]).toEqual([2, 1]);
+});
+
+test('a store says what is on disk, and what a log had kept goes by name', () => {
+  const opened = open({ durable: true, batchSize: 2 }, 41);
+  opened.arrive({ attempts: 1 });
+  expect(opened.step()).toEqual([[act.DISPATCH, 0, 0, layout.REASONS.indexOf('retry'), 2, 1, 1], [act.NAMES, 1, 41]]);
+  opened.arrive();
+  opened.arrive();
+  opened.arrive();
+  expect(opened.step()).toEqual([]);
+  expect([opened.n[layout.SIZE], opened.n[layout.WAITING]]).toEqual([1, 3]);
+  opened.step(op.REFUSE, 43);
+  expect(opened.n[layout.RESULT]).toBe(1);
+  opened.step(op.STORED, 44);
+  expect([opened.n[layout.SIZE], opened.n[layout.WAITING]]).toEqual([3, 0]);
+  expect(opened.step(op.FINISH, 0, 0)).toEqual([[act.DISPATCH, 0, 0, 0, 1, 2, 0]]);
+});
+
+test('pull: what is taken is listed, and settled one by one', () => {
+  const opened = open({ pull: true });
+  for (let index = 0; index < 600; index++) opened.arrive();
+  opened.now = 1007;
+  opened.step(op.FLUSH);
+  expect(opened.n[layout.RESULT]).toBe(1);
+  const taken = listed(opened.step(op.TAKE, 500));
+  expect(taken.map(([id]) => id)).toEqual(range(1, 500));
+  expect(taken[0]).toEqual([1, 0, 0, 7]);
+  expect(opened.n[layout.IN_FLIGHT]).toBe(500);
+  opened.n.set([0, 0, 0, 0], layout.AUX);
+  expect(opened.step(op.SETTLE, 1, 1)).toEqual([[act.DEAD, 1, 1, 1, 0]]);
+  expect(opened.n[layout.RESULT]).toBe(1);
+  opened.step(op.SETTLE, 2, 0);
+  opened.step(op.SETTLE, 2, 0);
+  expect(opened.n[layout.RESULT]).toBe(0);
+  expect(opened.step(op.CLOSE, Infinity)).toEqual([[act.CLOSED]]);
+  expect(listed(opened.step(op.LEAVE, 1)).map(([id]) => id)).toEqual(range(3, 600));
+  expect(account(opened.n)).toEqual({ accepted: 600, delivered: 1, deadLettered: 1, dropped: 0, aborted: 0, kept: 598 });
+});
+
+test('letters are adopted, sent again, cleared', () => {
+  const opened = open({ maxDeadLetters: 2 }, 100);
+  const adopted = [3, 4, 5].map((id) => {
+    opened.step(op.ADOPT_DEAD, id);
+    return opened.n[layout.RESULT];
+  });
+  expect(adopted).toEqual([0, 0, 3]);
+  opened.n[layout.AUX] = 12;
+  const actions = opened.step(op.REQUEUE, 4, 6);
+  expect(actions).toEqual([[act.DISPATCH, 0, 6, layout.REASONS.indexOf('timeout'), 1, 1, 1], [act.NAMES, 1, 4]]);
+  opened.step(op.REQUEUE, 4, 6);
+  expect(opened.n[layout.RESULT]).toBe(0);
+  opened.step(op.CLEAR_DEAD);
+  expect(opened.n[layout.RESULT]).toBe(1);
+});
+
+test('a turn of the event loop is asked for where there is no timeout', () => {
+  const opened = open({ batchTimeoutMs: 0 });
+  expect(opened.arrive()).toEqual([]);
+  expect([opened.n[layout.TURN], opened.n[layout.WAKE_AT]]).toEqual([1, Infinity]);
+  expect(opened.step(op.TURN)).toEqual([[act.DISPATCH, 0, 0, layout.REASONS.indexOf('timeout'), 1, 1, 0]]);
+  expect(opened.n[layout.TURN]).toBe(0);
+});
+
+test('the age of the oldest, and statistics that start again while the account goes on', () => {
+  const opened = open({ batchSize: 1 });
+  opened.arrive();
+  opened.now += 25;
+  opened.step(op.STATUS);
+  expect(opened.n[layout.OLDEST_AGE]).toBe(25);
+  opened.step(op.FINISH, 0, 0);
+  opened.step(op.STATUS);
+  expect(opened.n[layout.OLDEST_AGE]).toBe(0);
+  const stats = () => [...opened.n.subarray(layout.STATS, layout.STATS + 6)];
+  expect(stats()).toEqual([1, 1, 0, 0, 1, 1]);
+  opened.step(op.RESET_STATS);
+  expect(stats()).toEqual([0, 0, 0, 0, 0, 0]);
+  expect(account(opened.n)).toMatchObject({ accepted: 1, delivered: 1 });
+});
+
+test('numbers that mean nothing do no harm', () => {
+  const opened = open({ batchSize: 3 });
+  for (const odd of [NaN, -1, Infinity, -Infinity, 2 ** 60, 1e308]) {
+    for (const code of [...Object.values(op), 99, 2 ** 32 - 1]) {
+      if (code === op.CLOSE) continue;
+      opened.n.fill(odd, layout.AUX, layout.OUT);
+      opened.n[layout.INBOX] = 0;
+      expect(() => opened.step(code, odd, odd)).not.toThrow();
+    }
+  }
+  opened.now = NaN;
+  expect(() => opened.step()).not.toThrow();
+  opened.now = 2000;
+  const first = [opened.arrive(), opened.arrive(), opened.arrive()].at(-1);
+  expect(first).toEqual([[act.DISPATCH, 0, 0, 0, 1, 3, 0]]);
+  expect(account(opened.n)).toMatchObject({ accepted: 3, delivered: 0 });
+});
