@@ -139,7 +139,8 @@ class Flow {
     entry.id = this.machine.lastId;
     this.left.set(entry.id, entry);
     this.accepted(entry);
-    if (isDue) this.do(op.STEP);
+    // `ready` steps for those of the opening; what comes later, from a dead owner or from Redis, for itself
+    if (isDue || this.log.isReady) this.do(op.STEP);
   }
   /** A letter that comes back from disk. */
   bury(entry, text, died) {
