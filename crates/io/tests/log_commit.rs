@@ -146,10 +146,10 @@ fn what_comes_during_a_commit_is_the_next_one_and_each_hears_of_its_own() {
     desk.submit(2, [3], 70);
     desk.submit(3, [], 0);
     desk.submit(4, [4, 5, 6], 60);
-    desk.submit(5, [7], 0);
+    desk.submit(5, [7], 80);
     assert_eq!(desk.told(), [], "nothing is told before its commit is on disk");
     hand.order(Order::Go);
-    assert_eq!(hand.asked(), [3, 4, 5, 6, 7, 70]);
+    assert_eq!(hand.asked(), [3, 4, 5, 6, 7, 60], "and the earliest of their clocks");
     hand.order(Order::Refuse(vec![3, 5, 6]));
     desk.rest();
     assert_eq!(

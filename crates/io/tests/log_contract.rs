@@ -306,6 +306,27 @@ fn large_items_and_many_items_are_kept() {
     std::fs::remove_dir_all(&dir).unwrap();
 }
 #[test]
+fn a_file_does_not_grow_with_what_went_through_it() {
+    let dir = dir("endurance");
+    let path = dir.join("sluice-1.redb");
+    let mut store = RedbStore::create(&path, false, u64::MAX).unwrap();
+    let mut largest = 0;
+    for round in 0..400 {
+        let first = 1 + round * 50;
+        let accepts = (first..first + 50).map(|seq| accept(row(seq, Some("the same key"), &[7; 300]), true));
+        store.commit(&accepts.collect::<Vec<_>>(), round).unwrap();
+        let end = |seq| Change::Complete { queue: mail(), seq, seen: Some((round + 2, None)) };
+        // two of them stay a round longer
+        store.commit(&(first.saturating_sub(2)..first + 48).map(end).collect::<Vec<_>>(), round).unwrap();
+        if round == 100 {
+            largest = path.metadata().unwrap().len();
+        }
+    }
+    let length = path.metadata().unwrap().len();
+    assert!(length <= largest && length < 4 << 20, "{length} bytes, {largest} after a quarter");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+#[test]
 fn keys_that_expired_go_a_few_at_a_time() {
     let mut store = in_memory(u64::MAX);
     let done = (0..1000).map(|index| seen(&format!("key-{index}"), None, 10 + index, None)).collect();

@@ -222,7 +222,10 @@ impl<S: DurableStore> Thread<S> {
 impl Group {
     fn take(&mut self, mut changes: Vec<Change>, now: u64, done: Committed) {
         self.bytes = changes.iter().map(Change::bytes).fold(self.bytes, usize::saturating_add);
-        self.now = self.now.max(now);
+        if !changes.is_empty() {
+            // clocks of instances may differ: what has expired for one alone stays a little longer
+            self.now = if self.changes.is_empty() { now } else { self.now.min(now) };
+        }
         if self.changes.is_empty() {
             self.changes = changes;
         } else {
