@@ -68,7 +68,7 @@ const buffer = (options, handler = () => {}) => {
 const idle = buffer({ maxSize: 10_000, batchSize: 10_000 }, null);
 afterAll(async () => {
   await cache.close();
-  await Promise.all(buffers.map((one) => one.close({ timeoutMs: 0 })));
+  await Promise.all(buffers.map((one) => one.close({ timeoutMs: 1 })));
   rmSync(scratch, { recursive: true, force: true });
 });
 const synchronous = {

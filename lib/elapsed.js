@@ -5,8 +5,9 @@
 
 // a fake that was there before us is not taken for the original
 const realDate = Function.prototype.toString.call(Date.now) === 'function now() { [native code] }' ? Date.now : undefined;
-const realPerformance = realDate === undefined ? undefined : globalThis.performance?.now;
-const ticking = () => realPerformance.call(globalThis.performance);
+const { performance: realObject } = globalThis;
+const realPerformance = realDate === undefined ? undefined : realObject?.now;
+const ticking = () => realPerformance.call(realObject);
 
 /** What rules at the moment. */
 const [REAL, DATE, PERFORMANCE, GIVEN] = [0, 1, 2, 3];

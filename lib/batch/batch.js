@@ -87,7 +87,7 @@ class Batch {
     let failures;
     for (let place = 0; place < length && !isNothing; place += 1) {
       const result = results[place];
-      if (typeof result === 'object' && result !== null && isError(result)) (failures ??= []).push({ place, error: result, isFinal: false });
+      if (typeof result === 'object' && result !== null && mayBeError(result) && isError(result)) (failures ??= []).push({ place, error: result, isFinal: false });
     }
     this.#over = true;
     this.#flow.ended(this, isNothing ? undefined : results, failures);
@@ -114,6 +114,9 @@ class Batch {
     this.#abort(reason);
   }
 }
+
+/** Plain objects are none: asking each for its tag would cost more than the rest of its way. */
+const mayBeError = (value) => Object.getPrototypeOf(value) !== Object.prototype;
 
 function wrongResults(length, results) {
   const option = 'what the handler returns';

@@ -14,34 +14,20 @@ const executor = (resolve, reject) => {
 };
 
 class Entry {
+  // small: what most entries never have is the prototype's, see below
   constructor(item, key, isEnqueued) {
     /** The machine's number for it; 0 until the machine is told. */
     this.id = 0;
     this.item = item;
-    /** null: none. */
-    this.key = key;
-    /** The promise is of acceptance, not of delivery. */
-    this.isEnqueued = isEnqueued;
     this.state = STATE.QUEUED;
-    this.group = '';
-    this.lane = undefined;
-    this.bytes = 0;
     /** When it came, elapsed milliseconds. */
     this.at = 0;
-    /** Tries that it has behind it. */
-    this.attempts = 0;
+    this.lane = undefined;
     /** Of the promise, while somebody waits. */
     this.resolve = undefined;
     this.reject = undefined;
-    /** The last failure, until the machine has said what becomes of it. */
-    this.error = undefined;
-    /** Stops listening to its caller's signal. */
-    this.detach = undefined;
-    /** What the log knows of it. */
-    this.row = undefined;
-    /** What idempotency knows of it. */
-    this.claim = undefined;
-    this.place = undefined;
+    if (key !== null) this.key = key;
+    if (isEnqueued) this.isEnqueued = true;
   }
 
   get isGone() {
@@ -96,5 +82,25 @@ class Entry {
     };
   }
 }
+
+Object.assign(Entry.prototype, {
+  /** null: none. */
+  key: null,
+  /** The promise is of acceptance, not of delivery. */
+  isEnqueued: false,
+  group: '',
+  bytes: 0,
+  /** Tries that it has behind it. */
+  attempts: 0,
+  /** The last failure, until the machine has said what becomes of it. */
+  error: undefined,
+  /** Stops listening to its caller's signal. */
+  detach: undefined,
+  /** What the log knows of it. */
+  row: undefined,
+  /** What idempotency knows of it. */
+  claim: undefined,
+  place: undefined,
+});
 
 module.exports = { Entry, STATE };

@@ -271,7 +271,7 @@ class Flow {
     }
     for (const batch of this.batches) batch?.abandon(error);
     this.batches = [];
-    for (const resolve of this.#flushes.values()) resolve();
+    for (const resolve of [...this.#flushes.values()].flat()) resolve();
     this.#flushes.clear();
     this.rest();
     if (this.onClosed !== undefined) this.#effects.push(() => this.onClosed());
@@ -288,13 +288,20 @@ class Flow {
   }
 
   flush() {
-    // those in the line have been brought before
     const line = this.claims?.settledLine();
-    return line === undefined ? this.#flush() : line.then(() => this.#flush());
+    return line === undefined && this.held.length === 0 ? this.#flush() : this.#flushLater(line);
+  }
+  /** What a claim or the opening of the log holds up was brought before the call as well. */
+  async #flushLater(line) {
+    await line;
+    if (this.held.length > 0) await this.log.recovered;
+    await this.#flush();
   }
   #flush() {
     const ticket = this.cross(op.FLUSH);
-    const done = ticket === 0 ? Promise.resolve() : new Promise((resolve) => this.#flushes.set(ticket, resolve));
+    // calls that wait for the same items have one ticket
+    if (ticket !== 0 && !this.#flushes.has(ticket)) this.#flushes.set(ticket, []);
+    const done = ticket === 0 ? Promise.resolve() : new Promise((resolve) => this.#flushes.get(ticket).push(resolve));
     this.act();
     return done;
   }
@@ -379,9 +386,8 @@ class Flow {
     }
   }
   flushed(ticket) {
-    const resolve = this.#flushes.get(ticket);
+    for (const resolve of this.#flushes.get(ticket) ?? []) resolve();
     this.#flushes.delete(ticket);
-    if (resolve !== undefined) resolve();
   }
   closed() {
     this.#effects.push(() => this.onClosed());

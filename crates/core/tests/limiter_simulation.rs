@@ -1,6 +1,6 @@
 //! What the adaptive limiter does with an upstream, on a clock of its own: the services' drop-in (5 per 60 s, 3 to 10), a total
 //! outage, a slow creep, a step in capacity. The figures of docs/limiter.md come from here.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use sluice_core::limiter::adaptive::{Adapt, Algorithm, Config, Event, Limiter, MemberId, Report, Target};
 use std::cmp::Reverse;
@@ -74,7 +74,7 @@ impl Simulation {
                 self.report = Report::default();
                 self.limiter.release(1, 0, self.now);
             }
-            if self.now % every_ms == 0 {
+            if self.now.is_multiple_of(every_ms) {
                 for _ in 0..burst {
                     if !self.limiter.try_acquire(1, self.now) {
                         break;

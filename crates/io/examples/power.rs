@@ -41,8 +41,9 @@ fn run(name: &str, cuts: u64, first: u64, rules: Rules, fault: Fault) -> Count {
     });
     let count = total.into_inner().unwrap();
     println!(
-        "{name}: {} cuts ({} within an operation), {} transactions acknowledged, {} more kept whole; lost: {} items in {} cuts; torn: {}; acknowledged after a failure: {}",
+        "{name}: {} cuts ({} of them kills, {} within an operation), {} transactions acknowledged, {} more kept whole; lost: {} items in {} cuts; torn: {}; acknowledged after a failure: {}",
         count.cuts,
+        count.kills,
         count.within,
         count.acknowledged,
         count.unacknowledged,

@@ -257,6 +257,25 @@ fn files_that_cannot_be_made_or_read_are_io_errors() {
     assert!(!dir.join("taken.redb.new").exists());
     std::fs::remove_dir_all(&dir).unwrap();
 }
+#[cfg(unix)]
+#[test]
+fn a_file_that_has_lost_its_name_takes_no_commits() {
+    let dir = dir("unlinked");
+    let path = dir.join("sluice-1.redb");
+    for is_replaced in [false, true] {
+        drop(RedbStore::create(&path, true, 1000).unwrap());
+        let mut store = RedbStore::open(&path, true, 1000).unwrap();
+        store.commit(&[accept(row(1, None, b"1"), false)], 0).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        if is_replaced {
+            drop(RedbStore::create(&path, true, 1000).unwrap());
+        }
+        let error = store.commit(&[accept(row(2, None, b"2"), false)], 0).unwrap_err();
+        assert_eq!(error.kind, Kind::StoreIo);
+        assert!(error.message().contains("removed"), "{error}");
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}
 #[test]
 fn an_item_that_is_too_large_is_refused_alone() {
     let mut store = in_memory(u64::MAX);
@@ -284,6 +303,27 @@ fn large_items_and_many_items_are_kept() {
     drop(store);
     let length = path.metadata().unwrap().len();
     assert!(length < 4 << 20, "{length} bytes");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+#[test]
+fn a_file_does_not_grow_with_what_went_through_it() {
+    let dir = dir("endurance");
+    let path = dir.join("sluice-1.redb");
+    let mut store = RedbStore::create(&path, false, u64::MAX).unwrap();
+    let mut largest = 0;
+    for round in 0..400 {
+        let first = 1 + round * 50;
+        let accepts = (first..first + 50).map(|seq| accept(row(seq, Some("the same key"), &[7; 300]), true));
+        store.commit(&accepts.collect::<Vec<_>>(), round).unwrap();
+        let end = |seq| Change::Complete { queue: mail(), seq, seen: Some((round + 2, None)) };
+        // two of them stay a round longer
+        store.commit(&(first.saturating_sub(2)..first + 48).map(end).collect::<Vec<_>>(), round).unwrap();
+        if round == 100 {
+            largest = path.metadata().unwrap().len();
+        }
+    }
+    let length = path.metadata().unwrap().len();
+    assert!(length <= largest && length < 4 << 20, "{length} bytes, {largest} after a quarter");
     std::fs::remove_dir_all(&dir).unwrap();
 }
 #[test]

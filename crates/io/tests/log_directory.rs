@@ -239,6 +239,119 @@ fn damaged_files_are_set_aside_and_foreign_ones_left() {
     held.close();
 }
 
+#[test]
+fn files_of_a_newer_format_are_left_alone() {
+    let folder = Folder::new();
+    let before: Vec<_> = [1, 3]
+        .map(|number| {
+            leave(&folder, number, "mail", &["newer"]);
+            let path = folder.file(&format!("sluice-{number}.redb"));
+            let database = redb::Database::open(&path).unwrap();
+            let txn = database.begin_write().unwrap();
+            let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
+            txn.open_table(meta).unwrap().insert("format", 99_u32.to_le_bytes().as_slice()).unwrap();
+            txn.commit().unwrap();
+            path
+        })
+        .into();
+    let (held, recovered) = open(&folder.options(), "mail");
+    assert!(recovered.rows.is_empty());
+    for path in &before {
+        let error = held.degraded();
+        assert_eq!(error.kind, Kind::StoreIo);
+        let text = error.message();
+        assert!(text.contains(path.to_str().unwrap()) && text.contains("newer"), "{text}");
+    }
+    held.accept(&["a"]);
+    held.close();
+    assert_eq!(folder.names("sluice-", ".redb"), ["sluice-1.redb", "sluice-2.redb", "sluice-3.redb"]);
+    assert_eq!(folder.names("", "damaged"), Vec::<String>::new());
+    let (held, recovered) = open(&folder.options(), "mail");
+    assert_eq!(items(&recovered), ["a"]);
+    held.close();
+}
+
+#[test]
+fn closing_early_twice_or_late_is_told_each_time() {
+    let folder = Folder::new();
+    for round in 0..50 {
+        let held = try_open(&folder.options(), "mail").unwrap();
+        // while it is being opened, and the next one while this is being closed
+        let (told, done) = std::sync::mpsc::channel();
+        let other = (round % 2 == 0).then(|| try_open(&folder.options(), "sms").unwrap());
+        for _ in 0..3 {
+            let told = told.clone();
+            held.queue.close(Box::new(move || told.send(()).unwrap()));
+        }
+        let next = try_open(&folder.options(), "mail").unwrap();
+        (0..3).for_each(|_| done.recv_timeout(PATIENCE).unwrap());
+        assert_eq!(held.wait().unwrap(), Default::default());
+        assert_eq!(next.wait().unwrap(), Default::default());
+        if let Some(other) = other {
+            other.wait().unwrap();
+            other.close();
+        }
+        next.close();
+        held.close();
+    }
+    assert_eq!(folder.names("sluice-", ".redb"), ["sluice-1.redb"], "nobody took a second file");
+    let closed = try_open(&folder.options(), "mail").unwrap();
+    closed.close();
+    closed.wait().unwrap();
+    closed.no_event();
+}
+
+#[test]
+fn one_that_opens_during_the_close_waits_for_the_lock() {
+    let folder = Folder::new();
+    let options = Options { exclusive: true, ..folder.options() };
+    let (mut held, _) = open(&options, "mail");
+    for round in 0..1000 {
+        held.queue.close(Box::new(|| {}));
+        // somewhere between the call and the end
+        let until = std::time::Instant::now() + Duration::from_micros(round % 500);
+        while std::time::Instant::now() < until {
+            std::hint::spin_loop();
+        }
+        held = open(&options, "mail").0;
+    }
+    held.close();
+    assert_eq!(folder.names("sluice-", ".redb"), ["sluice-1.redb"]);
+}
+
+#[test]
+fn a_note_covers_what_was_moved_and_nothing_that_came_later() {
+    let folder = Folder::new();
+    leave(&folder, 1, "sms", &["x"]);
+    leave(&folder, 2, "mail", &["1", "2", "3", "4"]);
+    let (id, mut own) = (store(&folder, "sluice-2.redb").id(), store(&folder, "sluice-1.redb"));
+    let note = |file: u128, up_to: &str| Change::Note {
+        name: format!("moved {file:032x} mail\u{0}1").into(),
+        text: Some(up_to.into()),
+    };
+    own.commit(&[note(id, "2"), note(id ^ 1, "9")], NOW).unwrap();
+    drop(own);
+    let (held, recovered) = open(&folder.options(), "mail");
+    assert_eq!(items(&recovered), ["3", "4"]);
+    held.close();
+    // notes of files that are no more are forgotten
+    assert_eq!(store(&folder, "sluice-1.redb").notes().unwrap(), []);
+}
+
+#[test]
+fn other_options_are_fine_once_it_is_closed() {
+    let folder = Folder::new();
+    for sync in [false, true, false] {
+        let options = Options { sync, exclusive: sync, max_bytes: 1 << 20, ..folder.options() };
+        let (held, _) = open(&options, "mail");
+        held.accept(&["a"]);
+        held.close();
+    }
+    let (held, recovered) = open(&folder.options(), "mail");
+    assert_eq!(recovered.rows.len(), 3);
+    held.close();
+}
+
 const QUEUE: &str = r#"[{"id":"a","data":{"n":1},"timestamp":1600000000000,"retryCount":2},
     {"id":"b","data":"two","timestamp":"2020-09-13T12:26:41.000Z","retryCount":0}]"#;
 

@@ -330,11 +330,8 @@ fn a_crash_between_the_commits_of_a_move_is_mended_by_whoever_comes() {
         all.iter_mut().for_each(|process| process.tell("go"));
         let mut found = Vec::new();
         for process in &mut all {
-            loop {
-                match process.line().unwrap().split_once(' ') {
-                    Some((_, item)) => found.push(item.to_owned()),
-                    None => break,
-                }
+            while let Some((_, item)) = process.line().unwrap().split_once(' ') {
+                found.push(item.to_owned());
             }
         }
         all.iter_mut().for_each(|process| process.tell("go"));

@@ -2,9 +2,9 @@
 //! docs/design/limiter.md.
 
 pub mod adaptive;
-// headers
-// keyed
-// lease
+pub mod headers;
+pub mod keyed;
+pub mod lease;
 
 /// Whole milliseconds of elapsed time.
 pub type Millis = u64;

@@ -5,12 +5,11 @@
 //! elsewhere says that it was moved stays locked with the file that says so, so the two are found together.
 
 use super::directory::checkpoint;
-use super::import::{self, Source};
 use super::keeper::{Keeper, Kept, LOOK_WAIT};
 use super::lock::{self, Look, Place};
 use super::notes::{self, Note};
 use super::queue::{Event, Hold, Recovered};
-use super::row::{Change, Row, Seq};
+use super::row::{Change, Seq};
 use super::store::RedbStore;
 use super::{DurableStore, open};
 use sluice_core::error::{Error, Kind};
@@ -36,6 +35,9 @@ struct Found {
 impl Keeper {
     /// Looks, unless somebody else does.
     pub(super) fn look(&mut self) {
+        if self.own.is_none() {
+            return;
+        }
         match Look::take(&self.root, LOOK_WAIT) {
             Ok(Some(look)) => self.look_under(&look),
             Ok(None) => {}
@@ -208,7 +210,7 @@ impl Keeper {
             Note::Moved { file, .. } => {
                 !pending.contains(file) && (mended.contains(file) || found.is_complete)
             }
-            Note::Imported(source) => finish_import(source),
+            Note::Imported(source) => source.finish(),
         };
 
         let mut unfinished = Vec::new();
@@ -233,53 +235,6 @@ impl Keeper {
     fn own_notes(&self) -> Result<Vec<(String, Note)>, Error> {
         self.read(|store| Ok(read_notes(store.notes()?)))
     }
-
-    /// Takes the services' own file in, once.
-    fn import(&mut self, hold: &Arc<Hold>) -> Result<(), Error> {
-        let Some(path) = hold.standing.lock().import.take() else { return Ok(()) };
-        let source = match Source::find(&path) {
-            Ok(Some(source)) => source,
-            Ok(None) => return Ok(()),
-            Err(error) => {
-                self.tell_all(lock::unusable(&path, error));
-                return Ok(());
-            }
-        };
-        // its rows are in a file already, and it could not be renamed
-        if self.imported.contains(&source) {
-            return Ok(());
-        }
-        let read = std::fs::read(&source.path).map_err(|error| lock::unusable(&path, error));
-        let parsed = read.and_then(|text| {
-            import::parse(&text, self.now(), 1).map_err(|detail| {
-                Error::new(Kind::StoreCorrupt).with("path", path.display().to_string()).with("detail", detail)
-            })
-        });
-        let rows = match parsed {
-            Ok(rows) => rows,
-            Err(why) => {
-                self.tell_all(why);
-                return Ok(());
-            }
-        };
-        let mut all = renumbered(Recovered { rows, ..Recovered::default() }, hold);
-        let stored = self.commit(vec![adopted(&all, hold), notes::imported(&source)]);
-        if let Err(why) = stored {
-            // the file is still there for the next time
-            hold.standing.lock().import = Some(path);
-            return Err(why);
-        }
-        checkpoint("imported");
-        let mut after = vec![notes::none(&notes::import_name(&source))];
-        if let Err(error) = source.rename() {
-            // another process could not know that it was taken in: it is not
-            self.tell_all(lock::unusable(&path, error));
-            let forget = |row: Row| Change::Forget { queue: hold.queue.clone(), seq: row.seq };
-            after.extend(std::mem::take(&mut all.rows).into_iter().map(forget));
-        }
-        give(hold, all);
-        self.commit(after).map(drop)
-    }
 }
 
 impl Dead {
@@ -299,21 +254,13 @@ fn read_notes(notes: Vec<(String, String)>) -> Vec<(String, Note)> {
     let read = |(name, text): (String, String)| Note::read(&name, &text).map(|note| (name, note));
     notes.into_iter().filter_map(read).collect()
 }
-/// Whether an import that a crash had cut short is through.
-fn finish_import(source: &Source) -> bool {
-    match Source::find(&source.path) {
-        Ok(Some(found)) if found == *source => source.rename().is_ok(),
-        Ok(_) => true,
-        Err(_) => false,
-    }
-}
 /// All of a queue, and the last number that it may have used.
 fn read_queue(store: &RedbStore, queue: &str, now: u64) -> Result<(Recovered, Seq), Error> {
     let (rows, letters, seen) = (store.pending(queue)?, store.letters(queue)?, store.seen(queue, now)?);
     Ok((Recovered { rows, letters, seen }, store.next_seq(queue)?.saturating_sub(1)))
 }
 /// The same under numbers of that hold, in the same order.
-fn renumbered(mut all: Recovered, hold: &Hold) -> Recovered {
+pub(super) fn renumbered(mut all: Recovered, hold: &Hold) -> Recovered {
     let rows = all.rows.iter().map(|row| row.seq);
     let mut old: Vec<Seq> = rows.chain(all.letters.iter().map(|letter| letter.row.seq)).collect();
     old.sort_unstable();
@@ -326,11 +273,11 @@ fn renumbered(mut all: Recovered, hold: &Hold) -> Recovered {
     all.seen.iter_mut().filter_map(|seen| seen.pending.as_mut()).for_each(number);
     all
 }
-fn adopted(all: &Recovered, hold: &Hold) -> Change {
+pub(super) fn adopted(all: &Recovered, hold: &Hold) -> Change {
     let Recovered { rows, letters, seen } = all.clone();
     Change::Adopt { queue: hold.queue.clone(), rows, letters, seen }
 }
-fn give(hold: &Hold, all: Recovered) {
+pub(super) fn give(hold: &Hold, all: Recovered) {
     if all.is_empty() {
         return;
     }

@@ -4,8 +4,8 @@
 use super::row::{Letter, Row, Seen, Seq};
 use bytes::Bytes;
 
-/// A payload with its key and error text may have so many bytes.
-pub const MAX_ROW_BYTES: u64 = 512 << 20;
+/// A payload with its key may have so many bytes: a commit has it in memory three times.
+pub const MAX_ROW_BYTES: u64 = 256 << 20;
 
 const SUM: usize = 4;
 const NO_KEY: u32 = u32::MAX;

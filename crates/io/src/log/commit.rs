@@ -22,7 +22,6 @@ const GROUP_BYTES: usize = 16 << 20;
 enum Work<S> {
     Submit { changes: Vec<Change>, now: u64, done: Committed },
     Job(Job<S>),
-    Replace(S),
 }
 struct State<S> {
     work: VecDeque<Work<S>>,
@@ -31,8 +30,6 @@ struct State<S> {
     is_running: bool,
     is_closing: bool,
     closed: Vec<Closed>,
-    /// Why the store is retired.
-    failure: Option<Error>,
 }
 struct Shared<S> {
     state: Mutex<State<S>>,
@@ -54,26 +51,17 @@ impl<S: DurableStore + 'static> Committer<S> {
             is_running: false,
             is_closing: false,
             closed: Vec::new(),
-            failure: None,
         };
         Self { shared: Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), path }) }
     }
     /// Commits changes after all that was submitted before, together with others; `done` when they are on disk. After a commit
-    /// that failed, nothing is committed and every `done` is told why, until there is a new store.
+    /// that failed, nothing is committed and every `done` is told why: the store is retired.
     pub fn submit(&self, changes: Vec<Change>, now: u64, done: Committed) {
         self.push(Work::Submit { changes, now, done });
     }
     /// Runs a job after all that was submitted before.
     pub fn run(&self, job: Job<S>) {
         self.push(Work::Job(job));
-    }
-    /// A new store for all that is submitted from now on.
-    pub fn replace(&self, store: S) {
-        self.push(Work::Replace(store));
-    }
-    /// Why the store is retired.
-    pub fn failure(&self) -> Option<Error> {
-        self.shared.state.lock().failure.clone()
     }
     /// Takes nothing more. `done` when all is committed and the store is closed.
     pub fn close(&self, done: impl FnOnce() + Send + 'static) {
@@ -142,7 +130,6 @@ fn refuse<S>(work: Work<S>, why: &Error) {
     match work {
         Work::Submit { done, .. } => call(|| done(Err(why.clone()))),
         Work::Job(job) => call(|| job(Err(why.clone()))),
-        Work::Replace(store) => drop(store),
     }
 }
 /// A callback's panic is its owner's; the thread goes on.
@@ -179,11 +166,6 @@ impl<S: DurableStore> Thread<S> {
                     Work::Job(job) => {
                         self.commit(std::mem::take(&mut group));
                         call(|| job(self.store.as_mut().map_err(|error| error.clone())));
-                    }
-                    Work::Replace(store) => {
-                        self.commit(std::mem::take(&mut group));
-                        self.store = Ok(store);
-                        self.shared.state.lock().failure = None;
                     }
                 }
             }
@@ -231,7 +213,6 @@ impl<S: DurableStore> Thread<S> {
             Err(why) => {
                 if let Ok(store) = std::mem::replace(&mut self.store, Err(why.clone())) {
                     call(|| drop(store));
-                    self.shared.state.lock().failure = Some(why.clone());
                 }
                 ends.into_iter().for_each(|(_, done)| call(|| done(Err(why.clone()))));
             }
@@ -241,7 +222,10 @@ impl<S: DurableStore> Thread<S> {
 impl Group {
     fn take(&mut self, mut changes: Vec<Change>, now: u64, done: Committed) {
         self.bytes = changes.iter().map(Change::bytes).fold(self.bytes, usize::saturating_add);
-        self.now = self.now.max(now);
+        if !changes.is_empty() {
+            // clocks of instances may differ: what has expired for one alone stays a little longer
+            self.now = if self.changes.is_empty() { now } else { self.now.min(now) };
+        }
         if self.changes.is_empty() {
             self.changes = changes;
         } else {

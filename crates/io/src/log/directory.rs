@@ -133,9 +133,12 @@ impl Directory {
         state.jobs.push_back(Job::Failed(generation, why.clone()));
         self.wake.notify_one();
     }
-    pub(super) fn ended(&self) {
-        self.state.lock().has_ended = true;
+    /// Its locks are given back; what nobody has come to.
+    pub(super) fn ended(&self) -> VecDeque<Job> {
+        let mut state = self.state.lock();
+        state.has_ended = true;
         self.wake.notify_all();
+        std::mem::take(&mut state.jobs)
     }
     fn wait_for_end(&self) {
         let mut state = self.state.lock();

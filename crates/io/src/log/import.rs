@@ -1,11 +1,18 @@
 //! The JSON file in which the services kept their own queue.
 
-use super::row::{Row, Seq, Tag};
+use super::adopt::{adopted, give, renumbered};
+use super::directory::checkpoint;
+use super::keeper::Keeper;
+use super::queue::{Event, Hold, Recovered};
+use super::row::{Change, Row, Seq, Tag};
+use super::{lock, notes, store};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_core::cache;
+use sluice_core::error::{Error, Kind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use time::OffsetDateTime;
 use time::format_description::well_known::Iso8601;
@@ -92,7 +99,67 @@ impl Source {
         };
         let free = (1..100_000).map(name).find(|path| !path.exists());
         let free = free.ok_or_else(|| std::io::Error::other("too many imported files are kept beside it"))?;
-        std::fs::rename(&self.path, free)
+        std::fs::rename(&self.path, free)?;
+        // for good, before the note of it goes; who cannot sync a directory has done it all the same
+        let _ = store::sync_dir(&self.path);
+        Ok(())
+    }
+    /// Whether an import that a crash had cut short is through.
+    pub(super) fn finish(&self) -> bool {
+        match Self::find(&self.path) {
+            Ok(Some(found)) if found == *self => self.rename().is_ok(),
+            Ok(_) => true,
+            Err(_) => false,
+        }
+    }
+}
+
+impl Keeper {
+    /// Takes the services' own file in, once.
+    pub(super) fn import(&mut self, hold: &Arc<Hold>) -> Result<(), Error> {
+        let Some(path) = hold.standing.lock().import.take() else { return Ok(()) };
+        let source = match Source::find(&path) {
+            Ok(Some(source)) => source,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                hold.tell(Event::Degraded(lock::unusable(&path, error)));
+                return Ok(());
+            }
+        };
+        // its rows are in a file already, and it could not be renamed
+        if self.imported.contains(&source) {
+            return Ok(());
+        }
+        let read = std::fs::read(&source.path).map_err(|error| lock::unusable(&path, error));
+        let parsed = read.and_then(|text| {
+            parse(&text, self.now(), 1).map_err(|detail| {
+                Error::new(Kind::StoreCorrupt).with("path", path.display().to_string()).with("detail", detail)
+            })
+        });
+        let rows = match parsed {
+            Ok(rows) => rows,
+            Err(why) => {
+                hold.tell(Event::Degraded(why));
+                return Ok(());
+            }
+        };
+        let mut all = renumbered(Recovered { rows, ..Recovered::default() }, hold);
+        let stored = self.commit(vec![adopted(&all, hold), notes::imported(&source)]);
+        if let Err(why) = stored {
+            // the file is still there for the next time
+            hold.standing.lock().import = Some(path);
+            return Err(why);
+        }
+        checkpoint("imported");
+        let mut after = vec![notes::none(&notes::import_name(&source))];
+        if let Err(error) = source.rename() {
+            // another process could not know that it was taken in: it is not
+            hold.tell(Event::Degraded(lock::unusable(&path, error)));
+            let forget = |row: Row| Change::Forget { queue: hold.queue.clone(), seq: row.seq };
+            after.extend(std::mem::take(&mut all.rows).into_iter().map(forget));
+        }
+        give(hold, all);
+        self.commit(after).map(drop)
     }
 }
 

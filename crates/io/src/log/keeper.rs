@@ -72,7 +72,10 @@ pub(super) fn run(directory: Arc<Directory>) {
         let mut dones = Vec::new();
         // a panic ends neither the thread nor the promise that a close is told
         contained(|| match job {
-            Some(Job::Open(hold)) => keeper.open(&hold),
+            Some(Job::Open(hold)) => {
+                contained(|| keeper.open(&hold));
+                keeper.tell_opened(&hold, Err(keeper.directory.unusable("it could not be opened")));
+            }
             Some(Job::Close(hold, done)) => {
                 dones.push(done);
                 keeper.close(&hold);
@@ -152,6 +155,10 @@ impl Keeper {
             self.own.iter().for_each(|own| self.directory.fail(own.generation, why));
             self.is_down(why);
         }
+        self.tell_opened(hold, result);
+    }
+    /// Tells an instance how its opening ended, unless it knows.
+    fn tell_opened(&self, hold: &Hold, result: Result<(), Error>) {
         let (opened, recovered) = {
             let mut standing = hold.standing.lock();
             (standing.opened.take(), std::mem::take(&mut standing.recovered))
@@ -262,10 +269,7 @@ impl Keeper {
         let _ = self.commit(Vec::new());
         self.directory.state.lock().holds.retain(|other| !Arc::ptr_eq(other, hold));
         // nobody is going to open it
-        let opened = hold.standing.lock().opened.take();
-        if let Some(opened) = opened {
-            contained(|| opened(Err(Error::new(Kind::Closed).with("what", "the log"))));
-        }
+        self.tell_opened(hold, Err(Error::new(Kind::Closed).with("what", "the log")));
     }
     /// Closes the file and gives all locks back.
     fn end(&mut self) {
@@ -279,7 +283,12 @@ impl Keeper {
         self.kept.clear();
         self.gate = None;
         registry::ended(&self.directory);
-        self.directory.ended();
+        for job in self.directory.ended() {
+            // closed twice
+            if let Job::Close(_, done) = job {
+                contained(done);
+            }
+        }
     }
 }
 impl OwnFile {

@@ -47,7 +47,14 @@ pub(super) fn make_root(path: &Path) -> Result<PathBuf, Error> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).and_then(|()| path.canonicalize()).map_err(|error| unusable(path, error))
+    let is_missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    builder.create(path).map_err(|error| unusable(path, error))?;
+    for dir in missing {
+        // a power cut must not take the directory with all that is in it; who may not read the parent has to hope
+        let _ = super::store::sync_dir(dir);
+    }
+    path.canonicalize().map_err(|error| unusable(path, error))
 }
 
 /// The right to have the directory open.

@@ -183,6 +183,11 @@ impl Queue {
             if result.is_ok() {
                 is_used.store(true, Ordering::Release);
             }
+            // its thread has ended meanwhile: so has the file
+            let result = result.map_err(|why| match why.kind {
+                Kind::Closed => directory.unusable("its file was retired"),
+                _ => why,
+            });
             match &result {
                 Ok(_) if !debts.is_empty() => {
                     hold.standing.lock().debts.retain(|file| !debts.contains(file));
@@ -199,8 +204,14 @@ impl Queue {
     /// Ends the hold after what was submitted; its rows stay for the next that opens the queue. `done` after all is
     /// synced and, for the last hold, the file is closed and its lock given back.
     pub fn close(&self, done: Closed) {
+        let mut state = self.directory.state.lock();
         self.hold.standing.lock().is_closing = true;
-        self.directory.push(Job::Close(self.hold.clone(), done));
+        if state.has_ended {
+            drop(state);
+            return contained(done);
+        }
+        state.jobs.push_back(Job::Close(self.hold.clone(), done));
+        self.directory.wake.notify_one();
     }
 }
 impl Drop for Queue {

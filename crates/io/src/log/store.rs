@@ -5,11 +5,13 @@ use super::apply::{Changed, Changing, Queues};
 use super::backend::FileBackend;
 use super::codec::{State, decode_letter, decode_row, decode_seen};
 use super::fault::{self, Fail};
+use super::layout::{look, new_id, prepare};
+use super::lock;
 use super::row::{Change, Letter, Refused, Row, Seen, Seq};
-use super::tables::{DEAD, EXPIRY, FORMAT, ID, META, NOTES, PENDING, QUEUES, SEEN, VERSION};
+use super::tables::{DEAD, NOTES, PENDING, SEEN, VERSION};
 use redb::{Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend};
 use sluice_core::error::{Error, Kind};
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 /// Memory that redb may use for pages.
@@ -21,6 +23,8 @@ pub struct RedbStore {
     /// None once it was closed.
     database: Option<Database>,
     path: PathBuf,
+    /// Which file it is; None: it lies in no file.
+    file: Option<(u64, u64)>,
     id: u128,
     queues: Queues,
     bytes: u64,
@@ -43,10 +47,11 @@ impl RedbStore {
             .and_then(|(twin, file)| {
                 Ok((twin, Self::create_on(FileBackend::new(file, sync), path, max_bytes)?))
             });
-        let named = made.and_then(|(twin, store)| {
+        let named = made.and_then(|(twin, mut store)| {
             // also where commits do not wait for the disk: the name must not lead to half a file
             let named = twin.sync_all().and_then(|()| std::fs::rename(&new, path));
             named.and_then(|()| sync_dir(path)).map_err(|error| fault::io(path, error))?;
+            store.file = lock::identity(path);
             Ok(store)
         });
         named.inspect_err(|_| {
@@ -56,7 +61,9 @@ impl RedbStore {
     /// Opens a file and checks all of it. Damage is `StoreCorrupt`: nothing of the file is used.
     pub fn open(path: &Path, sync: bool, max_bytes: u64) -> Result<Self, Error> {
         let file = options().open(path).map_err(|error| fault::io(path, error))?;
-        Self::open_on(FileBackend::new(file, sync), path, max_bytes)
+        let mut store = Self::open_on(FileBackend::new(file, sync), path, max_bytes)?;
+        store.file = lock::identity(path);
+        Ok(store)
     }
     /// Makes a store over an empty backend; `path` is its name in errors.
     pub fn create_on(backend: impl StorageBackend, path: &Path, max_bytes: u64) -> Result<Self, Error> {
@@ -67,6 +74,7 @@ impl RedbStore {
             Ok(Self {
                 database: Some(database),
                 path: path.into(),
+                file: None,
                 id,
                 queues: Queues::new(),
                 bytes: 0,
@@ -89,7 +97,16 @@ impl RedbStore {
             }
             let bytes = queues.values().map(|state| state.bytes).sum();
             let durability = Durability::Immediate;
-            Ok(Self { database: Some(database), path: path.into(), id, queues, bytes, max_bytes, durability })
+            Ok(Self {
+                database: Some(database),
+                path: path.into(),
+                file: None,
+                id,
+                queues,
+                bytes,
+                max_bytes,
+                durability,
+            })
         })
     }
     /// Commits from now on without any promise: for the control run of the power cuts.
@@ -100,10 +117,6 @@ impl RedbStore {
     /// Whether it has no rows, no letters and no keys.
     pub fn is_empty(&self) -> bool {
         self.queues.values().all(State::is_empty)
-    }
-    /// Where it lies.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
     /// Closes the file; what was committed is there either way. Dropping does the same.
     pub fn close(mut self) -> Result<(), Error> {
@@ -131,6 +144,15 @@ impl RedbStore {
             None => Ok(T::default()),
         }
     }
+    /// A file that has lost its name would go on taking commits that nobody ever finds.
+    fn check_name(&self) -> Result<(), Error> {
+        match self.file {
+            Some(file) if lock::identity(&self.path) != Some(file) => {
+                Err(fault::io(&self.path, "it was removed, or replaced by another file"))
+            }
+            _ => Ok(()),
+        }
+    }
     fn write(&self, changes: &[Change], now: u64) -> Result<Changed, Fail> {
         let mut txn = self.database()?.begin_write()?;
         txn.set_durability(self.durability)?;
@@ -149,6 +171,7 @@ impl DurableStore for RedbStore {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
+        self.check_name()?;
         let made =
             fault::contain(&self.path, || self.write(changes, now).map_err(|fail| fail.at(&self.path)));
         // it was whole when it was opened: what is wrong now is the disk
@@ -242,61 +265,19 @@ fn options() -> OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
-/// The first commit: all tables are there from then on.
-fn prepare(database: &Database, id: u128) -> Result<(), Fail> {
-    let txn = database.begin_write()?;
-    {
-        let mut meta = txn.open_table(META)?;
-        meta.insert(FORMAT, VERSION.to_le_bytes().as_slice())?;
-        meta.insert(ID, id.to_le_bytes().as_slice())?;
-        txn.open_table(QUEUES)?;
-        txn.open_table(PENDING)?;
-        txn.open_table(DEAD)?;
-        txn.open_table(SEEN)?;
-        txn.open_table(EXPIRY)?;
-        txn.open_table(NOTES)?;
-    }
-    Ok(txn.commit()?)
-}
-/// Format version, identity and queues. Of a newer format the version alone.
-fn look(database: &Database) -> Result<(u32, u128, Queues), Fail> {
-    let txn = database.begin_read()?;
-    let meta = txn.open_table(META)?;
-    let version = meta.get(FORMAT)?.and_then(|found| found.value().try_into().ok().map(u32::from_le_bytes));
-    let version = version.filter(|version| *version > 0).ok_or(Fail::Damaged("the format's number"))?;
-    if version > VERSION {
-        return Ok((version, 0, Queues::new()));
-    }
-    let id = meta.get(ID)?.and_then(|found| found.value().try_into().ok().map(u128::from_le_bytes));
-    let id = id.ok_or(Fail::Damaged("the file's identity"))?;
-    let mut queues = Queues::new();
-    for found in txn.open_table(QUEUES)?.iter()? {
-        let (name, state) = found?;
-        let state = State::decode(state.value(), name.value()).ok_or(Fail::Damaged("a queue"))?;
-        queues.insert(name.value().into(), state);
-    }
-    txn.open_table(PENDING)?;
-    txn.open_table(DEAD)?;
-    txn.open_table(SEEN)?;
-    txn.open_table(EXPIRY)?;
-    txn.open_table(NOTES)?;
-    Ok((version, id, queues))
-}
-
-/// Makes names in a file's directory last.
+/// Makes a path's name last in its directory.
 #[cfg(unix)]
-fn sync_dir(path: &Path) -> std::io::Result<()> {
+pub(super) fn sync_dir(path: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir)?.sync_all()
+    match std::fs::File::open(dir)?.sync_all() {
+        // there are file systems whose directories cannot be synced
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
 }
 /// The system keeps names by itself.
 #[cfg(not(unix))]
-fn sync_dir(_path: &Path) -> std::io::Result<()> {
+pub(super) fn sync_dir(_path: &Path) -> std::io::Result<()> {
     Ok(())
-}
-/// A random number: the system's hashing keys are random, and go on from call to call.
-fn new_id() -> u128 {
-    use std::hash::{BuildHasher, RandomState};
-    let half = || u128::from(RandomState::new().hash_one((std::process::id(), std::time::SystemTime::now())));
-    half() << 64 | half()
 }

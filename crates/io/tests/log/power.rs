@@ -26,6 +26,8 @@ pub enum Rules {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
     pub cuts: u64,
+    /// Of them, those where the process alone died: all that was written is there.
+    pub kills: u64,
     /// Cuts within a commit, an opening or a closing.
     pub within: u64,
     /// Commits (or submissions) that were acknowledged.
@@ -43,6 +45,7 @@ pub struct Count {
 impl Count {
     pub fn add(&mut self, other: Self) {
         self.cuts += other.cuts;
+        self.kills += other.kills;
         self.within += other.within;
         self.acknowledged += other.acknowledged;
         self.unacknowledged += other.unacknowledged;
@@ -93,7 +96,9 @@ pub fn chain(fresh: &[u8], seed: u64, rules: Rules, fault: Fault) -> Count {
         run.count.cuts += 1;
         run.count.within += u64::from(disk.faults() > 0);
         run.count.acknowledged += history.acknowledged as u64;
-        image = disk.cut();
+        let is_kill = rules == Rules::Ours && fault == Fault::Power && run.chance.one_in(6);
+        run.count.kills += u64::from(is_kill);
+        image = if is_kill { disk.view() } else { disk.cut() };
         match run.check(&mut image, history) {
             Some(found) => model = found,
             None => break,

@@ -1,0 +1,167 @@
+//! Nodes that share a limit through a naive Redis, with answers that come late, never, or after an outage.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use proptest::prelude::*;
+use sluice_core::limiter::lease::{Answer, Node, Request, Terms, Verdict, WhenDown, share};
+use std::collections::BTreeMap;
+
+const SLICES: u64 = 100;
+
+/// What the script does (docs/design/limiter.md, "Redis"): slices of a hundredth of the window, a grant in the slice of its end.
+#[derive(Default)]
+struct Redis {
+    slices: BTreeMap<u64, u64>,
+}
+impl Redis {
+    fn take(&mut self, request: &Request, terms: &Terms, nodes: u64, now: u64) -> Answer {
+        let slice_ms = (terms.window_ms / SLICES).max(1);
+        // a slice counts until a window after its end
+        self.slices.retain(|slice, _| (slice + 1) * slice_ms + terms.window_ms > now);
+        if let Some(booked) = self.slices.get_mut(&request.back_slice) {
+            *booked -= request.back.min(*booked);
+        }
+        *self.slices.entry(now / slice_ms).or_default() += request.debt;
+        let used: u64 = self.slices.values().sum();
+        let free = terms.limit.saturating_sub(used);
+        let granted = request.want.min(free);
+        let slice = (now + slice_ms) / slice_ms;
+        *self.slices.entry(slice).or_default() += granted;
+        // when so many slices have left that there is room for one
+        let mut left: u64 = self.slices.values().sum();
+        let room_at = self.slices.iter().find_map(|(slice, booked)| {
+            left -= booked;
+            (left < terms.limit).then_some((slice + 1) * slice_ms + terms.window_ms)
+        });
+        let first = room_at.unwrap_or(now);
+        Answer { granted, slice, lease_ms: slice_ms, retry_after_ms: first.saturating_sub(now).max(1), nodes }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn all_nodes_together_exceed_the_limit_by_at_most_a_share_each(
+        nodes in 1..5usize, limit in 1..200u64, window_ms in 100..5_000u64,
+        steps in prop::collection::vec((0..5usize, 1..4u64, 0..40u64, 0..10u32), 1..600)
+    ) {
+        let terms = Terms { limit, window_ms, when_down: WhenDown::Degrade };
+        let mut redis = Redis::default();
+        let mut parts = vec![Node::default(); nodes];
+        let mut answers: Vec<(u64, usize, Option<Answer>)> = Vec::new();
+        let mut taken: Vec<(u64, u64)> = Vec::new();
+        let mut now = 1_000_000;
+        for (node, weight, by, luck) in steps {
+            now += by;
+            let node = node % nodes;
+            answers.retain(|(at, node, answer)| {
+                if *at > now {
+                    return true;
+                }
+                match answer {
+                    Some(answer) => { parts[*node].answered(answer, now); }
+                    None => parts[*node].unanswered(),
+                }
+                false
+            });
+            let weight = weight.min(limit);
+            if parts[node].check(weight, &terms, now) == Verdict::Allowed {
+                taken.push((now, weight));
+            }
+            prop_assert!(parts[node].debt() <= share(limit));
+            if parts[node].should_ask(now) {
+                let request = parts[node].ask(0, &terms, now).unwrap();
+                prop_assert!(request.want <= share(limit));
+                // lost on the way there, lost on the way back, late
+                let answer = (luck != 0).then(|| redis.take(&request, &terms, nodes as u64, now));
+                let answer = answer.filter(|_| luck != 1);
+                answers.push((now + u64::from(luck) * 3, node, answer));
+            }
+        }
+        let most = limit + nodes as u64 * share(limit);
+        for &(until, _) in &taken {
+            let sum: u64 = taken.iter().filter(|(at, _)| *at <= until && at + window_ms > until).map(|(_, weight)| weight).sum();
+            prop_assert!(sum <= most, "{} of {} in a window", sum, most);
+        }
+    }
+}
+
+#[test]
+fn a_saturated_limit_is_used_well() {
+    let terms = Terms { limit: 1000, window_ms: 10_000, when_down: WhenDown::Degrade };
+    let mut redis = Redis::default();
+    let mut parts = vec![Node::default(); 3];
+    let mut taken = 0;
+    for now in 0..100_000 {
+        for node in &mut parts {
+            while node.check(1, &terms, now) == Verdict::Allowed {
+                taken += 1;
+                if node.should_ask(now) {
+                    let request = node.ask(0, &terms, now).unwrap();
+                    node.answered(&redis.take(&request, &terms, 3, now), now);
+                }
+            }
+            if node.should_ask(now) {
+                let request = node.ask(0, &terms, now).unwrap();
+                node.answered(&redis.take(&request, &terms, 3, now), now);
+            }
+        }
+    }
+    // ten windows of 1000; each is late by up to a slice or two
+    assert!((9_300..=10_300).contains(&taken), "{taken}");
+}
+
+#[test]
+fn what_a_lease_has_left_goes_back_when_it_is_over() {
+    let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Closed };
+    let mut node = Node::default();
+    assert_eq!(node.check(1, &terms, 0), Verdict::Allowed, "debt");
+    let request = node.ask(5, &terms, 0).unwrap();
+    assert_eq!(request, Request { want: 5, debt: 1, back: 0, back_slice: 0 });
+    assert!(node.ask(5, &terms, 0).is_none(), "one at a time");
+    node.answered(&Answer { granted: 5, slice: 7, lease_ms: 100, retry_after_ms: 0, nodes: 1 }, 20);
+    assert_eq!(node.debt(), 0);
+    assert_eq!(node.check(2, &terms, 100), Verdict::Allowed);
+    assert_eq!((node.held(100), node.held(101)), (3, 0), "from when it was asked for");
+    assert!(node.should_ask(101));
+    assert_eq!(node.ask(0, &terms, 101).unwrap(), Request { want: 2, debt: 0, back: 3, back_slice: 7 });
+}
+
+#[test]
+fn a_refusal_ends_debt_until_there_is_room() {
+    let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Closed };
+    let mut node = Node::default();
+    assert_eq!(node.check(10, &terms, 0), Verdict::Allowed);
+    assert_eq!(node.check(1, &terms, 0), Verdict::Denied { retry_after_ms: 1 }, "a tenth");
+    node.ask(0, &terms, 0).unwrap();
+    node.answered(&Answer { granted: 0, slice: 0, lease_ms: 100, retry_after_ms: 500, nodes: 2 }, 10);
+    assert_eq!(node.check(1, &terms, 100), Verdict::Denied { retry_after_ms: 410 });
+    assert!(!node.should_ask(100));
+    assert!(node.should_ask(510));
+    assert_eq!(node.check(1, &terms, 510), Verdict::Allowed);
+}
+
+#[test]
+fn while_redis_is_away_each_mode_does_what_it_says() {
+    let answer = Answer { granted: 0, slice: 0, lease_ms: 100, retry_after_ms: 1, nodes: 4 };
+    for (when_down, passes) in [(WhenDown::Degrade, 25), (WhenDown::Open, 1000), (WhenDown::Closed, 0)] {
+        let terms = Terms { limit: 100, window_ms: 10_000, when_down };
+        let mut node = Node::default();
+        node.ask(0, &terms, 0).unwrap();
+        node.answered(&answer, 1);
+        node.ask(0, &terms, 2).unwrap();
+        node.unanswered();
+        assert!(node.lost());
+        assert!(!node.lost(), "said once");
+        let passed = (0..1000).filter(|_| node.check(1, &terms, 50) == Verdict::Allowed).count();
+        assert_eq!(passed, passes, "{when_down:?}");
+        if when_down == WhenDown::Degrade {
+            assert_eq!(node.check(1, &terms, 51), Verdict::Denied { retry_after_ms: 9_999 });
+            assert_eq!(node.check(1, &terms, 10_050), Verdict::Allowed);
+        }
+        let request = node.ask(0, &terms, 10_051).unwrap();
+        assert_eq!(request.debt, (passed as u64 + u64::from(when_down == WhenDown::Degrade)).min(100));
+        assert!(node.answered(&answer, 10_060), "back again, said once");
+        assert!(!node.is_down());
+    }
+}
