@@ -13,6 +13,7 @@ const { Letters, letterOf, textOf } = require('./letters');
 const { Machine } = require('./machine');
 const { groupOf } = require('./options');
 const { settingsOf } = require('./settings');
+const { heed } = require('./signals');
 const { Wake } = require('./wake');
 
 const FIRST_BESIDE_LETTERS = 2 ** 32;
@@ -96,7 +97,7 @@ class Flow {
       if (this.refusal !== undefined) return Promise.reject(this.refusal());
     }
     const promise = entry.promise();
-    if (signal !== undefined) entry.heed(signal, this.#giveUp);
+    if (signal !== undefined) heed(signal, entry, this.#giveUp);
     if (this.claims === undefined) this.proceed(entry);
     else this.#claim(entry);
     return promise;
