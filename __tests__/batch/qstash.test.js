@@ -126,7 +126,7 @@ describe('results', () => {
     const cyclic = {};
     cyclic.self = cyclic;
     const bad = [
-      null, 'text', {}, { destination: '' }, { destination: 5 }, to('x', { queue: 5 }), to('x', { headers: 5 }), to('x', { headers: { a: {} } }),
+      null, 'text', {}, { destination: '' }, { destination: 5 }, to('x', { queue: 5 }), to('x', { queue: '' }), to('x', { headers: 5 }), to('x', { headers: { a: {} } }),
       to('x', { body: cyclic }), to('x', { body: 1n }), to('x', { body: () => {} }), to('x', { body: Symbol('s') }), to('x', { body: new Uint8Array([0xff]) }),
     ];
     const results = await qstashSink({ url, token })([to('first'), ...bad, to('last')], {});
@@ -233,8 +233,7 @@ describe('failures of a request', () => {
       const ended = failed(qstashSink({ url, token })([to('a'), to('b')], { signal: stop.signal }));
       await sleep(50);
       stop.abort();
-      const { name, cause } = await ended;
-      expect([name, cause?.name]).toContain('AbortError');
+      expect((await ended).name).toBe('AbortError');
     }
     await until(() => gone === 2);
   });
@@ -246,7 +245,7 @@ describe('failures of a request', () => {
       res.on('close', () => (closed = true));
       res.writeHead(at === 0 ? 200 : 500);
       const more = () => {
-        while (!closed && res.write(' '.repeat(65_536))) sent += 65_536;
+        do sent += 65_536; while (!closed && res.write(' '.repeat(65_536)));
       };
       res.on('drain', more);
       more();

@@ -1,6 +1,5 @@
 'use strict';
 // An item on its way, with the promise of who brought it.
-const { aborted } = require('../errors');
 
 /** Where it is: not left yet, handed over, waiting for another try, failed for good, settled. */
 const STATE = { QUEUED: 0, AWAY: 1, BACK: 2, DEAD: 3, GONE: 4 };
@@ -45,7 +44,6 @@ class Entry {
   writtenAs(row) {
     this.row = row;
     this.item = undefined;
-    this.bytes = row.bytes;
   }
 
   /** The promise that `succeed` and `fail` settle. */
@@ -66,20 +64,6 @@ class Entry {
     const { reject } = this;
     this.resolve = this.reject = undefined;
     if (reject !== undefined) reject(error);
-  }
-
-  /** Its caller may give up: `giveUp(entry, error)` is called once the promise is rejected. */
-  heed(signal, giveUp) {
-    const onAbort = () => {
-      const error = aborted(signal, 'the item');
-      this.fail(error);
-      giveUp(this, error);
-    };
-    signal.addEventListener('abort', onAbort);
-    this.detach = () => {
-      this.detach = undefined;
-      signal.removeEventListener('abort', onAbort);
-    };
   }
 }
 

@@ -81,13 +81,13 @@ function resultOf(entry) {
 }
 
 /** The entries of QStash's answer to `count` messages, in their order. */
-async function entriesOf(response, count) {
+async function entriesOf(response, count, signal) {
   const { status } = response;
   if (response.ok ?? (status >= 200 && status < 300)) {
     const maxBytes = ANSWER_BYTES * (count + 1);
     // no status on what follows: the messages may have been taken, and who asks again finds out
     const answer = parsed(await readText(response, maxBytes).catch((error) => {
-      throw error?.code === 'ERR_QSTASH' ? error : failure('its answer broke off', {}, error);
+      throw signal?.aborted || error?.code === 'ERR_QSTASH' ? error : failure('its answer broke off', {}, error);
     }));
     if (!Array.isArray(answer)) throw failure('its answer is not a JSON array');
     if (answer.length !== count) throw failure(`its answer has ${answer.length} entries for ${count} messages`);
@@ -139,7 +139,7 @@ function qstashSink(options) {
       if (signal?.aborted) throw error;
       throw failure(`no answer: ${error?.cause?.code ?? error?.code ?? error?.message ?? error}`, {}, error);
     }
-    return entriesOf(response, part.length);
+    return entriesOf(response, part.length, signal);
   }
 
   return async (items, { keys = [], signal } = {}) => {
