@@ -150,8 +150,8 @@ test('/stats and /metrics show the buffer; USAGE=off is none', async () => {
   const { usage } = JSON.parse((await get(`${gateway.url}/stats`)).text);
   expect(usage).toMatchObject({ accepted: 2, lines: 2, repeats: 0, lost: 0, maxSize: 100_000 });
   const { text } = await get(`${gateway.url}/metrics`);
-  expect(text).toMatch(/^# TYPE gateway_usage_records_total counter\ngateway_usage_records_total 2$/m);
-  expect(text).toMatch(/^gateway_usage_lines_total 2$/m);
+  expect(text).toMatch(/^# TYPE gateway_usage_lines_total counter\ngateway_usage_lines_total 2$/m);
+  expect(text).toMatch(/^sluice_batch_accepted_total\{[^}]*name="usage"[^}]*\} 2$/m);
   await gateway.stop();
 
   const none = await start(path.join(scratch, 'never'), { USAGE: 'off', CACHE: 'off' });
