@@ -134,6 +134,6 @@ export function createUsage({ dir, log = () => {} }) {
         .join('');
     },
     /** Writes what there is; what cannot be written in time stays on disk for the next start. */
-    close: (timeoutMs = 2000) => buffer.close({ timeoutMs }),
+    close: (timeoutMs = 5000) => buffer.close({ timeoutMs }),
   };
 }
