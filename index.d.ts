@@ -346,7 +346,7 @@ export interface BatchBufferOptions<T> {
   adaptive?: boolean;
   /** Batches with the handler at most. @default 1; 10 when adaptive */
   concurrency?: number;
-  /** After that `context.signal` is aborted and the batch has failed with ERR_TIMEOUT; what its handler does later is not heard. 0: never. @default 30000 */
+  /** After that `context.signal` is aborted and the batch has failed with ERR_TIMEOUT; what its handler does later is not heard. Its timer is set when the code that runs has ended, so that `runAllTimers` of a suite does not meet it. 0: never. @default 30000 */
   handlerTimeoutMs?: number;
   /** Items accepted and not settled at most; items that wait for their next try count. @default 1000 */
   maxSize?: number;

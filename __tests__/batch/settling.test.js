@@ -256,6 +256,7 @@ describe('a handler that hangs', () => {
     const buffer = make(handler, { batchSize: 1, handlerTimeoutMs: 1000, retries: 1 });
     const add = buffer.add('a');
     const { signal } = calls[0].context;
+    await microtasks();
     jest.advanceTimersByTime(999);
     expect(signal.aborted).toBe(false);
     jest.advanceTimersByTime(1);

@@ -44,6 +44,8 @@ class Batch {
     this.reason = reason;
     this.attempt = attempt;
     this.entries = entries;
+    /** When its handler has had its time. */
+    this.deadline = Infinity;
   }
 
   signal() {

@@ -11,6 +11,8 @@ const { Row, rowOf } = require('./row');
 /** Numbers for rows are taken in blocks. */
 const LEASE = 1000;
 
+// not inside the class: what is made there holds the log, and so would whoever is subscribed
+const subscribeWeakly = (weak) => subscribe((event) => weak.deref()?.hear(event), () => undefined);
 /** Subscriptions of logs that were dropped without being closed. */
 const registry = typeof FinalizationRegistry === 'function' ? new FinalizationRegistry(unsubscribe) : undefined;
 
@@ -65,8 +67,7 @@ class Durable {
   constructor(options, name, owner) {
     this.#codec = options.codec;
     this.#owner = owner;
-    const weak = new WeakRef(this);
-    subscribe((event) => weak.deref()?.#hear(event), (_, events) => (this.#subscription = events));
+    this.#subscription = subscribeWeakly(new WeakRef(this));
     let opening;
     try {
       opening = attempt((shell, id) => {
@@ -89,7 +90,8 @@ class Durable {
     this.#owner.ready();
     return count;
   }
-  #hear([event, detail]) {
+  /** An event of the log. */
+  hear([event, detail]) {
     if (event === 'degraded') this.#owner.degraded(fromNative(detail));
     else if (event === 'reopened') this.#resubmit();
     else this.#recovering = this.#recovering.then(() => this.#adopt(detail));
@@ -150,7 +152,8 @@ class Durable {
     this.#live.set(row.seq, entry);
     this.#changes.accept(row, entry.attempts, entry.key, entry.claim !== undefined);
     this.#accepted.push(entry);
-    this.#sendSoon();
+    if (this.#changes.isMuch) this.#submit();
+    else this.#sendSoon();
   }
   /** Delivered. `seen` is `{ expires, result }` where its key is claimed. */
   complete(entry, seen) {

@@ -40,6 +40,7 @@
 //! A panic in the machine poisons it: each later step throws ERR_INTERNAL.
 
 use super::layout::*;
+use super::numbers::{Numbers, count, flag, float, whole};
 use crate::cells::expose_numbers;
 use crate::error::Guarded;
 use napi::bindgen_prelude::External;
@@ -49,8 +50,6 @@ use sluice_core::batch::{
     Action, Arrival, Backoff, Buffer, Config, Failure, Id, Lane, Listed, Millis, Overflow,
 };
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A buffer's options as the shell has checked them; what is unbounded is Infinity.
 #[napi(object)]
@@ -96,13 +95,13 @@ pub struct Held {
     numbers: Numbers,
     machine: Guarded<Machine>,
 }
-struct Machine {
-    buffer: Buffer,
+pub(super) struct Machine {
+    pub(super) buffer: Buffer,
     failures: Vec<Failure>,
     /// Lists and actions that did not fit.
-    listed: VecDeque<Listed>,
-    named: VecDeque<Id>,
-    held_back: Option<Action>,
+    pub(super) listed: VecDeque<Listed>,
+    pub(super) named: VecDeque<Id>,
+    pub(super) held_back: Option<Action>,
 }
 
 /// Opens a machine whose first item gets the id `firstId`.
@@ -133,7 +132,7 @@ pub fn batch_open(config: BatchConfig, first_id: f64) -> External<Held> {
         pull: config.pull,
         durable: config.durable,
     };
-    let numbers = Numbers((0..LENGTH).map(|_| AtomicU64::new(0)).collect());
+    let numbers = Numbers::new(LENGTH);
     let buffer = Buffer::new(config, whole(first_id).max(1));
     let mut machine = Machine {
         buffer,
@@ -149,7 +148,7 @@ pub fn batch_open(config: BatchConfig, first_id: f64) -> External<Held> {
 /// The numbers that it shares.
 #[napi(catch_unwind)]
 pub fn batch_numbers<'env>(env: &'env Env, held: &External<Held>) -> napi::Result<Unknown<'env>> {
-    expose_numbers(env, held.numbers.0.clone())
+    expose_numbers(env, held.numbers.cells().clone())
 }
 /// Takes the arrivals, does what `op` says, and lets the machine act; returns the length of the list of actions.
 #[napi(catch_unwind)]
@@ -168,13 +167,13 @@ pub fn batch_step(held: &mut External<Held>, op: u32, a: f64, b: f64, now: f64) 
 
 impl Machine {
     fn take_arrivals(&mut self, numbers: &Numbers, now: Millis) {
-        let count = (numbers.get(INBOX) as usize).min(INBOX_SIZE);
-        for at in (0..count).map(|place| ARRIVALS + ARRIVAL * place) {
+        let told = (numbers.get(INBOX) as usize).min(INBOX_SIZE);
+        for at in (0..told).map(|place| ARRIVALS + ARRIVAL * place) {
             let attempts = numbers.get(at + 3);
             let arrival = Arrival {
                 lane: numbers.get(at) as Lane,
-                bytes: whole(numbers.get(at + 1)),
-                at: whole(numbers.get(at + 2)),
+                bytes: count(numbers.get(at + 1)),
+                at: count(numbers.get(at + 2)),
                 attempts: attempts as u32,
                 recovered: attempts >= 0.0,
             };
@@ -187,16 +186,16 @@ impl Machine {
         let (id, lane) = (whole(a), b as Lane);
         let result = match op {
             op::FINISH => {
-                self.failures.extend(numbers.failures(b as usize));
+                self.failures.extend(failures(numbers, b as usize));
                 let found = buffer.finish(a as u32, &self.failures, now);
                 self.failures.clear();
                 flag(found)
             }
             op::FAILURES => {
-                self.failures.extend(numbers.failures(a as usize));
+                self.failures.extend(failures(numbers, a as usize));
                 0.0
             }
-            op::FLUSH => buffer.flush().unwrap_or(0) as f64,
+            op::FLUSH => float(buffer.flush().unwrap_or(0)),
             op::CLOSE => {
                 buffer.close((a < f64::INFINITY).then(|| whole(a)), now);
                 0.0
@@ -204,7 +203,7 @@ impl Machine {
             op::LEAVE => list(&mut self.listed, buffer.leave(a == 1.0, now)),
             op::TAKE => list(&mut self.listed, buffer.take(a as usize, now)),
             op::SETTLE => {
-                let failure = if b == 1.0 { numbers.failures(1).next() } else { None };
+                let failure = if b == 1.0 { failures(numbers, 1).next() } else { None };
                 flag(buffer.settle(id, failure, now))
             }
             op::REMOVE => flag(buffer.remove(id, lane)),
@@ -217,10 +216,10 @@ impl Machine {
             }
             op::REFUSE => flag(buffer.refuse(id)),
             op::REQUEUE => flag(buffer.requeue(id, lane, whole(numbers.get(AUX)), now)),
-            op::ADOPT_DEAD => buffer.adopt_dead(id).unwrap_or(0) as f64,
-            op::CLEAR_DEAD => buffer.clear_dead() as f64,
+            op::ADOPT_DEAD => float(buffer.adopt_dead(id).unwrap_or(0)),
+            op::CLEAR_DEAD => float(buffer.clear_dead()),
             op::STATUS => {
-                numbers.set(OLDEST_AGE, buffer.status(now).oldest_age_ms as f64);
+                numbers.set(OLDEST_AGE, float(buffer.status(now).oldest_age_ms));
                 0.0
             }
             op::RESET_STATS => {
@@ -236,176 +235,18 @@ impl Machine {
         };
         numbers.set(RESULT, result);
     }
-
-    /// Writes the list of actions; MORE says whether it goes on.
-    fn act(&mut self, numbers: &Numbers, now: Millis) -> usize {
-        let mut out = Out { numbers, length: 0 };
-        let done =
-            self.write_listed(&mut out) && self.write_names(&mut out) && self.write_actions(&mut out, now);
-        numbers.set(MORE, flag(!done));
-        out.length
-    }
-    fn write_listed(&mut self, out: &mut Out<'_>) -> bool {
-        while !self.listed.is_empty() {
-            let count = (out.left().saturating_sub(2) / LISTED).min(self.listed.len());
-            if count == 0 {
-                return false;
-            }
-            out.write(&[act::LISTED as f64, count as f64]);
-            for item in self.listed.drain(..count) {
-                out.write(&[
-                    item.id as f64,
-                    f64::from(item.lane),
-                    f64::from(item.attempts),
-                    item.age_ms as f64,
-                ]);
-            }
-        }
-        true
-    }
-    fn write_names(&mut self, out: &mut Out<'_>) -> bool {
-        while !self.named.is_empty() {
-            let count = out.left().saturating_sub(2).min(self.named.len());
-            if count == 0 {
-                return false;
-            }
-            out.write(&[act::NAMES as f64, count as f64]);
-            self.named.drain(..count).for_each(|id| out.write(&[id as f64]));
-        }
-        true
-    }
-    fn write_actions(&mut self, out: &mut Out<'_>, now: Millis) -> bool {
-        loop {
-            let Some(action) = self.held_back.take().or_else(|| self.buffer.next(now)) else { return true };
-            if out.left() < LONGEST {
-                self.held_back = Some(action);
-                return false;
-            }
-            let kind = |kind: u32| f64::from(kind);
-            match action {
-                Action::Dispatch { batch, lane, reason, attempt, count, ids } => {
-                    let (batch, lane) = (f64::from(batch), f64::from(lane));
-                    let (attempt, named) = (f64::from(attempt), flag(!ids.is_empty()));
-                    let reason = f64::from(reason as u8);
-                    out.write(&[kind(act::DISPATCH), batch, lane, reason, attempt, f64::from(count), named]);
-                    if !ids.is_empty() {
-                        self.named.extend(ids);
-                        if !self.write_names(out) {
-                            return false;
-                        }
-                    }
-                }
-                Action::TimedOut(batch) => out.write(&[kind(act::TIMED_OUT), f64::from(batch)]),
-                Action::Dead { id, attempts, kept, evicted } => {
-                    let evicted = evicted.unwrap_or(0) as f64;
-                    out.write(&[kind(act::DEAD), id as f64, f64::from(attempts), flag(kept), evicted]);
-                }
-                Action::Dropped { id, lane } => out.write(&[kind(act::DROPPED), id as f64, f64::from(lane)]),
-                Action::Refused { id, lane } => out.write(&[kind(act::REFUSED), id as f64, f64::from(lane)]),
-                Action::Admitted(id) => out.write(&[kind(act::ADMITTED), id as f64]),
-                Action::Flushed(ticket) => out.write(&[kind(act::FLUSHED), ticket as f64]),
-                Action::Closed => out.write(&[kind(act::CLOSED)]),
-                Action::HighWater => out.write(&[kind(act::HIGH_WATER)]),
-                Action::Drained => out.write(&[kind(act::DRAINED)]),
-                Action::LaneForgotten(lane) => out.write(&[kind(act::LANE_FORGOTTEN), f64::from(lane)]),
-            }
-        }
-    }
-
-    fn publish_need(&mut self, lane: Lane, numbers: &Numbers) {
-        let place = lane as usize;
-        if place < NEED_LANES {
-            let need = self.buffer.need(lane);
-            numbers.set(NEED + 2 * place, number(need.items));
-            numbers.set(NEED + 2 * place + 1, number(need.bytes));
-        }
-    }
-    fn publish(&mut self, numbers: &Numbers) {
-        while let Some(lane) = self.buffer.changed_lane() {
-            self.publish_need(lane, numbers);
-        }
-        let buffer = &self.buffer;
-        let last = buffer.last_id();
-        numbers.set(LAST_ID, last as f64);
-        numbers.set(ADMIT_TO, number(last.saturating_add(buffer.room())));
-        numbers.set(TELL_AT, number(buffer.tell_at()));
-        numbers.set(BUSY, flag(buffer.busy()));
-        numbers.set(WAKE_AT, buffer.wake_at().map_or(f64::INFINITY, number));
-        numbers.set(TURN, flag(buffer.wants_turn()));
-        let status = buffer.standing();
-        numbers.set(SIZE, status.size as f64);
-        numbers.set(WAITING, status.waiting as f64);
-        numbers.set(IN_FLIGHT, status.in_flight as f64);
-        numbers.set(DEAD_LETTERS, status.dead_letters as f64);
-        numbers.set(LINGERING, flag(status.lingering));
-        let stats = buffer.stats();
-        let stats =
-            [stats.accepted, stats.delivered, stats.failed, stats.retried, stats.batches, stats.calls];
-        numbers.set_all(STATS, stats);
-        let sums = buffer.account();
-        let sums = [sums.accepted, sums.delivered, sums.dead_lettered, sums.dropped, sums.aborted, sums.kept];
-        numbers.set_all(ACCOUNT, sums);
-    }
 }
 
-/// Numbers of an item in a list.
-const LISTED: usize = 4;
-/// Numbers of the longest action.
-const LONGEST: usize = 7;
-
-/// The shared numbers, as bits.
-struct Numbers(Arc<[AtomicU64]>);
-impl Numbers {
-    fn get(&self, place: usize) -> f64 {
-        self.0.get(place).map_or(0.0, |bits| f64::from_bits(bits.load(Relaxed)))
-    }
-    fn set(&self, place: usize, number: f64) {
-        if let Some(bits) = self.0.get(place) {
-            bits.store(number.to_bits(), Relaxed);
-        }
-    }
-    fn set_all(&self, from: usize, numbers: [u64; 6]) {
-        (from..).zip(numbers).for_each(|(place, number)| self.set(place, number as f64));
-    }
-    fn failures(&self, count: usize) -> impl Iterator<Item = Failure> {
-        (0..count.min(AUX_SIZE)).map(|place| AUX + FAILURE * place).map(|at| Failure {
-            place: self.get(at) as u32,
-            retryable: self.get(at + 1) == 1.0,
-            after_ms: whole(self.get(at + 2)),
-            random: self.get(at + 3),
-        })
-    }
+fn failures(numbers: &Numbers, count: usize) -> impl Iterator<Item = Failure> {
+    (0..count.min(AUX_SIZE)).map(|place| AUX + FAILURE * place).map(|at| Failure {
+        place: numbers.get(at) as u32,
+        retryable: numbers.get(at + 1) == 1.0,
+        after_ms: whole(numbers.get(at + 2)),
+        random: numbers.get(at + 3),
+    })
 }
-/// The list of actions as it grows.
-struct Out<'n> {
-    numbers: &'n Numbers,
-    length: usize,
-}
-impl Out<'_> {
-    fn left(&self) -> usize {
-        OUT_SIZE.saturating_sub(self.length)
-    }
-    fn write(&mut self, numbers: &[f64]) {
-        for &number in numbers {
-            self.numbers.set(OUT + self.length, number);
-            self.length += 1;
-        }
-    }
-}
-
 fn list(into: &mut VecDeque<Listed>, items: Vec<Listed>) -> f64 {
     let count = items.len() as f64;
     into.extend(items);
     count
-}
-/// A number of JavaScript as a whole one; Infinity is the largest.
-fn whole(number: f64) -> u64 {
-    number as u64
-}
-/// The other way round.
-fn number(whole: u64) -> f64 {
-    if whole == u64::MAX { f64::INFINITY } else { whole as f64 }
-}
-fn flag(set: bool) -> f64 {
-    f64::from(u8::from(set))
 }

@@ -4,4 +4,6 @@ mod claims;
 mod layout;
 mod log;
 mod machine;
+mod numbers;
+mod publish;
 mod seen;

@@ -64,10 +64,10 @@ const { BatchBuffer } = require(${JSON.stringify(path.join(root, 'index.js'))});
 const where = process.argv[1];
 const say = (...words) => require('node:fs').writeSync(1, words.join(' ') + '\\n');
 `;
-/** Runs a program with `BatchBuffer`, `where` and `say`; returns `{ code, signal, out, err }`. */
+/** Runs a program with `BatchBuffer`, `where` and `say`; resolves with `{ code, signal, out, err }`, and `child` is its process. */
 function run(source, where, { limitMs = 60_000, command = process.execPath, before = [], ...options } = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, [...before, '-e', prelude + source, where], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const child = spawn(command, [...before, '-e', prelude + source, where], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const ended = new Promise((resolve, reject) => {
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk) => (out += chunk));
     child.stderr.on('data', (chunk) => (err += chunk));
@@ -78,6 +78,7 @@ function run(source, where, { limitMs = 60_000, command = process.execPath, befo
       resolve({ code, signal, out: out.split('\n').filter(Boolean), err });
     });
   });
+  return Object.assign(ended, { child });
 }
 
 module.exports = { root, folder, open, left, leave, gate, until, run, cleanUp };

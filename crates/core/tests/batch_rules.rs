@@ -381,6 +381,7 @@ fn stored_items_are_accepted_and_refused_ones_never_were() {
     let mut driver = Driver::new(Config { durable: true, ..config() });
     assert_eq!(driver.add_many(4), []);
     assert_eq!((driver.buffer.status(1000).size, driver.buffer.status(1000).waiting), (0, 4));
+    assert!(driver.buffer.busy(), "nothing leaves before the store has spoken");
     assert!(driver.buffer.refuse(2));
     assert!(!driver.buffer.refuse(2));
     driver.buffer.stored(3);

@@ -106,7 +106,7 @@ impl Buffer {
             let at = self.clock.past(arrival.at);
             self.retry.insert(id, Held { lane, attempts: arrival.attempts, bytes, at, due: at });
         } else {
-            let entry = Entry { id, bytes, at: self.clock.arrival(arrival.at), lane };
+            let entry = Entry::new(id, lane, bytes, self.clock.arrival(arrival.at));
             if self.room() > 0 {
                 self.admit(entry);
             } else {

@@ -225,7 +225,7 @@ mod tests {
     }
     fn push(lanes: &mut Lanes, lane: Lane, id: Id, bytes: u64) {
         lanes.enter(lane);
-        lanes.push(Entry { id, bytes, at: id, lane });
+        lanes.push(Entry::new(id, lane, bytes, id));
     }
     fn batch(lanes: &mut Lanes, lane: Lane) -> Vec<Id> {
         let mut ids = vec![];

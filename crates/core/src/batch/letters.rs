@@ -60,6 +60,13 @@ mod tests {
     }
 
     #[test]
+    fn those_that_had_to_go_take_no_room() {
+        let mut letters = Letters::default();
+        (0..1000).for_each(|id| assert!(letters.push(id, 2).0));
+        assert_eq!((letters.by_age.len(), letters.places.len()), (2, 2));
+    }
+
+    #[test]
     fn none_is_kept_where_none_may_be() {
         let mut letters = Letters::default();
         assert_eq!((letters.push(1, 0), letters.len()), ((false, None), 0));

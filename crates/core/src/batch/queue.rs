@@ -14,33 +14,35 @@ pub struct Entry {
     pub at: Millis,
     /// Its lane.
     pub lane: Lane,
-}
-
-/// An entry, or its gap.
-#[derive(Debug)]
-struct Slot {
-    entry: Entry,
+    /// It has been taken out, and only its place is left.
     gone: bool,
 }
+impl Entry {
+    /// An item.
+    pub fn new(id: Id, lane: Lane, bytes: u64, at: Millis) -> Self {
+        Self { id, bytes, at, lane, gone: false }
+    }
+}
 
-/// So many entries may be kept though nothing needs the room.
+/// So many places may be kept though nothing needs the room.
 const SPARE: usize = 64;
 
 /// Entries by id; the first is never one that is gone.
 #[derive(Debug, Default)]
 pub struct Queue {
-    entries: VecDeque<Slot>,
-    live: usize,
+    entries: VecDeque<Entry>,
+    /// Places of those that are gone.
+    gaps: usize,
     bytes: u64,
 }
 impl Queue {
     /// Items.
     pub fn len(&self) -> usize {
-        self.live
+        self.entries.len() - self.gaps
     }
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.live == 0
+        self.entries.is_empty()
     }
     /// Their bytes.
     pub fn bytes(&self) -> u64 {
@@ -48,52 +50,49 @@ impl Queue {
     }
     /// The oldest.
     pub fn first(&self) -> Option<&Entry> {
-        self.entries.front().map(|slot| &slot.entry)
+        self.entries.front()
     }
     /// One more, with an id above all others.
     pub fn push(&mut self, entry: Entry) {
-        self.entries.push_back(Slot { entry, gone: false });
-        self.live += 1;
-        self.bytes = self.bytes.saturating_add(entry.bytes);
+        self.bytes += entry.bytes;
+        self.entries.push_back(entry);
     }
     /// Takes the oldest.
     pub fn pop(&mut self) -> Option<Entry> {
-        let entry = self.entries.pop_front()?.entry;
-        self.forget(&entry);
+        let entry = self.entries.pop_front()?;
+        self.bytes -= entry.bytes;
         self.settle();
         Some(entry)
     }
     /// Takes that one.
     pub fn remove(&mut self, id: Id) -> Option<Entry> {
-        let place = self.entries.binary_search_by_key(&id, |slot| slot.entry.id).ok()?;
-        let slot = self.entries.get_mut(place).filter(|slot| !slot.gone)?;
-        let entry = slot.entry;
+        let place = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
+        let slot = self.entries.get_mut(place).filter(|entry| !entry.gone)?;
+        let entry = *slot;
         slot.gone = true;
-        self.forget(&entry);
+        self.gaps += 1;
+        self.bytes -= entry.bytes;
         self.settle();
         Some(entry)
     }
     /// In order.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|slot| !slot.gone).map(|slot| &slot.entry)
+        self.entries.iter().filter(|entry| !entry.gone)
     }
-    fn forget(&mut self, entry: &Entry) {
-        self.live -= 1;
-        self.bytes = self.bytes.saturating_sub(entry.bytes);
-    }
-    /// Whoever is gone is at most half of those there, and never the first.
+    /// The first is not gone, and gaps are at most half of all.
     fn settle(&mut self) {
-        while self.entries.front().is_some_and(|slot| slot.gone) {
-            self.entries.pop_front();
-        }
-        if self.entries.len() > 2 * self.live + SPARE {
-            self.entries.retain(|slot| !slot.gone);
-        }
-        if self.live == 0 {
-            self.bytes = 0;
-            if self.entries.capacity() > 16 * SPARE {
-                self.entries.shrink_to(SPARE);
+        if self.gaps > 0 {
+            while self.entries.front().is_some_and(|entry| entry.gone) {
+                self.entries.pop_front();
+                self.gaps -= 1;
             }
+            if self.gaps > self.len() + SPARE {
+                self.entries.retain(|entry| !entry.gone);
+                self.gaps = 0;
+            }
+        }
+        if self.entries.is_empty() && self.entries.capacity() > 16 * SPARE {
+            self.entries.shrink_to(SPARE);
         }
     }
 }
@@ -104,7 +103,7 @@ mod tests {
 
     fn filled(ids: std::ops::RangeInclusive<Id>) -> Queue {
         let mut queue = Queue::default();
-        ids.for_each(|id| queue.push(Entry { id, bytes: id, at: 0, lane: 1 }));
+        ids.for_each(|id| queue.push(Entry::new(id, 1, id, 0)));
         queue
     }
 
@@ -126,7 +125,7 @@ mod tests {
     fn gaps_behind_one_that_stays_take_no_room() {
         let mut queue = filled(1..=1);
         for id in 2..100_000 {
-            queue.push(Entry { id, bytes: 1, at: 0, lane: 1 });
+            queue.push(Entry::new(id, 1, 1, 0));
             assert!(queue.remove(id).is_some());
         }
         assert_eq!(queue.len(), 1);

@@ -1,0 +1,185 @@
+//! The machine against itself, when it is told of arrivals late.
+
+use super::script::{Op, failure, pick};
+use sluice_core::batch::*;
+use std::collections::HashMap;
+
+/// Two machines: one is told of each arrival at once, the other when its published numbers say so.
+pub struct Late {
+    at_once: Buffer,
+    late: Buffer,
+    inbox: Vec<Arrival>,
+    inbox_size: usize,
+    /// As the shell sees it: what is left of the needs, and the id up to which there is room.
+    need: HashMap<u32, (i64, i64)>,
+    admit_to: u64,
+    tell_at: u64,
+    busy: bool,
+    last: u64,
+    flights: Vec<(u32, u32)>,
+    taken: Vec<u64>,
+    reading: u64,
+}
+impl Late {
+    pub fn new(config: Config, inbox_size: usize) -> Self {
+        let mut run = Self {
+            at_once: Buffer::new(config.clone(), 1),
+            late: Buffer::new(config, 1),
+            inbox: vec![],
+            inbox_size,
+            need: HashMap::new(),
+            admit_to: 0,
+            tell_at: 0,
+            busy: false,
+            last: 0,
+            flights: vec![],
+            taken: vec![],
+            reading: 1000,
+        };
+        run.publish();
+        run
+    }
+    fn publish(&mut self) {
+        while let Some(lane) = self.late.changed_lane() {
+            let need = self.late.need(lane);
+            let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+            self.need.insert(lane, (number(need.items), number(need.bytes)));
+        }
+        self.admit_to = self.late.last_id() + self.late.room();
+        self.tell_at = self.late.tell_at();
+        self.busy = self.late.busy();
+    }
+    /// The same is done to both, the arrivals are told before.
+    fn both<T: PartialEq + std::fmt::Debug>(&mut self, what: impl Fn(&mut Buffer, u64) -> T) -> T {
+        let now = self.reading;
+        for arrival in self.inbox.drain(..) {
+            self.late.arrive(arrival, now);
+        }
+        let done = what(&mut self.at_once, now);
+        assert_eq!(done, what(&mut self.late, now));
+        let mut first = vec![];
+        while let Some(action) = self.at_once.next(now) {
+            first.push(action);
+        }
+        self.expect(first);
+        done
+    }
+    fn expect(&mut self, actions: Vec<Action>) {
+        let mut said = vec![];
+        while let Some(action) = self.late.next(self.reading) {
+            said.push(action);
+        }
+        assert_eq!(said, actions);
+        self.publish();
+        assert_eq!(self.late.wake_at(), self.at_once.wake_at());
+        assert_eq!(self.late.wants_turn(), self.at_once.wants_turn());
+        for action in &said {
+            match action {
+                Action::Dispatch { batch, count, .. } => self.flights.push((*batch, *count)),
+                Action::TimedOut(batch) => assert!(self.flights.iter().any(|(other, _)| other == batch)),
+                _ => {}
+            }
+        }
+    }
+    fn arrive(&mut self, arrival: Arrival) {
+        let now = self.reading;
+        self.last += 1;
+        let id = self.last;
+        self.inbox.push(arrival);
+        self.at_once.arrive(arrival, now);
+        let mut actions = vec![];
+        while let Some(action) = self.at_once.next(now) {
+            actions.push(action);
+        }
+        let admitted = id <= self.admit_to;
+        let need = self.need.entry(arrival.lane).or_insert((1, i64::MAX));
+        let tell = if arrival.recovered || id >= self.tell_at {
+            true
+        } else if !self.busy && admitted {
+            need.0 -= 1;
+            need.1 = need.1.saturating_sub(arrival.bytes as i64);
+            need.0 <= 0 || need.1 <= 0
+        } else {
+            false
+        };
+        if tell || self.inbox.len() >= self.inbox_size {
+            for arrival in self.inbox.drain(..) {
+                self.late.arrive(arrival, now);
+            }
+            self.expect(actions);
+        } else {
+            assert_eq!(actions, [], "nothing happens that it should have been told of");
+        }
+        // what the shell believes of its room is so
+        if self.inbox.is_empty() {
+            assert_eq!(self.late.room(), self.at_once.room());
+        } else if !self.at_once.config().durable {
+            let waiting = self.at_once.status(now).waiting > 0;
+            assert_eq!(admitted, !waiting, "the first without room waits, and all after it");
+        }
+    }
+    fn advance(&mut self, to: u64) {
+        // the timer fires in time
+        while let Some(at) = self.late.wake_at().filter(|&at| at <= to) {
+            self.reading = self.reading.max(at);
+            let before = self.late.wake_at();
+            self.both(|_, _| ());
+            if self.late.wake_at() == before {
+                break;
+            }
+        }
+        self.reading = self.reading.max(to);
+    }
+    pub fn apply(&mut self, op: &Op) {
+        let now = self.reading;
+        match op {
+            Op::Arrive { lane, bytes } => {
+                self.arrive(Arrival { lane: *lane, bytes: *bytes, attempts: 0, at: now, recovered: false })
+            }
+            Op::Recovered { lane, attempts, .. } => {
+                self.arrive(Arrival { lane: *lane, bytes: 5, attempts: *attempts, at: now, recovered: true })
+            }
+            Op::Finish { which, failures } => {
+                let Some((batch, count)) = pick(which, &self.flights) else { return };
+                self.flights.retain(|(other, _)| *other != batch);
+                let failures: Vec<Failure> = failures
+                    .iter()
+                    .map(|(at, retry, after, random)| {
+                        failure((at.index(count as usize) as u32, *retry, *after, *random))
+                    })
+                    .collect();
+                self.both(|buffer, now| buffer.finish(batch, &failures, now));
+            }
+            Op::Flush => drop(self.both(|buffer, _| buffer.flush())),
+            Op::Turn => self.both(|buffer, _| buffer.turn()),
+            Op::Remove(which) => {
+                let list = self.both(|buffer, now| buffer.pending(now));
+                if let Some(item) = pick(which, &list) {
+                    self.both(|buffer, _| buffer.remove(item.id, item.lane));
+                }
+            }
+            Op::Clear => drop(self.both(|buffer, now| buffer.clear(now))),
+            Op::Take(max) if self.late.config().pull => {
+                let list = self.both(|buffer, now| buffer.take(*max, now));
+                self.taken.extend(list.iter().map(|item| item.id));
+            }
+            Op::Settle(which, failed) => {
+                let Some(id) = pick(which, &self.taken) else { return };
+                self.taken.retain(|other| *other != id);
+                let failed = failed.map(|(retry, after, random)| failure((0, retry, after, random)));
+                self.both(|buffer, now| buffer.settle(id, failed, now));
+            }
+            Op::Stored(which) => {
+                let through = which.index(self.last as usize + 1) as u64;
+                self.both(|buffer, _| buffer.stored(through));
+            }
+            Op::Advance(ms) => self.advance(now + ms),
+            Op::Wake => {
+                if let Some(at) = self.late.wake_at() {
+                    self.advance(at);
+                }
+            }
+            _ => {}
+        }
+    }
+}
