@@ -326,10 +326,14 @@ class Flow {
   get waiting() {
     return this.machine.number(WAITING) + this.held.length + (this.claims === undefined ? 0 : this.claims.entering);
   }
+  /** The numbers are those of this moment; what has become due meanwhile is done. */
+  refresh() {
+    this.do(op.STATUS);
+  }
   /** How the buffer stands. */
   status() {
     const { machine, config } = this;
-    this.cross(op.STATUS);
+    this.refresh();
     const size = machine.number(SIZE);
     return {
       size,
