@@ -106,8 +106,9 @@ class Batch {
   timeOut(timeoutMs) {
     if (this.#over) return;
     const error = make('Timeout', { what: 'the handler', timeoutMs });
-    this.fail(error);
+    // told first: its place is about to be another's
     this.#abort(error);
+    this.fail(error);
   }
 
   /** Nobody waits for it any more. */
