@@ -430,7 +430,7 @@ export interface PendingItem<T> { id: string; item: T; key: string | null; attem
 /** What became of all that was accepted; the five sum up to that. */
 export interface BatchAccount {
   delivered: number;
-  /** Failed for good, and not tried again since. */
+  /** Failed for good. A letter that is sent again is accepted again. */
   deadLettered: number;
   /** By 'drop-oldest', clear() and remove(). */
   dropped: number;

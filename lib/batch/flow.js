@@ -68,8 +68,8 @@ class Flow {
     // letters that come back from disk have numbers of their own, below
     this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_BESIDE_LETTERS, this);
     this.#rejects = config.overflow === 'reject';
-    this.#isMeasured = config.batchBytes !== undefined || config.durable !== undefined;
-    this.#isPlain = !this.#isMeasured && config.groupBy === undefined && config.idempotency === undefined;
+    this.#isMeasured = config.batchBytes !== undefined;
+    this.#isPlain = !this.#isMeasured && config.durable === undefined && config.groupBy === undefined && config.idempotency === undefined;
     this.#watchesFlight = config.handlerTimeoutMs === 0 && handler !== null;
     this.#wake = new Wake(this.clock, { ring: () => this.do(op.STEP), turn: () => this.do(op.TURN), look: () => this.#look() });
   }
@@ -108,8 +108,13 @@ class Flow {
     const { groupBy } = this.config;
     if (this.claims !== undefined) entry.key = this.claims.keyOf(entry.item, entry.key);
     if (groupBy !== undefined) entry.group = groupOf((0, groupBy)(entry.item));
-    if (this.log !== undefined) entry.writtenAs(this.log.rowOf(entry.item));
+    if (this.log !== undefined) this.written(entry, this.log.rowOf(entry.item));
     else if (this.#isMeasured) entry.bytes = bytesOf(entry.item);
+  }
+  /** An entry is what its row says from now on. */
+  written(entry, row) {
+    entry.writtenAs(row);
+    if (this.#isMeasured) entry.bytes = row.bytes;
   }
 
   #claim(entry) {
@@ -257,7 +262,8 @@ class Flow {
       if (typeof effect === 'function') effect();
       else effect.run();
     }
-    effects.length = 0;
+    // quicker than to cut it off: it is one as a rule
+    while (effects.length > 0) effects.pop();
     this.#acted = 0;
   }
   /** A listener is to be told. */
@@ -320,10 +326,14 @@ class Flow {
   get waiting() {
     return this.machine.number(WAITING) + this.held.length + (this.claims === undefined ? 0 : this.claims.entering);
   }
+  /** The numbers are those of this moment; what has become due meanwhile is done. */
+  refresh() {
+    this.do(op.STATUS);
+  }
   /** How the buffer stands. */
   status() {
     const { machine, config } = this;
-    this.cross(op.STATUS);
+    this.refresh();
     const size = machine.number(SIZE);
     return {
       size,
