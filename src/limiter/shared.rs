@@ -6,8 +6,10 @@ use sluice_core::error::{Error, Kind};
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+type Open<C, T> = HashMap<String, (C, Weak<T>)>;
+
 /// What is open under names, and with which options.
-pub struct Names<C, T>(Mutex<Option<HashMap<String, (C, Weak<T>)>>>);
+pub struct Names<C, T>(Mutex<Option<Open<C, T>>>);
 impl<C: PartialEq + Clone, T> Names<C, T> {
     /// Nothing.
     pub const fn new() -> Self {
