@@ -346,7 +346,7 @@ export interface BatchBufferOptions<T> {
   adaptive?: boolean;
   /** Batches with the handler at most. @default 1; 10 when adaptive */
   concurrency?: number;
-  /** After that `context.signal` is aborted and the batch has failed with ERR_TIMEOUT; what its handler does later is not heard. 0: never. @default 30000 */
+  /** After that `context.signal` is aborted and the batch has failed with ERR_TIMEOUT; what its handler does later is not heard. Its timer is set when the code that runs has ended, so that `runAllTimers` of a suite does not meet it. 0: never. @default 30000 */
   handlerTimeoutMs?: number;
   /** Items accepted and not settled at most; items that wait for their next try count. @default 1000 */
   maxSize?: number;
@@ -395,7 +395,8 @@ export interface BatchBufferOptions<T> {
   /**
    * One effect per key: a repeat of a key that is under way, or was delivered within `ttl` seconds, gets the first one's
    * result. The key is that of the call, else `key(item)`; an item without one repeats nothing. `localLimit`: delivered keys
-   * that are remembered. With `redis` for all instances; without it while Redis is away, with one 'degraded' event.
+   * that are remembered. With `redis` for all instances, by the keys `keyPrefix` + key; without it while Redis is away, with
+   * one 'degraded' event.
    * @default false; ttl 86400, localLimit 1000
    */
   idempotency?: false | { key?: (item: T) => string; ttl?: number; localLimit?: number; redis?: RedisOption };
@@ -429,7 +430,7 @@ export interface PendingItem<T> { id: string; item: T; key: string | null; attem
 /** What became of all that was accepted; the five sum up to that. */
 export interface BatchAccount {
   delivered: number;
-  /** Failed for good, and not tried again since. */
+  /** Failed for good. A letter that is sent again is accepted again. */
   deadLettered: number;
   /** By 'drop-oldest', clear() and remove(). */
   dropped: number;

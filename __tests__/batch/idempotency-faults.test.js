@@ -155,6 +155,27 @@ test('a durable item of a process that died is sent by its next one, once, and a
   expect(effects(file)).toEqual(['k']);
 }, 30_000);
 
+test('what comes back from disk asks for its keys again, and is sent when another instance has given up on them', async () => {
+  const server = await startRedis();
+  const durable = path.join(folder, 'left');
+  const redis = { url: server.url, keyPrefix: 'p:', commandTimeoutMs: 5000 };
+  const first = open(redis, { durable, handlerTimeoutMs: 0 }, () => new Promise(() => {}));
+  await Promise.all(['free', 'taken', 'done'].map((key) => first.buffer.enqueue(key, { key })));
+  expect(await first.buffer.close({ timeoutMs: 1 })).toMatchObject({ kept: 3 });
+  await server.command('FLUSHALL');
+  await server.command('SET', 'p:taken', 'sluice:1:pending:somebody:1', 'PX', '1500');
+  await server.command('SET', 'p:done', 'sluice:1:done:7');
+  const second = open(redis, { durable });
+  expect(await second.buffer.recovered).toBe(3);
+  await eventually('the free one is sent', () => second.handed.length === 1);
+  expect(second.handed).toEqual(['free']);
+  expect(await second.buffer.add('repeat', { key: 'taken' })).toBe('taken!');
+  expect(second.handed).toEqual(['free', 'taken']);
+  expect(await second.buffer.close()).toEqual({ delivered: 2, deadLettered: 0, dropped: 0, aborted: 0, kept: 0 });
+  const third = open(redis, { durable });
+  expect(await third.buffer.recovered).toBe(0);
+}, 30_000);
+
 describe.each([
   ['our own connection', async (server) => ({ url: server.url, keyPrefix: 'p:' })],
   ['ioredis', async (server) => {
@@ -236,6 +257,18 @@ test('a process that closes nothing ends by itself, when what it has done is tol
   expect([code, out]).toEqual([0, 'a\n']);
   expect(await server.command('GET', 'sluice:k')).toBe('sluice:1:done:"a"');
 }, 30_000);
+
+test('the connections of buffers that nobody has any more end', async () => {
+  const server = await startRedis();
+  const program = path.join(__dirname, 'children', 'dropped.js');
+  const child = spawn(process.execPath, ['--expose-gc', program, server.url, String(server.port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.add(child);
+  let out = '';
+  child.stdout.on('data', (chunk) => (out += chunk));
+  await once(child, 'close');
+  children.delete(child);
+  expect(out).toBe('10 0\n');
+}, 40_000);
 
 test('a server that never was there: every item goes on, the process ends by itself', async () => {
   const file = newFile();

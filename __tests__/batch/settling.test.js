@@ -256,6 +256,7 @@ describe('a handler that hangs', () => {
     const buffer = make(handler, { batchSize: 1, handlerTimeoutMs: 1000, retries: 1 });
     const add = buffer.add('a');
     const { signal } = calls[0].context;
+    await microtasks();
     jest.advanceTimersByTime(999);
     expect(signal.aborted).toBe(false);
     jest.advanceTimersByTime(1);
@@ -380,6 +381,19 @@ test('two equal items are two items', async () => {
   const buffer = make(handler, { batchSize: 2 });
   await Promise.all([buffer.add({ a: 1 }), buffer.add({ a: 1 })]);
   expect(calls[0].items.length).toBe(2);
+});
+
+test('statistics are those of the moment', async () => {
+  const { handler } = notingHandler();
+  const buffer = make(handler, { batchSize: 10 });
+  const seen = [];
+  for (let item = 0; item < 4; item += 1) {
+    void buffer.enqueue(item);
+    seen.push(buffer.getStats().accepted);
+  }
+  void buffer.enqueue(4);
+  void buffer.enqueue(5);
+  expect([...seen, buffer.getStats().accepted]).toEqual([1, 2, 3, 4, 6]);
 });
 
 test('statistics start anew with resetStats, the items do not', async () => {

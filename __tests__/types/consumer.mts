@@ -2,11 +2,11 @@
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import {
-  EventStreamDecoder, JsonDocument, StreamAssembler, TieredCache, cacheKey, convertRequest, convertResponse, hashKey, metrics, parseResponse, pipeStream, readBody,
+  BatchBuffer, EventStreamDecoder, JsonDocument, StreamAssembler, TieredCache, cacheKey, convertRequest, convertResponse, hashKey, metrics, parseResponse, pipeStream, readBody,
   readDocument, readJson, readText, renderMessage, respondWithError, streamTransform, streamTransformWeb, version,
 } from 'sluice';
 import type {
-  AssembledMessage, CacheStats, ClientFormat, Health, RedisLike, RedisTierOptions, ServerSentEvent, SluiceErrorCode, StreamFormat, TieredCacheOptions,
+  AssembledMessage, BatchAccount, BatchBufferOptions, BatchContext, BatchHandler, BatchStats, BufferStatus, CacheStats, DeadLetter, PendingItem, ClientFormat, Health, RedisLike, RedisTierOptions, ServerSentEvent, SluiceErrorCode, StreamFormat, TieredCacheOptions,
 } from 'sluice';
 
 export const server = createServer(async (req, res) => {
@@ -90,3 +90,33 @@ new TieredCache({ memory: { policy: 'random' } });
 export const noWay: RedisTierOptions = { ttl: 5 };
 // @ts-expect-error an event that does not exist
 new TieredCache().on('expired', () => {});
+
+interface Usage { model: string; tokens: number }
+export async function batches(signal: AbortSignal): Promise<number> {
+  const handler: BatchHandler<Usage, number> = async (items, { attempt, reason, keys, group, signal: timeout }: BatchContext) => {
+    console.log(attempt, reason === 'size', keys.length, group, timeout.aborted);
+    return items.map((item) => (item.tokens < 0 ? new RangeError('tokens') : item.tokens));
+  };
+  const options: BatchBufferOptions<Usage> = {
+    name: 'usage', batchSize: 10, batchBytes: 1 << 20, batchTimeout: 0, adaptive: true, concurrency: 2, handlerTimeoutMs: 1000, maxSize: 100, overflow: 'drop-oldest', highWater: 0.5,
+    retries: 1, backoff: { minMs: 1 }, retryable: (error) => error.name !== 'TypeError', maxDeadLetters: 0, groupBy: (item) => item.model, idempotency: { key: (item) => item.model, redis: 'redis://a' },
+    durable: { path: '/nowhere', codec: 'v8', fsync: 'os', maxBytes: 1, exclusive: true, import: 'old.json' }, now: () => 0, random: () => 0,
+  };
+  await using buffer = new BatchBuffer<Usage, number>(handler, options);
+  buffer.on('dropped', (item, reason: string) => console.log(item.model, reason)).on('deadLetter', (letter: DeadLetter<Usage>) => console.log(letter.at.getTime(), letter.item.tokens));
+  buffer.on('highWater', (status: BufferStatus) => console.log(status.usage)).on('degraded', (part, error) => console.log(part === 'store', error.message));
+  const tokens: number = await buffer.add({ model: 'm', tokens: 1 }, { key: 'k', signal });
+  const id: string = await buffer.enqueue({ model: 'm', tokens: 1 });
+  const many: PromiseSettledResult<number>[] = await buffer.addMany([{ model: 'm', tokens: 2 }]);
+  const { delivered, kept }: BatchAccount = await buffer.close({ timeoutMs: 5 });
+  const stats: BatchStats = buffer.getStats();
+  const pulled = new BatchBuffer<Usage, string>(null);
+  for (const { id: taken, item, attempts } of pulled.take(5)) pulled.settle(taken, attempts > 3 ? new Error(item.model) : 'done');
+  const waiting: PendingItem<Usage>[] = pulled.pending();
+  console.log(id, many, delivered + kept, stats.savedCalls, waiting, await buffer.recovered);
+  return tokens;
+}
+// @ts-expect-error an overflow rule that does not exist
+new BatchBuffer(null, { overflow: 'throw' });
+// @ts-expect-error results of another type
+new BatchBuffer<Usage, number>(async (items) => items.map((item) => item.model));

@@ -126,22 +126,14 @@ export function createUsage({ dir, log = () => {} }) {
       }
     },
     stats: () => ({ ...buffer.getBufferStatus(), ...buffer.getStats(), ...counts }),
-    /** The same for Prometheus. */
+    /** What `metrics()` does not know of it, for Prometheus. */
     metrics() {
-      const { size: waiting, oldestAgeMs, deadLetters, accepted, calls } = { ...buffer.getBufferStatus(), ...buffer.getStats() };
-      const rows = [
-        ['records_total', 'counter', 'Records that were accepted.', accepted],
-        ['lines_total', 'counter', 'Lines that were written.', counts.lines],
-        ['repeats_total', 'counter', 'Records that were found written.', counts.repeats],
-        ['lost_total', 'counter', 'Records that could not be accepted.', counts.lost],
-        ['writes_total', 'counter', 'Writes, successful or not.', calls],
-        ['waiting', 'gauge', 'Records that are accepted and not written.', waiting],
-        ['oldest_age_seconds', 'gauge', 'How long the oldest of them has waited.', oldestAgeMs / 1000],
-        ['dead_letters', 'gauge', 'Records that were given up.', deadLetters],
-      ];
-      return rows.map(([name, type, help, value]) => `# HELP gateway_usage_${name} ${help}\n# TYPE gateway_usage_${name} ${type}\ngateway_usage_${name} ${value}\n`).join('');
+      const helps = { lines: 'Lines that were written.', repeats: 'Records that were found written.', lost: 'Records that could not be accepted.' };
+      return Object.entries(helps)
+        .map(([name, help]) => `# HELP gateway_usage_${name}_total ${help}\n# TYPE gateway_usage_${name}_total counter\ngateway_usage_${name}_total ${counts[name]}\n`)
+        .join('');
     },
     /** Writes what there is; what cannot be written in time stays on disk for the next start. */
-    close: (timeoutMs = 2000) => buffer.close({ timeoutMs }),
+    close: (timeoutMs = 5000) => buffer.close({ timeoutMs }),
   };
 }

@@ -44,6 +44,8 @@ class Batch {
     this.reason = reason;
     this.attempt = attempt;
     this.entries = entries;
+    /** When its handler has had its time. */
+    this.deadline = Infinity;
   }
 
   signal() {
@@ -60,6 +62,7 @@ class Batch {
 
   /** Hands it over. */
   run() {
+    if (this.#over) return;
     const { entries } = this;
     const items = new Array(entries.length);
     for (let at = 0; at < entries.length; at += 1) {
@@ -104,8 +107,9 @@ class Batch {
   timeOut(timeoutMs) {
     if (this.#over) return;
     const error = make('Timeout', { what: 'the handler', timeoutMs });
-    this.fail(error);
+    // told first: its place is about to be another's
     this.#abort(error);
+    this.fail(error);
   }
 
   /** Nobody waits for it any more. */

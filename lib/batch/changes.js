@@ -5,20 +5,31 @@ const { TAG } = require('../codec');
 
 const [ACCEPT, COMPLETE, ATTEMPTS, BURY, REQUEUE, FORGET] = [0, 1, 2, 3, 4, 5];
 const NONE = -1;
+/** Of an error's text that is kept on disk. */
+const MOST_ERROR_LENGTH = 10_000;
+/** Text of one crossing; V8 has no strings of more than 2^29. */
+const MANY_UNITS = 2 ** 26;
 const noBytes = Buffer.alloc(0);
 
 class Changes {
   #numbers = [];
   #texts = [];
   #bytes = [];
+  #units = 0;
 
   get isEmpty() {
     return this.#numbers.length === 0;
   }
 
+  /** There is so much that it should go. */
+  get isMuch() {
+    return this.#units > MANY_UNITS;
+  }
+
   /** `row` is `{ seq, at, tag, payload }`; `claims`: its key is claimed by it. */
   accept(row, attempts, key, claims) {
     const { payload } = row;
+    this.#units += payload.length;
     this.#numbers.push(ACCEPT, row.seq, row.at, attempts, row.tag, payload.length, claims ? 1 : 0);
     if (row.tag === TAG.JSON || row.tag === TAG.TEXT) this.#texts.push(payload);
     else this.#bytes.push(payload);
@@ -34,7 +45,7 @@ class Changes {
   }
   bury(seq, attempts, error, died) {
     this.#numbers.push(BURY, seq, attempts, died);
-    this.#text(error.toWellFormed());
+    this.#text(error.slice(0, MOST_ERROR_LENGTH).toWellFormed());
   }
   requeue(seq) {
     this.#numbers.push(REQUEUE, seq);
@@ -53,6 +64,7 @@ class Changes {
     this.#numbers = [];
     this.#texts = [];
     this.#bytes = [];
+    this.#units = 0;
     return taken;
   }
 }

@@ -29,14 +29,9 @@ class Claims {
   constructor(redis, ttlMs, on) {
     this.#on = on;
     const settings = JSON.stringify({ link: linkOf(redis), ttlMs: ttlMs === Infinity ? null : Math.ceil(ttlMs), leaseMs: lease.leaseMs });
-    // a buffer that nobody has any more is not kept for this
-    const told = new WeakRef(on);
-    this.#subscription = subscribe(
-      (text) => told.deref()?.degraded(fromNative(text)),
-      (shell, id) => {
-        this.#held = call(native.claimsOpen, shell, id, settings);
-      },
-    );
+    this.#subscription = subscribe(listener(on), (shell, id) => {
+      this.#held = call(native.claimsOpen, shell, id, settings);
+    });
   }
 
   /** Whose is the key of that place? Ours from now on, if nobody's. The answer goes to its `said`, `json` and `ms`. */
@@ -88,6 +83,11 @@ class Claims {
   }
 }
 
+/** A buffer that nobody has any more is not kept for this: a function of its own, that sees nothing else. */
+function listener(on) {
+  const told = new WeakRef(on);
+  return (text) => told.deref()?.degraded(fromNative(text));
+}
 /** What native code answers; nothing, should it fail. */
 const answers = (start) => begin(start).catch(() => undefined);
 function fill(place, said, at) {

@@ -160,7 +160,8 @@ class Durable {
     this.#live.set(row.seq, entry);
     this.#changes.accept(row, entry.attempts, entry.key, entry.claim !== undefined);
     this.#accepted.push(entry);
-    this.#sendSoon();
+    if (this.#changes.isMuch) this.#submit();
+    else this.#sendSoon();
   }
   /** Delivered. `seen` is `{ expires, result }` where its key is claimed. */
   complete(entry, seen) {

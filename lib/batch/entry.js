@@ -44,7 +44,6 @@ class Entry {
   writtenAs(row) {
     this.row = row;
     this.item = undefined;
-    this.bytes = row.bytes;
   }
 
   /** The promise that `succeed` and `fail` settle. */

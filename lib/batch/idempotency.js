@@ -106,7 +106,11 @@ class Idempotency {
     if (entry.key === null) return this.enter(entry);
     const first = this.claim(entry);
     if (first === undefined) return this.enter(entry);
-    first.follow((value) => this.#host.settled(entry, value), () => this.recover(entry));
+    const failed = (error) => {
+      // one that is closed leaves it on disk
+      if (error?.code !== 'ERR_CLOSED') this.recover(entry);
+    };
+    first.follow((value) => this.#host.settled(entry, value), failed);
   }
   /** A dead letter is sent again, whatever its key says; it claims that where it is free. */
   reclaim(entry) {

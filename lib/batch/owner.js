@@ -23,7 +23,7 @@ function ownerOf(flow) {
   /** An entry that an earlier process had accepted; nobody waits for it. */
   const found = (row, key, attempts, letter) => {
     const entry = new Entry(undefined, key, true);
-    entry.writtenAs(row);
+    flow.written(entry, row);
     entry.attempts = attempts;
     flow.log.keep(entry, letter);
     return entry;

@@ -3,6 +3,7 @@
 // rings too early is harmless.
 const { nextTurn, hold, release } = require('../completion');
 
+const settled = Promise.resolve();
 /** Of a JavaScript timer. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -10,6 +11,8 @@ class Wake {
   #clock;
   #ring;
   #turn;
+  #look;
+  #lookAt = Infinity;
   #at = Infinity;
   #timer;
   // what belongs to the timer that was set: fake ones may have come or gone since
@@ -17,17 +20,23 @@ class Wake {
   #isTurning = false;
   #isHolding = false;
 
-  /** `ring()` is called when the time has come, `turn()` when the event loop has turned. */
-  constructor(clock, ring, turn) {
+  /**
+   * `ring()` is called when the time has come, `turn()` when the event loop has turned, `look()` when the code that runs
+   * has ended.
+   */
+  constructor(clock, { ring, turn, look }) {
     this.#clock = clock;
     this.#ring = ring;
     this.#turn = turn;
+    this.#look = look;
   }
 
+  /** Whether what is to come at that time needs nothing more to be done. */
+  covers(time) {
+    return time === Infinity ? this.#at === Infinity : time >= this.#at || time >= this.#lookAt;
+  }
   /** Nothing later than that is waited for; Infinity: nothing is. */
   at(time) {
-    if (time >= this.#at && time !== Infinity) return;
-    if (this.#at === Infinity && time === Infinity) return;
     this.clear();
     if (time === Infinity) return;
     const now = Math.floor(this.#clock.now());
@@ -42,6 +51,20 @@ class Wake {
     this.#timer = undefined;
     this.#ring();
   };
+
+  /**
+   * The same, once the code that runs has ended. A suite that runs all timers does so before a handler's promise can
+   * settle: it must not meet the one that watches that handler.
+   */
+  later(time) {
+    const isLooking = this.#lookAt !== Infinity;
+    this.#lookAt = time;
+    if (isLooking) return;
+    settled.then(() => {
+      this.#lookAt = Infinity;
+      this.#look();
+    });
+  }
 
   /** The event loop is to turn once. */
   soon() {

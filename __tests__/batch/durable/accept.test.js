@@ -158,3 +158,49 @@ test('maxBytes refuses what is too much, alone, and takes it when there is room 
   const { delivered, kept } = await buffer.close();
   expect([delivered, kept]).toEqual([1, 2]);
 });
+
+test('batchBytes counts the bytes on disk, before and after a restart', async () => {
+  const where = folder();
+  const item = 'é'.repeat(20);
+  const seen = [];
+  const options = { batchBytes: 100, batchSize: 1000 };
+  const before = open(where, null, options);
+  await Promise.all(Array.from({ length: 5 }, () => before.enqueue(item)));
+  await before.close();
+  const after = open(where, (items) => void seen.push(items.length), options);
+  await after.recovered;
+  await after.flush();
+  expect(seen.every((count) => count <= 2)).toBe(true);
+  await Promise.all(Array.from({ length: 4 }, () => after.enqueue(item)));
+  await after.flush();
+  expect(seen.reduce((a, b) => a + b)).toBe(9);
+  expect(seen.every((count) => count <= 2)).toBe(true);
+});
+
+test('under fake timers an item is accepted without an advance, and handed over with it', async () => {
+  const seen = [];
+  const buffer = open(folder(), (items) => void seen.push(...items), { batchTimeout: 1000 });
+  jest.useFakeTimers();
+  try {
+    expect(await buffer.enqueue('now')).toMatch(/^\d+$/);
+    jest.advanceTimersByTime(999);
+    expect(seen).toEqual([]);
+    jest.advanceTimersByTime(2);
+    expect(seen).toEqual(['now']);
+    await buffer.close();
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+test('more than a string can hold goes in several crossings', async () => {
+  const submit = jest.spyOn(native, 'logSubmit').mockImplementation(() => {
+    throw new Error('not now');
+  });
+  const buffer = open(folder(), null);
+  await buffer.recovered;
+  const large = 'x'.repeat(2 ** 25);
+  const refused = await Promise.allSettled(Array.from({ length: 7 }, () => buffer.enqueue(large)));
+  expect(refused.map(({ status }) => status)).toEqual(Array(7).fill('rejected'));
+  expect(submit.mock.calls.map(([, , , , text]) => text.length / 2 ** 25)).toEqual([3, 3, 1]);
+});

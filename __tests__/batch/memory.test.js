@@ -1,0 +1,59 @@
+'use strict';
+// What a buffer holds on to: nothing of what has gone. SLUICE_GROUPS=1000000 for the long run.
+const { runChild } = require('../child');
+
+const GROUPS = Number(process.env.SLUICE_GROUPS ?? 100_000);
+
+test('groups that come once leave nothing behind', async () => {
+  const { code, out, err } = await runChild(`
+    (async () => {
+      let handed = 0;
+      const buffer = new sluice.BatchBuffer((items) => { handed += items.length; }, { batchSize: 1, concurrency: 100, maxSize: 10000, groupBy: (item) => 'group ' + item });
+      const run = async (from, to) => {
+        for (let at = from; at < to; at += 1000) {
+          for (let item = at; item < at + 1000; item += 1) buffer.enqueue(item);
+          await buffer.flush();
+        }
+        gc();
+        return process.memoryUsage().rss;
+      };
+      await run(0, 50000);
+      const before = await run(50000, 100000);
+      const after = await run(100000, ${GROUPS + 100_000});
+      console.log(JSON.stringify({ handed, grown: after - before, status: buffer.getBufferStatus().size }));
+    })();`, { flags: ['--expose-gc'] });
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const { handed, grown, status } = JSON.parse(out);
+  expect({ handed, status }).toEqual({ handed: GROUPS + 100_000, status: 0 });
+  // a hundred bytes each would be 20 MB at the least
+  expect(grown).toBeLessThan(Math.max(15_000_000, GROUPS * 40));
+}, 120_000);
+
+test('items that were settled, dropped, cleared or given up are not held', async () => {
+  const { code, out, err } = await runChild(`
+    (async () => {
+      const buffer = new sluice.BatchBuffer((items) => items.map((item) => (item.bad ? Object.assign(new Error('no'), { status: 400 }) : undefined)), { batchSize: 10, maxSize: 100, maxDeadLetters: 5, overflow: 'drop-oldest', batchTimeout: 5 });
+      const refs = [];
+      const item = (fields) => { const made = { payload: new Array(100).fill(0), ...fields }; refs.push(new WeakRef(made)); return made; };
+      const quiet = (promise) => promise.catch(() => {});
+      for (let round = 0; round < 50; round += 1) {
+        const controller = new AbortController();
+        const ends = [];
+        for (let at = 0; at < 20; at += 1) ends.push(quiet(buffer.add(item({ bad: at % 7 === 0 }))));
+        ends.push(quiet(buffer.add(item(), { signal: controller.signal })));
+        controller.abort();
+        for (let at = 0; at < 5; at += 1) ends.push(quiet(buffer.add(item())));
+        buffer.clear();
+        await Promise.all(ends);
+      }
+      await buffer.flush();
+      for (let round = 0; round < 5; round += 1) { gc(); await new Promise((resolve) => setTimeout(resolve, 5)); }
+      const alive = refs.filter((ref) => ref.deref() !== undefined).length;
+      console.log(JSON.stringify([refs.length, alive, (await buffer.deadLetters()).length]));
+    })();`, { flags: ['--expose-gc'] });
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  const [made, alive, letters] = JSON.parse(out);
+  expect([made, letters]).toEqual([1300, 5]);
+  // the letters, and what the last calls may still have on the stack
+  expect(alive).toBeLessThanOrEqual(letters + 25);
+}, 60_000);
