@@ -22,7 +22,7 @@ export type SluiceErrorCode =
   | 'ERR_PLATFORM'            // no binary for this platform; the message names the package to install
   | 'ERR_INVALID_OPTION'      // RangeError or TypeError: names the option, the range and the value it got
   | 'ERR_CLOSED'              // used after close(); an item that close() did not deliver (err.kept: whether it is on disk)
-  | 'ERR_TIMEOUT'             // a body that did not arrive in time (err.status = err.statusCode = 408), a loader or a batch handler that did not end in time; err.timeoutMs
+  | 'ERR_TIMEOUT'             // a body that did not arrive in time (err.status = err.statusCode = 408), a loader or a batch handler that did not end in time, a limiter's turn that did not come in time; err.timeoutMs
   | 'ERR_ABORTED'             // an AbortSignal fired (err.cause is signal.reason), or the client left a pipe
   | 'ERR_INTERNAL'            // a contained panic: the object is unusable, the process is not
   | 'ERR_VALUE'               // a value that the codec cannot encode, a key that is none
@@ -31,6 +31,7 @@ export type SluiceErrorCode =
   | 'ERR_STORE_CORRUPT'       // set aside under a new name, never deleted; err.path says where
   | 'ERR_STORE_IO'            // a full disk, a missing right, a folder that is gone: in 'degraded' events, and to callers of a durable buffer
   | 'ERR_QSTASH'              // QStash refused (err.status, err.headers), did not answer (err.cause) or cannot be understood
+  | 'ERR_LIMIT_EXCEEDED'      // a limiter whose queue is full; err.retryAfterMs: when its window has room, 0 when only work that ends makes room
   | 'ERR_BUFFER_FULL'         // a batch buffer at maxSize, or its log at maxBytes; an item that was dropped for a newer one
   | 'ERR_UNSUPPORTED'         // a dialect cannot say it; err.pointer
   | 'BODY_TOO_LARGE'          // err.status = err.statusCode = 413, err.limit, err.received, err.type = 'entity.too.large'
@@ -555,6 +556,225 @@ export function qstashSink(options: {
   headers?: Record<string, string>;
   queue?: string;
 }, { messageId: string; url?: string; deduplicated?: boolean } | { messageId: string; url?: string; deduplicated?: boolean }[]>;
+
+// ---- limiter
+
+/** 'ignored' says nothing of the upstream: neither success nor failure, and no latency. */
+export type Outcome = 'success' | 'failure' | 'ignored';
+export interface AdaptiveLimiterOptions {
+  /** In metrics and error texts. @default '' */
+  name?: string;
+  /** Permits per window, in any window; 0: no window. Not 0 with concurrency 0. @default 10 */
+  limit?: number;
+  /** Milliseconds. @default 60000 */
+  windowMs?: number;
+  /** Work in flight at once, by weight; 0: not limited. @default 0 */
+  concurrency?: number;
+  /** Whether a limit moves with how the work goes; `true`: with the defaults below. @default false */
+  adaptive?: boolean | {
+    /** What moves; not one that is 0. @default 'limit'; 'concurrency' when limit is 0 */
+    target?: 'limit' | 'concurrency';
+    /** What moves stays within these, from its start on. @default 1, and twice the start (minLimit if that is more) */
+    minLimit?: number; maxLimit?: number;
+    /** At most one move in this time, looked at when there are results. Milliseconds. @default 60000 */
+    intervalMs?: number;
+    /** Healthy is a success rate (0 to 1) above and a mean latency below these; raises only when the limit was in use. @default { successRateAbove: 0.9, latencyBelowMs: 100 } */
+    raiseWhen?: { successRateAbove?: number; latencyBelowMs?: number };
+    /** Either lowers. @default { successRateBelow: 0.7, latencyAboveMs: 500 } */
+    lowerWhen?: { successRateBelow?: number; latencyAboveMs?: number };
+    /** 'step': one up, one down. 'aimd': one up, x0.7 down. 'gradient': by long against short latency, as Netflix's Gradient2; for concurrency only. @default 'aimd' */
+    algorithm?: 'step' | 'aimd' | 'gradient';
+  };
+  /** Waiters at most; whoever comes then gets ERR_LIMIT_EXCEEDED. 0: nobody waits. @default 10000 */
+  maxQueue?: number;
+  /**
+   * How what execute() ran counts: `error` is undefined for a value, and the other way round. One that throws or returns something
+   * else leaves it at the default: errors fail, and so does a value with a numeric `status` of 429 or 5xx; of those and of errors with
+   * such a status, 429 and 503 with Retry-After (`headers`, `response.headers` or `retryAfterMs`) hold: no permit until then, at most windowMs.
+   */
+  classify?: (error: unknown, value: unknown) => Outcome | { outcome: Outcome; retryAfterMs: number };
+  /** One limit for all limiters of that name in all worker threads of the process; first come, first served within a thread. With other options under the same name: ERR_INVALID_OPTION. @default none */
+  shared?: string;
+  /** One limit for all instances. Not in this version: ERR_INVALID_OPTION. @default none */
+  redis?: RedisOption;
+  /** While Redis cannot be had: 'degrade' limits to limit / last known instances, 'open' admits all, 'closed' none. @default 'degrade' */
+  whenRedisDown?: 'degrade' | 'open' | 'closed';
+  /** Milliseconds; its forward steps count as elapsed, its backward steps do not. Not with `shared` or `redis`. @default the system's monotonic clock, or what replaced Date.now or performance.now */
+  now?: () => number;
+}
+export interface LimiterStatus {
+  /** The limit of the moment; 0: no window. */
+  maxRequests: number;
+  /** Permits that are free now, exact; of concurrency where there is no window. */
+  currentTokens: number;
+  windowMs: number;
+  /** The concurrency limit of the moment; 0: not limited. */
+  concurrency: number;
+  /** Weight in hand: of work, permits and, with `concurrency` or `adaptive`, of acquire() and tryAcquire() until release(). */
+  inFlight: number;
+  /** Who waits, in all threads. */
+  queued: number;
+  isAdaptive: boolean;
+  /** What moves stays within these; both the limit itself when nothing moves. */
+  minLimit: number; maxLimit: number;
+  /** Since the start, or resetStats(). */
+  stats: {
+    /** Asked for. */
+    totalRequests: number;
+    /** Had to wait. */
+    throttledRequests: number;
+    /** Went without: refused, timed out, given up or closed. */
+    rejectedRequests: number;
+    /** Milliseconds of service, waiting excluded, failures included; 0 before the first result. */
+    averageLatency: number;
+    /** 0 to 1; 1 before the first result. */
+    successRate: number;
+    /** Milliseconds since 1970; 0: never. */
+    lastAdjustment: number;
+    raised: number;
+    lowered: number;
+  };
+}
+/** Permits in hand. */
+export interface Permit {
+  /** Counts once; later calls do nothing. `latencyMs` @default since it was given; `retryAfterMs`: nobody gets a permit for so long, at most windowMs. @default 'success' */
+  release(outcome?: Outcome, details?: { latencyMs?: number; retryAfterMs?: number }): void;
+}
+export interface AcquireOptions {
+  /** Permits to take at once. Above what the limit can ever be: ERR_INVALID_OPTION. @default 1 */
+  weight?: number;
+  /** Ends the wait with ERR_ABORTED; costs no permit. */
+  signal?: AbortSignal;
+  /** Of the wait, milliseconds, then ERR_TIMEOUT; 0: no wait. @default no limit */
+  timeoutMs?: number;
+}
+interface LimiterEvents {
+  /** A limit has moved. `why`: 'healthy', 'failures', 'slow', 'outage' or 'gradient'. */
+  adjusted: [from: number, to: number, why: string];
+  /** With `redis`: once when it goes, once when it is back. */
+  degraded: [error: Error]; recovered: [];
+}
+/**
+ * A sliding window of permits, a limit of work in flight, or both, of which one may learn from how the work goes.
+ * See docs/limiter.md.
+ *
+ * Whoever waits is served first come, first served; nobody is let past. After close() all but getStatus() is ERR_CLOSED. A listener that
+ * throws does not break the limiter.
+ */
+export class AdaptiveLimiter extends EventEmitter<LimiterEvents> {
+  /** Throws ERR_INVALID_OPTION. */
+  constructor(options?: AdaptiveLimiterOptions);
+  /** Takes permits that are there; never waits. False while others do. @default 1 */
+  tryAcquire(weight?: number): boolean;
+  /** Takes permits, or waits for its turn. Rejects with ERR_TIMEOUT, ERR_ABORTED, ERR_LIMIT_EXCEEDED (too many wait), ERR_CLOSED. */
+  acquire(options?: AcquireOptions): Promise<true>;
+  /** As acquire, as an object that is released once and knows its start. */
+  take(options?: AcquireOptions): Promise<Permit>;
+  /**
+   * Acquires, runs `fn` once, measures it (the wait is no latency), releases, learns. Settles with fn's own value or error, untouched; one that
+   * is thrown rejects. Rejects as acquire() without having called `fn`. `context.signal` is the caller's; without one it never fires.
+   */
+  execute<T>(fn: (context: { signal: AbortSignal }) => T | Promise<T>, options?: AcquireOptions): Promise<T>;
+  /**
+   * For callers of tryAcquire() and acquire(), once each, with the same weight. Optional for a plain window: without `concurrency` and `adaptive`
+   * nothing waits for it, close() neither. `latencyMs` @default not counted; `retryAfterMs`: nobody gets a permit for so long, at most windowMs. @default weight 1
+   */
+  release(outcome: Outcome, details?: { weight?: number; latencyMs?: number; retryAfterMs?: number }): void;
+  /** Another window. What was admitted still counts; who may go now goes. Kept within minLimit and maxLimit where the limit is what moves. @default the windowMs of before */
+  updateConfig(limit: number, windowMs?: number): void;
+  /** At this moment; works after close() too. */
+  getStatus(): LimiterStatus;
+  /** Counts anew; what has been learnt stays. */
+  resetStats(): void;
+  /** Who waits is rejected with ERR_CLOSED. Resolves when all that is in hand has been released. */
+  close(): Promise<void>;
+  /** close() */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+export interface KeyedLimiterOptions {
+  /** In metrics and error texts. @default '' */
+  name?: string;
+  /** Milliseconds. */
+  windowMs: number;
+  /** Permits per key and window. */
+  maxRequests: number;
+  /**
+   * 'exact': a sliding log; in no window more than maxRequests. 'counter': two buckets, an estimate: less than twice maxRequests in any window, exact where
+   * requests come evenly. 'gcra': a burst of maxRequests, then one each windowMs / maxRequests. @default 'exact'
+   */
+  algorithm?: 'exact' | 'counter' | 'gcra';
+  /** Up to 16,777,215. @default 100000 */
+  maxKeys?: number;
+  /** Of the whole table, off the heap, taken as it grows. @default 64 MiB */
+  maxBytes?: number;
+  /** Before each key: limiters that share a table keep apart by it. @default '' */
+  keyPrefix?: string;
+  /** One table for all limiters of that name in all worker threads of the process. With other options under the same name: ERR_INVALID_OPTION. @default none */
+  shared?: string;
+  /** One limit for all instances. Not in this version: ERR_INVALID_OPTION. @default none */
+  redis?: RedisOption;
+  /** While Redis cannot be had: 'degrade' limits to maxRequests / last known instances, 'open' admits all, 'closed' none. @default 'degrade' */
+  whenRedisDown?: 'degrade' | 'open' | 'closed';
+  /** As for an AdaptiveLimiter. Not with `shared` or `redis`. */
+  now?: () => number;
+}
+export interface KeyOptions {
+  /** 0 looks without taking, as for 1; above the limit: ERR_INVALID_OPTION. @default 1 */
+  weight?: number;
+  /** The key's own, for plans; 0 denies. @default maxRequests */
+  limit?: number;
+}
+export interface LimitResult {
+  allowed: boolean;
+  /** Permits that are left now. */
+  remaining: number;
+  limit: number;
+  windowMs: number;
+  /** 0 when allowed; else denied just before, admitted then. windowMs for what can never pass. */
+  retryAfterMs: number;
+  /** Until the whole limit is free again. */
+  resetMs: number;
+}
+/**
+ * One limit for each key, decided at once. A denied request costs nothing. Keys that are below their limit leave for new ones, least recently used
+ * first; where none can leave, new keys share one slot with the same limit. See docs/limiter.md.
+ *
+ * After close() all but getStats(), size and bytes is ERR_CLOSED.
+ */
+export class KeyedLimiter extends EventEmitter<{ degraded: [error: Error]; recovered: [] }> {
+  /** Throws ERR_INVALID_OPTION. */
+  constructor(options: KeyedLimiterOptions);
+  /** True: it may pass, and is counted. `weight` as in KeyOptions. @default 1 */
+  checkLimit(key: string, weight?: number): boolean;
+  /** The same, with what headers say of it. */
+  check(key: string, options?: KeyOptions): LimitResult;
+  /** In order, weight 1 each: 1 allowed, 0 denied. */
+  checkMany(keys: string[]): Uint8Array;
+  /** As check(), as a promise. */
+  consume(key: string, options?: KeyOptions): Promise<LimitResult>;
+  /** Milliseconds; 0 when the next request would pass: denied just before, admitted at that time. */
+  getRetryAfter(key: string, options?: KeyOptions): number;
+  /** Another limit, for all keys. What was admitted still counts. @default the windowMs of before */
+  updateConfig(maxRequests: number, windowMs?: number): void;
+  /** Since the start, or resetStats(). `evicted`: keys that were forgotten early, for room, and start afresh. */
+  getStats(): { allowed: number; denied: number; evicted: number };
+  resetStats(): void;
+  /** The key starts afresh. */
+  reset(key: string): void;
+  /** All keys do. */
+  resetAll(): void;
+  /** Keys and bytes of the table. */
+  readonly size: number; readonly bytes: number;
+  /** Forgets all; with `shared`, when the last has closed. */
+  close(): Promise<void>;
+  /** close() */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+/**
+ * 'ietf': `RateLimit` and `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers. 'legacy': `X-RateLimit-Limit`, `-Remaining`, `-Reset` (seconds from now).
+ * `Retry-After` with either, when denied. Whole seconds, rounded up. @default 'ietf'
+ */
+export function rateLimitHeaders(result: LimitResult, style?: 'ietf' | 'legacy' | 'both'): Record<string, string>;
 
 // ---- streams
 

@@ -8,6 +8,9 @@ const { hashKey } = require('./lib/cache/hash');
 const { cacheKey } = require('./lib/cache/keys');
 const { JsonDocument } = require('./lib/document');
 const { EventStreamDecoder } = require('./lib/event-stream');
+const { AdaptiveLimiter } = require('./lib/limiter/adaptive');
+const { rateLimitHeaders } = require('./lib/limiter/headers');
+const { KeyedLimiter } = require('./lib/limiter/keyed');
 const { metrics } = require('./lib/metrics');
 const { pipeStream } = require('./lib/pipe');
 const { convertRequest } = require('./lib/request');
@@ -23,6 +26,9 @@ module.exports = {
   hashKey,
   BatchBuffer,
   qstashSink,
+  AdaptiveLimiter,
+  KeyedLimiter,
+  rateLimitHeaders,
   StreamAssembler,
   pipeStream,
   streamTransform,

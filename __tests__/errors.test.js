@@ -182,6 +182,19 @@ const cases = {
     },
     message: /^the batch buffer "orders" is full: it holds 1 items$/,
   },
+  LimitExceeded: {
+    rejected: async () => {
+      const limiter = new sluice.AdaptiveLimiter({ name: 'api', limit: 1, windowMs: 60_000, maxQueue: 0 });
+      limiter.tryAcquire();
+      try {
+        return await limiter.acquire();
+      } finally {
+        await limiter.close();
+      }
+    },
+    fields: { retryAfterMs: expect.any(Number) },
+    message: /^the limiter "api" refused: 0 wait already$/,
+  },
   BodyTooLarge: {
     rejected: () => sluice.readBody(body('x'.repeat(11)), { maxBytes: 10 }),
     fields: { limit: 10, received: 11, status: 413, statusCode: 413, type: 'entity.too.large' },

@@ -64,10 +64,26 @@ const buffer = (options, handler = () => {}) => {
   buffers.push(made);
   return made;
 };
+const limiters = [];
+const limiter = (options, Limiter = sluice.AdaptiveLimiter) => {
+  const made = new Limiter(options);
+  limiters.push(made);
+  return made;
+};
+/** Limits that are never reached. */
+const ample = limiter({ limit: 1000 });
+const keyed = limiter({ windowMs: 1000, maxRequests: 1000 }, sluice.KeyedLimiter);
+const sharing = {
+  shared: text, redis: [['localhost', RangeError, 'redis.url'], [5, TypeError], [null, TypeError], [true, TypeError]], whenRedisDown: literal, now: callback,
+};
+const ended = { latencyMs: window, retryAfterMs: window };
+const acquire = { weight: positive, signal, timeoutMs: whole };
+const ofKey = { weight: whole, limit: whole };
 /** A buffer that is asked for something and for the items' sake never hands them over. */
 const idle = buffer({ maxSize: 10_000, batchSize: 10_000 }, null);
 afterAll(async () => {
   await cache.close();
+  await Promise.all(limiters.map((one) => one.close()));
   await Promise.all(buffers.map((one) => one.close({ timeoutMs: 1 })));
   rmSync(scratch, { recursive: true, force: true });
 });
@@ -119,6 +135,24 @@ const synchronous = {
     options: { path: text, maxBytes: positive, codec: literal, exclusive: boolean, fsync: literal, import: text },
   },
 
+  AdaptiveLimiter: {
+    use: (options) => void limiter(options),
+    options: { name: string, limit: whole, windowMs: positive, concurrency: whole, adaptive: [[5, TypeError], ['yes', TypeError], [null, TypeError]], maxQueue: whole, classify: callback, ...sharing },
+  },
+  'AdaptiveLimiter, adaptive': {
+    use: (adaptive) => void limiter({ adaptive: adaptive === true ? 5 : adaptive }), within: 'adaptive',
+    options: { target: literal, minLimit: positive, maxLimit: positive, intervalMs: positive, raiseWhen: object, lowerWhen: object, algorithm: literal },
+  },
+  'AdaptiveLimiter, raiseWhen': { use: (raiseWhen) => void limiter({ adaptive: { raiseWhen } }), options: { successRateAbove: share, latencyBelowMs: window.filter(([value]) => value !== 1e300) }, within: 'adaptive.raiseWhen' },
+  'AdaptiveLimiter, lowerWhen': { use: (lowerWhen) => void limiter({ adaptive: { lowerWhen } }), options: { successRateBelow: share, latencyAboveMs: window }, within: 'adaptive.lowerWhen' },
+  'AdaptiveLimiter.release': { use: (details) => ample.release('success', details), options: { weight: positive, ...ended } },
+  KeyedLimiter: {
+    use: (options) => void limiter(options, sluice.KeyedLimiter), needs: { windowMs: 1000, maxRequests: 10 },
+    options: { name: string, windowMs: positive, maxRequests: positive, algorithm: literal, maxKeys: [...positive, [2 ** 24, RangeError]], maxBytes: positive, keyPrefix: string, ...sharing },
+  },
+  'KeyedLimiter.check': { use: (options) => void keyed.check('k', options), options: ofKey },
+  'KeyedLimiter.getRetryAfter': { use: (options) => void keyed.getRetryAfter('k', options), options: ofKey },
+
   StreamAssembler: { use: (options) => new sluice.StreamAssembler(options), options: assembler },
   EventStreamDecoder: { use: (options) => new sluice.EventStreamDecoder(options), options: { maxEventBytes: positive, framing: literal } },
   streamTransform: { use: (options) => sluice.streamTransform(options), options: assembler },
@@ -146,6 +180,12 @@ const asynchronous = {
   'BatchBuffer.add': { use: (options) => settled(idle.add(1, options)), options: { key: text.filter(([value]) => value !== null), signal } },
   'BatchBuffer.enqueue': { use: (options) => idle.enqueue(1, options), options: { key: text.filter(([value]) => value !== null) } },
   'BatchBuffer.close': { use: (options) => buffer().close(options), options: { timeoutMs: whole } },
+
+  'AdaptiveLimiter.acquire': { use: (options) => ample.acquire(options), options: acquire },
+  'AdaptiveLimiter.take': { use: (options) => ample.take(options), options: acquire },
+  'AdaptiveLimiter.execute': { use: (options) => ample.execute(() => 1, options), options: acquire },
+  'Permit.release': { use: async (details) => (await ample.take()).release('success', details), options: ended },
+  'KeyedLimiter.consume': { use: (options) => keyed.consume('k', options), options: ofKey },
 
   readBody: { use: (options) => sluice.readBody(source(), options), options: body },
   readText: { use: (options) => sluice.readText(source(), options), options: body },
@@ -242,6 +282,47 @@ describe('arguments and options of a batch buffer', () => {
 
   test('a floor above the usual ceiling lifts it', () => {
     expect(() => buffer({ backoff: { minMs: 60_000 } })).not.toThrow();
+  });
+});
+
+describe('arguments and options of the limiters', () => {
+  const make = (options) => limiter(options);
+  const makeKeyed = (options) => limiter({ windowMs: 1000, maxRequests: 5, ...options }, sluice.KeyedLimiter);
+  test.each([
+    ['nothing that limits', () => make({ limit: 0 }), 'limit'],
+    ['a gradient of the window', () => make({ adaptive: { algorithm: 'gradient' } }), 'adaptive.algorithm'],
+    ['a target that is off', () => make({ adaptive: { target: 'concurrency' } }), 'adaptive.target'],
+    ['a window that is off', () => make({ limit: 0, concurrency: 5, adaptive: { target: 'limit' } }), 'adaptive.target'],
+    ['bounds that cross', () => make({ adaptive: { minLimit: 5, maxLimit: 4 } }), 'adaptive.maxLimit'],
+    ['a clock of its own for many threads', () => make({ shared: 'a', now: () => 0 }), 'now'],
+    ['limits in Redis, which are not there yet', () => make({ redis: 'redis://localhost' }), 'redis'],
+    ['other options under one name', () => { make({ shared: 'one', limit: 1 }); make({ shared: 'one', limit: 2 }); }, 'shared'],
+    ['a weight above the limit', () => make({ limit: 5 }).tryAcquire(6), 'weight'],
+    ['a weight above the concurrency', () => make({ limit: 5, concurrency: 2 }).tryAcquire(3), 'weight'],
+    ['a weight above the highest limit', () => make({ limit: 5, adaptive: { maxLimit: 7 } }).tryAcquire(8), 'weight'],
+    ['a weight of nothing', () => make().tryAcquire(0), 'weight'], ['a weight of a word', () => make().tryAcquire('1'), 'weight'],
+    ['no outcome', () => make().release(), 'outcome'], ['an outcome that is none', () => make().release('fine'), 'outcome'],
+    ['no new limit', () => make().updateConfig(), 'limit'], ['a limit of nothing', () => make().updateConfig(0), 'limit'],
+    ['a window of nothing', () => make().updateConfig(1, 0), 'windowMs'],
+    ['keyed: limits in Redis', () => makeKeyed({ redis: 'redis://localhost' }), 'redis'],
+    ['keyed: a clock of its own', () => makeKeyed({ shared: 'a', now: () => 0 }), 'now'],
+    ['keyed: no options', () => new sluice.KeyedLimiter(), 'windowMs'], ['keyed: no limit', () => new sluice.KeyedLimiter({ windowMs: 5 }), 'maxRequests'],
+    ['keyed: other options under one name', () => { makeKeyed({ shared: 'k' }); makeKeyed({ shared: 'k', maxRequests: 6 }); }, 'shared'],
+    ['keyed: a key that is none', () => makeKeyed().checkLimit(5), 'key'], ['keyed: no key', () => makeKeyed().check(), 'key'],
+    ['keyed: keys that are none', () => makeKeyed().checkMany(['a', 5]), 'keys[1]'], ['keyed: keys by a word', () => makeKeyed().checkMany('ab'), 'keys'],
+    ['keyed: a weight above the limit', () => makeKeyed().checkLimit('a', 6), 'weight'],
+    ['keyed: a weight above its own limit', () => makeKeyed().check('a', { weight: 3, limit: 2 }), 'weight'],
+    ['keyed: no new limit', () => makeKeyed().updateConfig(), 'maxRequests'],
+    ['headers of nothing', () => sluice.rateLimitHeaders(), 'result'], ['headers of another style', () => sluice.rateLimitHeaders({ limit: 1 }, 'new'), 'style'],
+  ])('%s', (_, run, option) => {
+    expect(run).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option }));
+  });
+
+  test.each([
+    ['work that is none', () => ample.execute(5), 'fn'], ['a weight above the limit', () => ample.acquire({ weight: 1001 }), 'weight'],
+    ['a key that is none', () => keyed.consume(5), 'key'],
+  ])('%s', async (_, run, option) => {
+    await expect(run()).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', option });
   });
 });
 

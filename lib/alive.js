@@ -20,4 +20,4 @@ class Alive {
   }
 }
 
-module.exports = { caches: new Alive(), buffers: new Alive() };
+module.exports = { caches: new Alive(), buffers: new Alive(), limiters: new Alive(), keyedLimiters: new Alive() };

@@ -61,6 +61,11 @@ class Elapsed {
     return this.#pass(moment);
   }
 
+  /** The time of day, of the clock that rules. */
+  wall() {
+    return this.#source === GIVEN ? this.#given() : Date.now();
+  }
+
   /** A timer that was set for that time has fired: it is as late, though some fake timers move no clock. */
   reach(at) {
     if (at > this.#floor) this.#floor = at;

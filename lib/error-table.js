@@ -17,6 +17,7 @@ module.exports = {
   StoreCorrupt: { code: 'ERR_STORE_CORRUPT', Class: 'Error', name: 'Error', template: 'the store was damaged and is kept as {path}: {detail}' },
   StoreIo: { code: 'ERR_STORE_IO', Class: 'Error', name: 'Error', template: 'the store at {path} cannot be used: {detail}' },
   BufferFull: { code: 'ERR_BUFFER_FULL', Class: 'Error', name: 'Error', template: '{what} is full: {detail}' },
+  LimitExceeded: { code: 'ERR_LIMIT_EXCEEDED', Class: 'Error', name: 'Error', template: '{what} refused: {detail}' },
   Qstash: { code: 'ERR_QSTASH', Class: 'Error', name: 'Error', template: 'QStash: {detail}' },
   BodyTooLarge: { code: 'BODY_TOO_LARGE', Class: 'Error', name: 'PayloadTooLargeError', status: 413, type: 'entity.too.large', template: 'request body is larger than {limit} bytes' },
   BodyAborted: { code: 'ERR_BODY_ABORTED', Class: 'Error', name: 'BadRequestError', status: 400, type: 'request.aborted', template: 'request body cannot be read: {detail}' },

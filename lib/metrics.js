@@ -1,9 +1,10 @@
 'use strict';
 // metrics(): Prometheus text of what is counted natively, by noun. A noun joins with its rows below.
 const native = require('./native');
-const { buffers, caches } = require('./alive');
+const { buffers, caches, keyedLimiters, limiters } = require('./alive');
 const { CELL: COUNTED, GAUGE: HELD } = require('./batch/counts');
 const { CELL, GAUGE } = require('./cache/stats');
+const { ADAPTIVE, KEYED } = require('./limiter/counts');
 
 const counter = (what, help, cells, labels = '') => ({ what: `${what}_total`, type: 'counter', help, cells: [].concat(cells), labels });
 const gauge = (what, help, cells) => ({ what, type: 'gauge', help, cells: [].concat(cells), labels: '', isGauge: true });
@@ -39,9 +40,30 @@ const BATCH = [
   gauge('in_flight', 'Batches that are with a handler.', HELD.IN_FLIGHT),
   gauge('dead_letters', 'Dead letters that are kept.', HELD.DEAD_LETTERS),
 ];
+const LIMITER = [
+  counter('requests', 'Permits asked for.', ADAPTIVE.CELL.REQUESTS),
+  counter('throttled', 'Requests that had to wait.', ADAPTIVE.CELL.THROTTLED),
+  counter('rejected', 'Requests that went without: refused, timed out, given up or closed.', ADAPTIVE.CELL.REJECTED),
+  counter('raised', 'Times that the limit was raised.', ADAPTIVE.CELL.RAISED),
+  counter('lowered', 'Times that the limit was lowered.', ADAPTIVE.CELL.LOWERED),
+  gauge('limit', 'Permits per window; 0: no window.', ADAPTIVE.GAUGE.LIMIT),
+  gauge('concurrency', 'Work in flight at most; 0: not limited.', ADAPTIVE.GAUGE.CONCURRENCY),
+  gauge('tokens', 'Permits that are free.', ADAPTIVE.GAUGE.TOKENS),
+  gauge('in_flight', 'Permits in hand.', ADAPTIVE.GAUGE.IN_FLIGHT),
+  gauge('queued', 'Requests that wait.', ADAPTIVE.GAUGE.QUEUED),
+];
+const KEYED_LIMITER = [
+  counter('allowed', 'Checks that passed.', KEYED.CELL.ALLOWED),
+  counter('denied', 'Checks that did not.', KEYED.CELL.DENIED),
+  counter('evicted', 'Keys that were forgotten early for want of room.', KEYED.CELL.EVICTED),
+  gauge('keys', 'Keys that the table holds.', KEYED.GAUGE.KEYS),
+  gauge('bytes', 'Bytes that the table holds.', KEYED.GAUGE.BYTES),
+];
 const NOUNS = [
   { noun: 'cache', rows: CACHE, refresh: () => caches.list().forEach((tiers) => tiers.stats.sync()) },
   { noun: 'batch', rows: BATCH, refresh: () => buffers.list().forEach((flow) => flow.counts.sync()) },
+  { noun: 'limiter', rows: LIMITER, refresh: () => limiters.list().forEach((counts) => counts.sync()) },
+  { noun: 'keyed_limiter', rows: KEYED_LIMITER, refresh: () => keyedLimiters.list().forEach((counts) => counts.sync()) },
 ];
 
 const escaped = (name) => name.replace(/[\\"\n]/g, (char) => ({ '\\': '\\\\', '"': '\\"', '\n': '\\n' })[char]);
@@ -63,7 +85,7 @@ function text({ noun, rows, refresh }) {
   return out;
 }
 
-/** What every cache and batch buffer of the process has counted, by name. */
+/** What every cache, batch buffer and limiter of the process has counted, by name. */
 const metrics = () => NOUNS.map(text).join('');
 
 module.exports = { metrics };

@@ -65,4 +65,4 @@ function retryAfterMs(error, wallClock) {
   return 0;
 }
 
-module.exports = { isRetryable, retryAfterMs };
+module.exports = { isRetryable, retryAfterMs, statusOf, peek };

@@ -23,7 +23,7 @@ class Heeding {
   }
   #onAbort = () => {
     for (const [entry, giveUp] of [...this.#entries]) {
-      const error = aborted(this.#signal, 'the item');
+      const error = aborted(this.#signal, entry.what ?? 'the item');
       entry.fail(error);
       giveUp(entry, error);
     }

@@ -68,7 +68,7 @@ table! {
     Internal: "ERR_INTERNAL", "Error", "Error", 0, "", "{what} failed inside native code: {detail}";
     /// A dialect cannot say what the request holds at `err.pointer`; `lossy: true` drops it.
     Unsupported: "ERR_UNSUPPORTED", "Error", "Error", 0, "", "{dialect} cannot say {what} (at {pointer})";
-    /// What was waited for did not end within `err.timeoutMs`, and there was no stale value to serve instead.
+    /// What was waited for did not end within `err.timeoutMs`: a load without a stale value to serve instead, a handler, a limiter's queue.
     Timeout: "ERR_TIMEOUT", "Error", "TimeoutError", 0, "", "{what} did not end within {timeoutMs} ms";
     /// The value cannot be encoded: undefined, a function, a cycle, a BigInt in JSON, a lone surrogate in a key.
     Value: "ERR_VALUE", "TypeError", "TypeError", 0, "", "{what} cannot be stored: {detail}";
@@ -82,6 +82,8 @@ table! {
     StoreIo: "ERR_STORE_IO", "Error", "Error", 0, "", "the store at {path} cannot be used: {detail}";
     /// The buffer holds `maxSize` items, or its log `durable.maxBytes`: try again later, or let `overflow` wait.
     BufferFull: "ERR_BUFFER_FULL", "Error", "Error", 0, "", "{what} is full: {detail}";
+    /// A limiter refused at once, since `maxQueue` callers wait already. `err.retryAfterMs` says when its window has room again; 0: only work that ends makes room.
+    LimitExceeded: "ERR_LIMIT_EXCEEDED", "Error", "Error", 0, "", "{what} refused: {detail}";
     /// QStash refused a message or a whole batch (`err.status`, `err.headers`), did not answer (`err.cause`), or answered what cannot be read; in the last two cases it may have taken the messages.
     Qstash: "ERR_QSTASH", "Error", "Error", 0, "", "QStash: {detail}";
     /// The body is larger than `err.limit`: by its `Content-Length`, on the wire, or when inflated.
