@@ -177,6 +177,10 @@ impl Model {
         self.flights.push(Flight { batch: 0, ids, attempt, until, told: false });
     }
 
+    pub fn wants_turn(&self) -> bool {
+        let queued = self.count(|item| item.is == Is::Queued);
+        self.config.batch_timeout_ms == 0 && queued > 0 && self.hands_over()
+    }
     pub fn wake_at(&self) -> Option<u64> {
         let mut times = vec![];
         for item in &self.items {
