@@ -395,7 +395,8 @@ export interface BatchBufferOptions<T> {
   /**
    * One effect per key: a repeat of a key that is under way, or was delivered within `ttl` seconds, gets the first one's
    * result. The key is that of the call, else `key(item)`; an item without one repeats nothing. `localLimit`: delivered keys
-   * that are remembered. With `redis` for all instances; without it while Redis is away, with one 'degraded' event.
+   * that are remembered. With `redis` for all instances, by the keys `keyPrefix` + key; without it while Redis is away, with
+   * one 'degraded' event.
    * @default false; ttl 86400, localLimit 1000
    */
   idempotency?: false | { key?: (item: T) => string; ttl?: number; localLimit?: number; redis?: RedisOption };

@@ -383,6 +383,19 @@ test('two equal items are two items', async () => {
   expect(calls[0].items.length).toBe(2);
 });
 
+test('statistics are those of the moment', async () => {
+  const { handler } = notingHandler();
+  const buffer = make(handler, { batchSize: 10 });
+  const seen = [];
+  for (let item = 0; item < 4; item += 1) {
+    void buffer.enqueue(item);
+    seen.push(buffer.getStats().accepted);
+  }
+  void buffer.enqueue(4);
+  void buffer.enqueue(5);
+  expect([...seen, buffer.getStats().accepted]).toEqual([1, 2, 3, 4, 6]);
+});
+
 test('statistics start anew with resetStats, the items do not', async () => {
   const { handler } = notingHandler();
   const buffer = make(handler, { batchSize: 2 });

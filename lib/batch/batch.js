@@ -62,6 +62,7 @@ class Batch {
 
   /** Hands it over. */
   run() {
+    if (this.#over) return;
     const { entries } = this;
     const items = new Array(entries.length);
     for (let at = 0; at < entries.length; at += 1) {

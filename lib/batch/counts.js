@@ -26,6 +26,7 @@ class Counts {
 
   /** Takes over what has been counted. */
   sync() {
+    this.#flow.refresh();
     const { machine, claims, handed, waiting } = this.#flow;
     const { accepted, delivered, failed, retried, batches, calls } = machine.stats();
     const all = [accepted, delivered, failed, retried, claims === undefined ? 0 : claims.duplicates, batches, calls, handed - calls, machine.account().dropped];

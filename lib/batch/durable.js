@@ -36,6 +36,8 @@ class Durable {
   #leaseEnd = 0;
   #recovering;
   #isClosing = false;
+  /** Something was recovered that was not fetched. */
+  #isPartial = false;
   #isClosed = false;
   #closed;
   #send = () => {
@@ -93,12 +95,16 @@ class Durable {
   /** An event of the log. */
   hear([event, detail]) {
     if (event === 'degraded') this.#owner.degraded(fromNative(detail));
-    else if (event === 'reopened') this.#resubmit();
+    // in the order of events: what is not fetched yet is unsettled too
+    else if (event === 'reopened') this.#recovering = this.#recovering.then(() => this.#resubmit());
     else this.#recovering = this.#recovering.then(() => this.#adopt(detail));
   }
   async #adopt(count) {
     // what is not fetched stays on disk, for the next that opens it
-    if (this.#isClosing) return;
+    if (this.#isClosing) {
+      this.#isPartial = true;
+      return;
+    }
     await this.#restore(count);
     this.#owner.ready();
   }
@@ -116,6 +122,8 @@ class Durable {
   }
   /** There is a new file, and nothing of ours in it. */
   #resubmit() {
+    // the old file goes when this is stored: it has what was not fetched
+    if (this.#isClosed || this.#isPartial) return;
     const all = new Changes();
     for (const entry of this.#live.values()) {
       if (!entry.row.isStored) continue;

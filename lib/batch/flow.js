@@ -3,17 +3,17 @@
 // its end before anybody's code runs; that waits among the effects, and whoever adds inside a handler goes on with them.
 const { aborted, make } = require('../errors');
 const { Elapsed } = require('../elapsed');
-const { Batch } = require('./batch');
 const { bytesOf } = require('./bytes');
 const { Entry, STATE } = require('./entry');
 const { discard, ended, giveUp } = require('./ending');
 const { Lanes } = require('./lanes');
 const { op, DEAD_LETTERS, IN_FLIGHT, LINGERING, OLDEST_AGE, SIZE, TURN, WAITING, WAKE_AT } = require('./layout');
-const { Letters, letterOf, textOf } = require('./letters');
+const { Letters } = require('./letters');
 const { Machine } = require('./machine');
 const { groupOf } = require('./options');
 const { settingsOf } = require('./settings');
 const { heed } = require('./signals');
+const { Told } = require('./told');
 const { Wake } = require('./wake');
 
 const FIRST_BESIDE_LETTERS = 2 ** 32;
@@ -52,7 +52,8 @@ class Flow {
   #watchesFlight;
   /** Entries without room, by id and in order, when somebody is to hear that there is. */
   roomless = new Map();
-  #flushes = new Map();
+  /** Who waits for a flush, by its ticket. */
+  flushes = new Map();
   #effects = [];
   #acted = 0;
   #nextLetter = 1;
@@ -66,7 +67,7 @@ class Flow {
     this.random = config.random ?? (() => Math.random());
     this.clock = new Elapsed(config.now);
     // letters that come back from disk have numbers of their own, below
-    this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_BESIDE_LETTERS, this);
+    this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_BESIDE_LETTERS, new Told(this));
     this.#rejects = config.overflow === 'reject';
     this.#isMeasured = config.batchBytes !== undefined;
     this.#isPlain = !this.#isMeasured && config.durable === undefined && config.groupBy === undefined && config.idempotency === undefined;
@@ -188,11 +189,11 @@ class Flow {
     if (!hasRoom) {
       if (entry.isEnqueued || !this.#isPlain) this.roomless.set(entry.id, entry);
     } else if (entry.isEnqueued || !this.#isPlain) {
-      this.#findsRoom(entry);
+      this.findsRoom(entry);
     }
     if (isDue) this.do(op.STEP);
   }
-  #findsRoom(entry) {
+  findsRoom(entry) {
     if (this.log === undefined) this.accepted(entry);
     else this.log.accept(entry);
   }
@@ -266,6 +267,17 @@ class Flow {
     while (effects.length > 0) effects.pop();
     this.#acted = 0;
   }
+  /** A letter had to go for a newer one. */
+  evict(id) {
+    const entry = this.letters.take(id);
+    if (entry === undefined) return;
+    this.notify('dropped', () => [this.itemOf(entry), 'dead-letters']);
+    if (this.log !== undefined) this.log.forget(entry);
+  }
+  /** A batch or a function that is to be run when the machine has said all. */
+  later(effect) {
+    this.#effects.push(effect);
+  }
   /** A listener is to be told. */
   notify(event, makeArgs) {
     this.#effects.push(() => this.emit(event, makeArgs));
@@ -288,8 +300,8 @@ class Flow {
     }
     for (const batch of this.batches) batch?.abandon(error);
     this.batches = [];
-    for (const resolve of [...this.#flushes.values()].flat()) resolve();
-    this.#flushes.clear();
+    for (const resolve of [...this.flushes.values()].flat()) resolve();
+    this.flushes.clear();
     this.rest();
     if (this.onClosed !== undefined) this.#effects.push(() => this.onClosed());
   }
@@ -320,8 +332,8 @@ class Flow {
   #flush() {
     const ticket = this.cross(op.FLUSH);
     // calls that wait for the same items have one ticket
-    if (ticket !== 0 && !this.#flushes.has(ticket)) this.#flushes.set(ticket, []);
-    const done = ticket === 0 ? Promise.resolve() : new Promise((resolve) => this.#flushes.get(ticket).push(resolve));
+    if (ticket !== 0 && !this.flushes.has(ticket)) this.flushes.set(ticket, []);
+    const done = ticket === 0 ? Promise.resolve() : new Promise((resolve) => this.flushes.get(ticket).push(resolve));
     this.act();
     return done;
   }
@@ -329,10 +341,14 @@ class Flow {
   get waiting() {
     return this.machine.number(WAITING) + this.held.length + (this.claims === undefined ? 0 : this.claims.entering);
   }
+  /** The numbers are those of this moment; what has become due meanwhile is done. */
+  refresh() {
+    this.do(op.STATUS);
+  }
   /** How the buffer stands. */
   status() {
     const { machine, config } = this;
-    this.cross(op.STATUS);
+    this.refresh();
     const size = machine.number(SIZE);
     return {
       size,
@@ -346,82 +362,6 @@ class Flow {
       deadLetters: machine.number(DEAD_LETTERS),
       oldestAgeMs: machine.number(OLDEST_AGE),
     };
-  }
-
-  // ---- what the machine says
-
-  dispatch(number, laneNumber, reason, attempt, count, ids) {
-    const lane = this.lanes.at(laneNumber);
-    const entries = ids === undefined ? lane.take(count) : ids.map((id) => this.#leaves(id));
-    for (let at = 0; at < entries.length; at += 1) entries[at].state = STATE.AWAY;
-    const batch = new Batch(this, number, lane.group, reason, attempt, entries);
-    if (this.config.handlerTimeoutMs > 0) batch.deadline = this.now() + this.config.handlerTimeoutMs;
-    this.batches[number] = batch;
-    this.handed += count;
-    this.#effects.push(batch);
-  }
-  #leaves(id) {
-    const entry = this.left.get(id);
-    this.left.delete(id);
-    return entry;
-  }
-  timedOut(number) {
-    const batch = this.batches[number];
-    this.#effects.push(() => batch.timeOut(this.config.handlerTimeoutMs));
-  }
-  dead(id, attempts, isKept, evictedId) {
-    const entry = this.#leaves(id);
-    const { error } = entry;
-    const [text, died] = [textOf(error), Date.now()];
-    entry.state = STATE.DEAD;
-    entry.attempts = attempts;
-    entry.error = undefined;
-    if (this.claims !== undefined) this.claims.failed(entry, error);
-    if (this.log !== undefined && isKept) this.log.bury(entry, attempts, text, died);
-    if (this.log !== undefined && !isKept) this.log.forget(entry);
-    if (isKept) this.letters.put(entry, text, died);
-    entry.fail(error);
-    this.notify('deadLetter', () => [letterOf(entry, this.itemOf(entry), text, died)]);
-    if (evictedId !== 0) this.evict(evictedId);
-  }
-  /** A letter had to go for a newer one. */
-  evict(id) {
-    const entry = this.letters.take(id);
-    if (entry === undefined) return;
-    this.notify('dropped', () => [this.itemOf(entry), 'dead-letters']);
-    if (this.log !== undefined) this.log.forget(entry);
-  }
-  dropped(id, laneNumber) {
-    const entry = this.find(id, laneNumber);
-    discard(this, entry, make('BufferFull', { what: this.what, detail: 'the item was dropped for a newer one' }));
-    this.notify('dropped', () => [this.itemOf(entry), 'overflow']);
-  }
-  refused(id, laneNumber) {
-    discard(this, this.find(id, laneNumber), this.full());
-  }
-  admitted(through) {
-    for (const [id, entry] of this.roomless) {
-      if (id > through) break;
-      this.roomless.delete(id);
-      this.#findsRoom(entry);
-    }
-  }
-  flushed(ticket) {
-    for (const resolve of this.#flushes.get(ticket) ?? []) resolve();
-    this.#flushes.delete(ticket);
-  }
-  closed() {
-    this.#effects.push(() => this.onClosed());
-  }
-  water(event) {
-    this.notify(event, () => [this.status()]);
-  }
-  forgetLane(number) {
-    this.lanes.forget(number);
-  }
-  listed(id, laneNumber) {
-    if (this.taking === undefined) return;
-    this.taking.push(this.left.get(id) ?? this.lanes.at(laneNumber).take(1)[0]);
   }
 }
 

@@ -9,6 +9,8 @@ pub const MAX_ROW_BYTES: u64 = 256 << 20;
 
 const SUM: usize = 4;
 const NO_KEY: u32 = u32::MAX;
+/// Room for all but the payload, mostly.
+const HEAD: usize = 256;
 
 /// When an item died, and of what.
 pub(super) type Death = (u64, Box<str>);
@@ -16,6 +18,7 @@ pub(super) type Death = (u64, Box<str>);
 /// An item as it lies in `pending` or `dead`.
 pub(super) fn encode_row(into: &mut Vec<u8>, queue: u32, row: &Row, death: Option<(u64, &str)>) {
     into.clear();
+    into.reserve(HEAD + row.payload.len());
     into.extend_from_slice(&[0; SUM]);
     into.push(row.tag);
     into.push(u8::from(death.is_some()));

@@ -168,9 +168,8 @@ impl Run {
             let _ = store.close();
         } else {
             // what redb writes when it is dropped comes too late
-            let image = disk.cut();
+            disk.cut();
             drop(store);
-            let _ = image;
         }
         history
     }
