@@ -360,6 +360,126 @@ export declare function intakeOpen(): ExternalObject<Intake>
 /** Copies a chunk in: its owner may change or detach it while the pool reads. */
 export declare function intakePush(intake: ExternalObject<Intake>, chunk: Uint8Array): void
 
+/** 1 allowed, 0 denied; the numbers stay as they were. */
+export declare function keyedCheck(held: ExternalObject<Held>, key: unknown, weight: number, now: number): number
+
+/** The same with the numbers; `limit` is the key's own, or negative. */
+export declare function keyedLook(held: ExternalObject<Held>, key: unknown, weight: number, limit: number, now: number): number
+
+/** Many at once, in order: 1 or 0 for each into `out`, which is as long. */
+export declare function keyedMany(held: ExternalObject<Held>, keys: unknown[], out: Uint8Array, now: number): void
+
+/** What the last call found, as a Float64Array: remaining, limit, retryAfterMs, resetMs, windowMs; size, bytes, allowed, denied, evicted. */
+export declare function keyedNumbers(held: ExternalObject<Held>): unknown
+
+/** Opens a table, or joins the one of that name. `algorithm`: 0 exact, 1 counter, 2 gcra. */
+export declare function keyedOpen(algorithm: number, windowMs: number, maxRequests: number, maxKeys: number, maxBytes: number, keyPrefix: string, name?: string | undefined | null): ExternalObject<Held>
+
+/** The key starts afresh. */
+export declare function keyedReset(held: ExternalObject<Held>, key: unknown): void
+
+/** All keys do. */
+export declare function keyedResetAll(held: ExternalObject<Held>): void
+
+/** Counts anew. */
+export declare function keyedResetStats(held: ExternalObject<Held>): void
+
+/** Milliseconds; 0: now. */
+export declare function keyedRetryAfter(held: ExternalObject<Held>, key: unknown, weight: number, limit: number, now: number): number
+
+/** Size, bytes and counts, into the numbers. */
+export declare function keyedStats(held: ExternalObject<Held>): void
+
+/** Drops some keys that are over; true: there may be more. */
+export declare function keyedSweep(held: ExternalObject<Held>, now: number): boolean
+
+/** Another limit and window. */
+export declare function keyedUpdate(held: ExternalObject<Held>, maxRequests: number, windowMs: number): void
+
+/** 0 taken, above 0 the waiter's number, -1 the queue is full. */
+export declare function limiterAcquire(held: ExternalObject<Held>, weight: number, timeoutMs: number, now: number): number
+
+/** What learns. */
+export interface LimiterAdapt {
+  /** 'limit' or 'concurrency'. */
+  target: string
+  /** At least 1. */
+  minLimit: number
+  /** At least `minLimit`. */
+  maxLimit: number
+  /** Milliseconds. */
+  intervalMs: number
+  /** 0 to 1. */
+  successRateAbove: number
+  /** Milliseconds. */
+  latencyBelowMs: number
+  /** 0 to 1. */
+  successRateBelow: number
+  /** Milliseconds. */
+  latencyAboveMs: number
+  /** 'step', 'aimd' or 'gradient'. */
+  algorithm: string
+}
+
+/** Whether it waited. */
+export declare function limiterCancel(held: ExternalObject<Held>, waiter: number, now: number): boolean
+
+/** The words that permits are taken from: an Int32Array. */
+export declare function limiterCells(held: ExternalObject<Held>): unknown
+
+/** The waiters of this thread are told that it has closed. */
+export declare function limiterClose(held: ExternalObject<Held>, now: number): void
+
+/** A limiter's options as the shell has checked them. */
+export interface LimiterConfig {
+  /** 0: no window. */
+  limit: number
+  /** Milliseconds. */
+  windowMs: number
+  /** 0: not limited. */
+  concurrency: number
+  /** Waiters. */
+  maxQueue: number
+  /** What learns. */
+  adapt?: LimiterAdapt
+}
+
+/** Inbox and outbox of this thread: a Float64Array. */
+export declare function limiterInbox(held: ExternalObject<Held>): unknown
+
+/** This thread uses it no more; what it had in hand is given back. */
+export declare function limiterLeave(held: ExternalObject<Held>, now: number): void
+
+/** Milliseconds of one clock for all threads of the process, that never goes back: what a shared limiter's threads agree on. */
+export declare function limiterNow(): number
+
+/** Opens a limiter, or joins the one of that name. Under `id` its shell hears that another thread has left something in its outbox. */
+export declare function limiterOpen(config: LimiterConfig, name: string | undefined | null, shell: number, id: number): ExternalObject<Held>
+
+/** A timer, an announcement, or LOOK has come. */
+export declare function limiterPass(held: ExternalObject<Held>, now: number): void
+
+/** Work has ended whose room could not be put back, or that asks for a hold. */
+export declare function limiterRelease(held: ExternalObject<Held>, weight: number, retryAfterMs: number, now: number): void
+
+/** Counts anew. */
+export declare function limiterResetStats(held: ExternalObject<Held>): void
+
+/** How long until that weight finds room in the window; 0: no clock can tell. */
+export declare function limiterRetryAfter(held: ExternalObject<Held>, weight: number, now: number): number
+
+/** The status, in place of the outbox's events: those wait for the next crossing. */
+export declare function limiterStatus(held: ExternalObject<Held>, now: number): void
+
+/** The times of the lease and of what was taken of it: a Float64Array. */
+export declare function limiterTimes(held: ExternalObject<Held>): unknown
+
+/** 1 taken, 0 not. */
+export declare function limiterTry(held: ExternalObject<Held>, weight: number, now: number): number
+
+/** Other limits. */
+export declare function limiterUpdate(held: ExternalObject<Held>, limit: number, windowMs: number, now: number): void
+
 /** Lets go of the queue; settles when everything submitted is on disk and, for the last hold, the file is closed. */
 export declare function logClose(shell: number, id: number, held: ExternalObject<Held>): void
 

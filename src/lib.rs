@@ -14,6 +14,7 @@ mod document;
 mod error;
 #[cfg(feature = "test-hooks")]
 mod hooks;
+mod limiter;
 mod request;
 mod response;
 mod stream;

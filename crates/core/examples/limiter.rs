@@ -5,12 +5,19 @@ use sluice_core::limiter::keyed::{Algorithm, Config, Table};
 use std::hint::black_box;
 use std::time::Instant;
 
+/// Nanoseconds that this thread has run, where the system says it: others then do not count.
+fn cpu_ns(started: Instant) -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let own = stat.split(' ').next().and_then(|ns| ns.parse().ok());
+    own.unwrap_or_else(|| started.elapsed().as_nanos() as u64)
+}
 /// The shortest of five rounds.
 fn best(calls: u64, mut round: impl FnMut(u64)) -> f64 {
+    let started = Instant::now();
     let rounds = (0..5).map(|number| {
-        let began = Instant::now();
+        let began = cpu_ns(started);
         round(number);
-        began.elapsed().as_nanos() as f64 / calls as f64
+        (cpu_ns(started) - began) as f64 / calls as f64
     });
     rounds.fold(f64::INFINITY, f64::min)
 }
@@ -39,11 +46,12 @@ fn main() {
         let config =
             Config { algorithm, window_ms: 60_000, limit: 100, max_keys: 2_000_000, max_bytes: 1 << 30 };
         let mut table = Table::new(config);
-        let began = Instant::now();
+        let started = Instant::now();
+        let began = cpu_ns(started);
         (0..keys).for_each(|key| {
             black_box(table.check(hash(key), 1, None, key / 100_000));
         });
-        let fill = began.elapsed().as_nanos() as f64 / keys as f64;
+        let fill = (cpu_ns(started) - began) as f64 / keys as f64;
         let ns = best(keys, |round| {
             for call in 0..keys {
                 black_box(table.check(hash(call.wrapping_mul(2_654_435_761) % keys), 1, None, 100 + round));

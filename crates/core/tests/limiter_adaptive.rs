@@ -427,6 +427,7 @@ fn a_thread_that_ended_with_work_in_hand_gives_it_back() {
     assert!(limiter.has_events(one));
     let Admission::Waits(id) = limiter.acquire(two, 4, None, 2) else { panic!("waits") };
     limiter.leave(one, 3);
+    assert_eq!(limiter.stirred(one), [two], "who is left has to hear of it");
     assert_eq!(limiter.event(two), Some(Event::Granted(id)));
     assert_eq!(limiter.status(3).in_flight, 4);
 }

@@ -302,7 +302,7 @@ fn expired_keys_leave_by_themselves_in_small_steps() {
         assert_eq!(table.size(), 10_000);
         let mut least = 10_000;
         for turn in 0..6_000 {
-            table.check(hash(1 << 40 | turn % 10), 1, None, 100_000);
+            table.check(hash((1 << 40) | (turn % 10)), 1, None, 100_000);
             let size = table.size();
             assert!(size + 3 >= least, "never many at once");
             least = size;
@@ -322,7 +322,7 @@ fn hostile_fresh_keys_neither_grow_it_nor_push_out_a_key_at_its_limit() {
             Table::new(Config { max_keys: 10_000_000, max_bytes, ..config(algorithm, 3, 60_000) });
         (0..50).for_each(|key| assert!(table.check(hash(key), 3, None, 60_000)));
         for key in 0..300_000 {
-            table.check(hash(1 << 50 | key), 1, None, 60_000 + key / 1000);
+            table.check(hash((1 << 50) | key), 1, None, 60_000 + key / 1000);
             assert!(table.bytes() <= max_bytes);
         }
         assert!(table.stats().evicted > 250_000);

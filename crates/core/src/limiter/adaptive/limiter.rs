@@ -236,7 +236,7 @@ impl Limiter {
     }
     /// The threads, but for this one, that have something to hear or to wake for earlier than they know.
     pub fn stirred(&self, but: MemberId) -> Vec<MemberId> {
-        if self.members.len() < 2 {
+        if self.members.len() < 2 && self.members.contains_key(&but) {
             return Vec::new();
         }
         let at = self.wakes();

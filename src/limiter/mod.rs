@@ -1,0 +1,48 @@
+//! The limiters: `lib/limiter/`. What each function does to the shared memory is in docs/design/limiter.md.
+
+mod adaptive;
+mod keyed;
+mod shared;
+
+use napi_derive::napi;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Milliseconds of one clock for all threads of the process, that never goes back: what a shared limiter's threads agree on.
+#[napi(catch_unwind)]
+pub fn limiter_now() -> f64 {
+    BEGAN.elapsed().as_secs_f64() * 1000.0
+}
+
+/// Numbers that a handle shares with its shell, as bits.
+struct Numbers(std::sync::Arc<[AtomicU64]>);
+impl Numbers {
+    fn new(length: usize) -> Self {
+        Self((0..length).map(|_| AtomicU64::new(0)).collect())
+    }
+    fn get(&self, at: usize) -> f64 {
+        self.0.get(at).map_or(0.0, |bits| f64::from_bits(bits.load(Relaxed)))
+    }
+    fn set(&self, at: usize, number: f64) {
+        if let Some(bits) = self.0.get(at) {
+            bits.store(number.to_bits(), Relaxed);
+        }
+    }
+    fn put(&self, from: usize, numbers: &[f64]) {
+        (from..).zip(numbers).for_each(|(at, &number)| self.set(at, number));
+    }
+    /// The number that was there, 0 from now on.
+    fn take(&self, at: usize) -> f64 {
+        let number = self.get(at);
+        self.set(at, 0.0);
+        number
+    }
+}
+
+/// Whole milliseconds, or a whole count; what is no number is 0.
+fn whole(number: f64) -> u64 {
+    number as u64
+}
