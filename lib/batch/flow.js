@@ -182,7 +182,7 @@ class Flow {
     }
     const lane = entry.group === '' ? this.#lane0 : this.lanes.of(entry.group);
     entry.at = this.now();
-    const isDue = machine.arrive(lane.number, entry.bytes, entry.at);
+    const isDue = machine.arrive(lane.number, entry.bytes, entry.at, this.#wake.ringsAt);
     entry.id = machine.lastId;
     entry.lane = lane;
     lane.push(entry);

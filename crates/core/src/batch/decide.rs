@@ -76,6 +76,11 @@ impl Buffer {
     pub fn busy(&self) -> bool {
         self.config.durable || !self.hands_over()
     }
+    /// So long the first item of an empty lane may wait before the buffer is told, in milliseconds; 0: not at all.
+    pub fn linger_ms(&self) -> u64 {
+        let idle = self.config.adaptive && self.flights.len() == 0;
+        if idle { 0 } else { self.config.batch_timeout_ms }
+    }
     /// After how much more in the lane the buffer wants to be told, unless it is busy.
     pub fn need(&self, lane: Lane) -> Need {
         self.lanes.need(lane)
