@@ -343,7 +343,7 @@ export interface BatchBufferOptions<T> {
   batchBytes?: number;
   /** Milliseconds that an item waits for its batch to fill, on a JS timer. 0: the next turn of the event loop, without a timer. @default 100 */
   batchTimeout?: number;
-  /** An idle buffer sends its first item at once and collects while that is away: no waiting to tune. @default false */
+  /** An idle buffer sends its first item at once, and what has come whenever a batch comes back: no waiting to tune. @default false */
   adaptive?: boolean;
   /** Batches with the handler at most. @default 1; 10 when adaptive */
   concurrency?: number;

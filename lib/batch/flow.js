@@ -182,7 +182,7 @@ class Flow {
     }
     const lane = entry.group === '' ? this.#lane0 : this.lanes.of(entry.group);
     entry.at = this.now();
-    const isDue = machine.arrive(lane.number, entry.bytes, entry.at);
+    const isDue = machine.arrive(lane.number, entry.bytes, entry.at, this.#wake.ringsAt);
     entry.id = machine.lastId;
     entry.lane = lane;
     lane.push(entry);
@@ -318,12 +318,15 @@ class Flow {
 
   flush() {
     const line = this.claims?.settledLine();
-    return line === undefined && this.held.length === 0 ? this.#flush() : this.#flushLater(line);
+    return line === undefined && !this.#isOpening ? this.#flush() : this.#flushLater(line);
   }
-  /** What a claim or the opening of the log holds up was brought before the call as well. */
+  get #isOpening() {
+    return this.log !== undefined && !this.log.isReady;
+  }
+  /** What a claim or the opening of the log holds up was brought before the call as well, and so was what comes back. */
   async #flushLater(line) {
     await line;
-    if (this.held.length > 0) await this.log.recovered;
+    if (this.#isOpening) await this.log.recovered;
     await this.#flush();
   }
   #flush() {

@@ -26,6 +26,7 @@ module.exports = {
   DEAD_LETTERS: 12,
   LINGERING: 13,
   OLDEST_AGE: 14,
+  LINGER: 15,
   STATS: 16,
   ACCOUNT: 22,
   NEED,

@@ -4,7 +4,7 @@ const native = require('../native');
 const { fromNative } = require('../errors');
 const L = require('./layout');
 
-const { ACCOUNT, ADMIT_TO, ARRIVALS, AUX, AUX_SIZE, BUSY, INBOX, INBOX_SIZE, MORE, NEED, NEED_LANES, OUT, RESULT, STATS, TELL_AT, act, op } = L;
+const { ACCOUNT, ADMIT_TO, ARRIVALS, AUX, AUX_SIZE, BUSY, INBOX, INBOX_SIZE, LINGER, MORE, NEED, NEED_LANES, OUT, RESULT, STATS, TELL_AT, act, op } = L;
 
 /** Numbers of the short actions, their kind among them. */
 const LENGTHS = {
@@ -15,6 +15,8 @@ const LENGTHS = {
 class Machine {
   #native;
   #shown;
+  /** What is missing to a batch after its first item. */
+  #whole;
   /** What actions are told to. */
   #flow;
   /** A DISPATCH whose names are still coming. */
@@ -28,6 +30,7 @@ class Machine {
       throw fromNative(error);
     }
     this.#flow = flow;
+    this.#whole = settings.batchSize - 1;
     this.lastId = firstId - 1;
   }
 
@@ -39,8 +42,8 @@ class Machine {
     return this.lastId < this.#shown[ADMIT_TO];
   }
 
-  /** Notes an item that comes: its id is then `lastId`. True: to be stepped at once. */
-  arrive(lane, bytes, at) {
+  /** Notes an item that comes: its id is then `lastId`; a timer rings at `ringsAt`. True: to be stepped at once. */
+  arrive(lane, bytes, at, ringsAt) {
     const shown = this.#shown;
     const count = shown[INBOX];
     const place = ARRIVALS + 4 * count;
@@ -57,6 +60,8 @@ class Machine {
       const items = (shown[need] -= 1);
       const left = (shown[need + 1] -= bytes);
       if (items <= 0 || left <= 0) return true;
+      // the first of its lane
+      if (items === this.#whole && (shown[LINGER] === 0 || at + shown[LINGER] < ringsAt)) return true;
     }
     return count + 1 === INBOX_SIZE;
   }

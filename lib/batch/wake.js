@@ -31,6 +31,10 @@ class Wake {
     this.#look = look;
   }
 
+  /** When it rings; Infinity: it is not set. */
+  get ringsAt() {
+    return this.#at;
+  }
   /** Whether what is to come at that time needs nothing more to be done. */
   covers(time) {
     return time === Infinity ? this.#at === Infinity : time >= this.#at || time >= this.#lookAt;

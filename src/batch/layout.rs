@@ -31,9 +31,11 @@ pub const DEAD_LETTERS: usize = 12;
 pub const LINGERING: usize = 13;
 /// Age of the oldest unsettled item; as of the last `op::STATUS`.
 pub const OLDEST_AGE: usize = 14;
-/// `Stats`, six numbers.
+/// So long, in milliseconds, the first item of a lane may wait before it is told; 0: it is told at once.
+pub const LINGER: usize = 15;
+/// `Stats`, six numbers; as of the last step with an operation other than STEP and FINISH.
 pub const STATS: usize = 16;
-/// `Account`, six numbers.
+/// `Account`, six numbers, likewise.
 pub const ACCOUNT: usize = 22;
 
 /// Two numbers for each of the first lanes: items and bytes after which the machine wants to be told.

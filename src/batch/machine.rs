@@ -14,6 +14,8 @@
 //! const admitted = id <= n[ADMIT_TO];                                      // else an ADMITTED (or DROPPED) will say it
 //! if (id >= n[TELL_AT]) step();
 //! else if (n[BUSY] === 0 && admitted && (lane >= NEED_LANES || --n[NEED + 2 * lane] <= 0 || (n[NEED + 2 * lane + 1] -= bytes) <= 0)) step();
+//! // the first of its lane: the timer that is armed, for whatever, must ring before it has waited long enough
+//! else if (n[BUSY] === 0 && admitted && n[NEED + 2 * lane] === batchSize - 1 && (n[LINGER] === 0 || now + n[LINGER] < ringsAt)) step();
 //! else if (n[INBOX] === INBOX_SIZE) step();
 //! ```
 //!
@@ -143,6 +145,7 @@ pub fn batch_open(config: BatchConfig, first_id: f64) -> External<Held> {
     };
     (0..NEED_LANES).for_each(|lane| machine.publish_need(lane as Lane, &numbers));
     machine.publish(&numbers);
+    machine.publish_sums(&numbers);
     External::new(Held { numbers, machine: Guarded::new("BatchBuffer", machine) })
 }
 /// The numbers that it shares.
@@ -161,6 +164,9 @@ pub fn batch_step(held: &mut External<Held>, op: u32, a: f64, b: f64, now: f64) 
         machine.operate(numbers, op, a, b, now);
         let length = machine.act(numbers, now);
         machine.publish(numbers);
+        if op != op::STEP && op != op::FINISH {
+            machine.publish_sums(numbers);
+        }
         Ok(length as u32)
     })
 }

@@ -103,6 +103,7 @@ impl Machine {
         numbers.set(ADMIT_TO, number(last.saturating_add(buffer.room())));
         numbers.set(TELL_AT, number(buffer.tell_at()));
         numbers.set(BUSY, flag(buffer.busy()));
+        numbers.set(LINGER, number(buffer.linger_ms()));
         numbers.set(WAKE_AT, buffer.wake_at().map_or(f64::INFINITY, number));
         numbers.set(TURN, flag(buffer.wants_turn()));
         let status = buffer.standing();
@@ -111,6 +112,10 @@ impl Machine {
         numbers.set(IN_FLIGHT, float(status.in_flight));
         numbers.set(DEAD_LETTERS, float(status.dead_letters));
         numbers.set(LINGERING, flag(status.lingering));
+    }
+    /// What is looked at now and then.
+    pub(super) fn publish_sums(&self, numbers: &Numbers) {
+        let buffer = &self.buffer;
         let stats = buffer.stats();
         let stats =
             [stats.accepted, stats.delivered, stats.failed, stats.retried, stats.batches, stats.calls];

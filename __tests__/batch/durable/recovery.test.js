@@ -222,3 +222,27 @@ test('close right after add delivers, though the log was not open yet', async ()
   expect(await Promise.all(added)).toEqual([2, 4]);
   expect(await left(where)).toEqual([]);
 });
+
+test('flush right after construction waits for what is left there', async () => {
+  const where = folder();
+  await leave(where, [1, 2, 3]);
+  const seen = [];
+  const buffer = open(where, (items) => void seen.push(...items), { batchTimeout: 60_000 });
+  await buffer.flush();
+  expect(seen).toEqual([1, 2, 3]);
+});
+
+test('an item that is taken again after a restart has its first owner\'s id', async () => {
+  const where = folder();
+  const ids = await leave(where, ['a', 'b']);
+  const buffer = open(where, null);
+  await buffer.recovered;
+  expect(buffer.remove(ids[1])).toBe(true);
+  const [taken] = buffer.take();
+  expect(taken).toMatchObject({ id: ids[0], item: 'a', attempts: 0 });
+  expect(taken.ageMs).toBeGreaterThanOrEqual(0);
+  expect(buffer.settle(taken.id)).toBe(true);
+  expect(buffer.settle(taken.id)).toBe(false);
+  await buffer.close();
+  expect(await left(where)).toEqual([]);
+});

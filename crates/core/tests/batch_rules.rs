@@ -105,8 +105,9 @@ fn without_a_timeout_items_wait_for_their_turn() {
     assert_eq!(driver.buffer.wake_at(), None);
     driver.buffer.turn();
     assert_eq!(driver.said(), [dispatch(0, 0, Reason::Timeout, 2)]);
-    driver.finish(0, &[]);
-    assert_eq!(driver.add(0), []);
+    driver.add(0);
+    assert!(!driver.buffer.wants_turn(), "nothing could leave in it");
+    assert_eq!(driver.finish(0, &[]), []);
     assert!(driver.buffer.wants_turn());
 }
 
@@ -130,12 +131,13 @@ fn adaptive_sends_the_first_at_once_and_collects_while_it_is_away() {
     assert_eq!(driver.add_many(2), []);
     assert_eq!(driver.add(0), [dispatch(1, 0, Reason::Size, 3)]);
     assert_eq!(driver.add(0), []);
-    assert_eq!(driver.finish(0, &[]), []);
-    assert_eq!(driver.finish(1, &[]), [dispatch(1, 0, Reason::Idle, 1)]);
+    // each that comes back takes what is there along, and is no credit for what comes later
+    assert_eq!(driver.finish(0, &[]), [dispatch(0, 0, Reason::Idle, 1)]);
+    assert_eq!(driver.finish(1, &[]), []);
+    assert_eq!(driver.add(0), []);
     // and the timeout holds while something is away
-    driver.add(0);
     assert_eq!(driver.buffer.wake_at(), Some(1100));
-    assert_eq!(driver.at(1100), [dispatch(0, 0, Reason::Timeout, 1)]);
+    assert_eq!(driver.at(1100), [dispatch(1, 0, Reason::Timeout, 1)]);
 }
 
 #[test]

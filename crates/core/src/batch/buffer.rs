@@ -33,6 +33,8 @@ pub struct Buffer {
     /// Decided already, to be said first.
     pub(super) said: VecDeque<Action>,
     pub(super) high: bool,
+    /// A batch has ended since `next` had nothing to say: with `adaptive` one more may leave for it.
+    pub(super) returned: bool,
     pub(super) closing: Option<Closing>,
     /// With `batch_timeout_ms` 0: items up to this one have had their turn.
     pub(super) ripe: Id,
@@ -77,6 +79,7 @@ impl Buffer {
             letters: Letters::default(),
             said: VecDeque::new(),
             high: false,
+            returned: false,
             closing: None,
             ripe: 0,
             size: 0,

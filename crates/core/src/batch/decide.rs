@@ -8,6 +8,11 @@ impl Buffer {
     /// What is to be done next. To be called until None after every other call.
     pub fn next(&mut self, now: Millis) -> Option<Action> {
         let now = self.clock.tick(now);
+        let action = self.decide(now);
+        self.returned &= action.is_some();
+        action
+    }
+    fn decide(&mut self, now: Millis) -> Option<Action> {
         if let Some(action) = self.said.pop_front() {
             return Some(action);
         }
@@ -71,6 +76,11 @@ impl Buffer {
     pub fn busy(&self) -> bool {
         self.config.durable || !self.hands_over()
     }
+    /// So long the first item of an empty lane may wait before the buffer is told, in milliseconds; 0: not at all.
+    pub fn linger_ms(&self) -> u64 {
+        let idle = self.config.adaptive && self.flights.len() == 0;
+        if idle { 0 } else { self.config.batch_timeout_ms }
+    }
     /// After how much more in the lane the buffer wants to be told, unless it is busy.
     pub fn need(&self, lane: Lane) -> Need {
         self.lanes.need(lane)
@@ -127,7 +137,7 @@ impl Buffer {
             Reason::Flush
         } else if aged {
             Reason::Timeout
-        } else if self.config.adaptive && self.flights.len() == 0 {
+        } else if self.config.adaptive && (self.returned || self.flights.len() == 0) {
             Reason::Idle
         } else {
             let (_, lane, at) = self.lanes.oldest_full()?;
@@ -149,6 +159,7 @@ impl Buffer {
             lanes.batch(lane, |entry| flown.push(Flown { id: entry.id, bytes: entry.bytes, at: entry.at }));
             items = flown.len();
         });
+        self.returned = false;
         self.stats.calls += 1;
         self.stats.batches += 1;
         let count = u32::try_from(items).unwrap_or(u32::MAX);

@@ -133,16 +133,14 @@ impl Lanes {
             (queue.len() >= self.batch_size, !queue.is_empty() && queue.bytes() >= self.batch_bytes)
         })
     }
-    /// What is missing to a batch; the first item is missing before that.
+    /// What is missing to a batch.
     pub fn need(&self, lane: Lane) -> Need {
         let queue = self.states.get(index(lane)).map(|state| &state.queue);
-        let Some(queue) = queue.filter(|queue| !queue.is_empty()) else {
-            return Need { items: 1, bytes: u64::MAX };
-        };
-        let items = self.batch_size.saturating_sub(queue.len()).max(1);
+        let (items, bytes) = queue.map_or((0, 0), |queue| (queue.len(), queue.bytes()));
+        let items = self.batch_size.saturating_sub(items).max(1);
         let bytes = match self.batch_bytes {
             u64::MAX => u64::MAX,
-            bound => bound.saturating_sub(queue.bytes()).max(1),
+            bound => bound.saturating_sub(bytes).max(1),
         };
         Need { items: u64::try_from(items).unwrap_or(u64::MAX), bytes }
     }
@@ -263,7 +261,7 @@ mod tests {
     #[test]
     fn needs_are_what_is_missing_to_a_batch() {
         let mut lanes = lanes(3, 100);
-        assert_eq!(lanes.need(7), Need { items: 1, bytes: u64::MAX });
+        assert_eq!(lanes.need(7), Need { items: 3, bytes: 100 });
         push(&mut lanes, 7, 1, 30);
         assert_eq!(lanes.need(7), Need { items: 2, bytes: 70 });
         push(&mut lanes, 7, 2, 10);

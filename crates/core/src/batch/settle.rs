@@ -40,6 +40,7 @@ impl Buffer {
         self.account.delivered += delivered;
         self.stats.delivered += delivered;
         self.flights.recycle(flight);
+        self.returned = true;
         true
     }
     fn fail(&mut self, lane: Lane, attempt: u32, item: Flown, failure: Failure, now: Millis) {

@@ -96,7 +96,7 @@ pub enum Reason {
     Flush,
     /// `close` was called.
     Close,
-    /// Nothing was in flight.
+    /// Nothing was in flight, or a batch came back.
     Idle,
     /// Its items have failed before.
     Retry,

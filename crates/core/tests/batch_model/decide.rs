@@ -10,6 +10,13 @@ impl Model {
     /// As the machine's, with 0 for the number of a batch.
     pub fn next(&mut self, now: u64) -> Option<Action> {
         self.tick(now);
+        let action = self.what_is_next();
+        if action.is_none() {
+            self.came_back = false;
+        }
+        action
+    }
+    fn what_is_next(&mut self) -> Option<Action> {
         if !self.said.is_empty() {
             return Some(self.said.remove(0));
         }
@@ -111,7 +118,8 @@ impl Model {
             let Some(oldest) = self.queued(lane).first().cloned() else { continue };
             let timeout = self.config.batch_timeout_ms;
             let aged = if timeout == 0 { oldest.id <= self.ripe } else { oldest.at + timeout <= self.now };
-            let idle = self.config.adaptive && self.flights.is_empty() && Some(oldest.id) == oldest_of_all;
+            let quiet = self.flights.is_empty() || self.came_back;
+            let idle = self.config.adaptive && quiet && Some(oldest.id) == oldest_of_all;
             let why = [
                 (self.filled(lane).is_some(), self.filled(lane).unwrap_or(Reason::Size)),
                 (self.closing, Reason::Close),
@@ -141,6 +149,7 @@ impl Model {
     fn dispatch_lane(&mut self, lane: u32, reason: Reason) -> Action {
         let ids = self.as_far_as_a_batch_goes(self.queued(lane).iter().map(|item| item.id));
         let count = ids.len() as u32;
+        self.came_back = false;
         self.stats.batches += 1;
         self.fly(ids, 1);
         Action::Dispatch { batch: 0, lane, reason, attempt: 1, count, ids: vec![] }
@@ -177,6 +186,10 @@ impl Model {
         self.flights.push(Flight { batch: 0, ids, attempt, until, told: false });
     }
 
+    pub fn wants_turn(&self) -> bool {
+        let queued = self.count(|item| item.is == Is::Queued);
+        self.config.batch_timeout_ms == 0 && queued > 0 && self.hands_over()
+    }
     pub fn wake_at(&self) -> Option<u64> {
         let mut times = vec![];
         for item in &self.items {

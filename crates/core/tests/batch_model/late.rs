@@ -12,6 +12,9 @@ pub struct Late {
     inbox_size: usize,
     /// As the shell sees it: what is left of the needs, and the id up to which there is room.
     need: HashMap<u32, (i64, i64)>,
+    linger: u64,
+    /// When the shell's timer rings: it is not moved to be later.
+    armed: u64,
     admit_to: u64,
     tell_at: u64,
     busy: bool,
@@ -28,6 +31,8 @@ impl Late {
             inbox: vec![],
             inbox_size,
             need: HashMap::new(),
+            linger: 0,
+            armed: u64::MAX,
             admit_to: 0,
             tell_at: 0,
             busy: false,
@@ -48,6 +53,8 @@ impl Late {
         self.admit_to = self.late.last_id() + self.late.room();
         self.tell_at = self.late.tell_at();
         self.busy = self.late.busy();
+        self.linger = self.late.linger_ms();
+        self.armed = self.late.wake_at().map_or(u64::MAX, |at| at.min(self.armed));
     }
     /// The same is done to both, the arrivals are told before.
     fn both<T: PartialEq + std::fmt::Debug>(&mut self, what: impl Fn(&mut Buffer, u64) -> T) -> T {
@@ -92,13 +99,17 @@ impl Late {
             actions.push(action);
         }
         let admitted = id <= self.admit_to;
-        let need = self.need.entry(arrival.lane).or_insert((1, i64::MAX));
+        let config = self.at_once.config();
+        let size = i64::from(config.batch_size);
+        let whole = (size, i64::try_from(config.batch_bytes).unwrap_or(i64::MAX));
+        let need = self.need.entry(arrival.lane).or_insert(whole);
         let tell = if arrival.recovered || id >= self.tell_at {
             true
         } else if !self.busy && admitted {
             need.0 -= 1;
             need.1 = need.1.saturating_sub(arrival.bytes as i64);
-            need.0 <= 0 || need.1 <= 0
+            let first = need.0 == size - 1 && (self.linger == 0 || now + self.linger < self.armed);
+            need.0 <= 0 || need.1 <= 0 || first
         } else {
             false
         };
@@ -120,11 +131,12 @@ impl Late {
     }
     fn advance(&mut self, to: u64) {
         // the timer fires in time
-        while let Some(at) = self.late.wake_at().filter(|&at| at <= to) {
-            self.reading = self.reading.max(at);
-            let before = self.late.wake_at();
+        while self.armed <= to {
+            self.reading = self.reading.max(self.armed);
+            let before = self.armed;
+            self.armed = u64::MAX;
             self.both(|_, _| ());
-            if self.late.wake_at() == before {
+            if self.armed == before {
                 break;
             }
         }
@@ -175,8 +187,8 @@ impl Late {
             }
             Op::Advance(ms) => self.advance(now + ms),
             Op::Wake => {
-                if let Some(at) = self.late.wake_at() {
-                    self.advance(at);
+                if self.armed < u64::MAX {
+                    self.advance(self.armed);
                 }
             }
             _ => {}

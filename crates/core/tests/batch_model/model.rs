@@ -64,6 +64,7 @@ pub struct Model {
     pub known: BTreeSet<u32>,
     pub said: Vec<Action>,
     pub high: bool,
+    pub came_back: bool,
     pub closing: bool,
     pub stopped: bool,
     pub closed: bool,
@@ -89,6 +90,7 @@ impl Model {
             known: BTreeSet::new(),
             said: vec![],
             high: false,
+            came_back: false,
             closing: false,
             stopped: false,
             closed: false,
@@ -227,6 +229,7 @@ impl Model {
         self.tick(now);
         let Some(at) = self.flights.iter().position(|flight| flight.batch == batch) else { return };
         let flight = self.flights.remove(at);
+        self.came_back = true;
         for (place, &id) in flight.ids.iter().enumerate() {
             match failures.iter().find(|failure| failure.place as usize == place) {
                 Some(failure) => self.fail(id, flight.attempt, failure, failures[0].random),

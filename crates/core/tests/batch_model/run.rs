@@ -84,6 +84,7 @@ impl Run {
     }
     fn compare(&mut self) {
         assert_eq!(self.machine.wake_at(), self.model.wake_at(), "when to wake");
+        assert_eq!(self.machine.wants_turn(), self.model.wants_turn());
         assert_eq!(self.machine.room(), self.model.room());
         assert_eq!(self.machine.stats(), self.model.stats);
         assert_eq!(self.machine.account(), self.model.account);
