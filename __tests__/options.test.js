@@ -184,7 +184,7 @@ const asynchronous = {
   'AdaptiveLimiter.acquire': { use: (options) => ample.acquire(options), options: acquire },
   'AdaptiveLimiter.take': { use: (options) => ample.take(options), options: acquire },
   'AdaptiveLimiter.execute': { use: (options) => ample.execute(() => 1, options), options: acquire },
-  'Permit.release': { use: async (details) => (await ample.take()).release('success', details), options: ended },
+  'Permit.release': { use: (details) => ample.take().then((permit) => { try { permit.release('success', details); } finally { permit.release(); } }), options: ended },
   'KeyedLimiter.consume': { use: (options) => keyed.consume('k', options), options: ofKey },
 
   readBody: { use: (options) => sluice.readBody(source(), options), options: body },
