@@ -11,6 +11,7 @@ const { op, DEAD_LETTERS, IN_FLIGHT, LINGERING, OLDEST_AGE, SIZE, TURN, WAITING,
 const { Letters } = require('./letters');
 const { Machine } = require('./machine');
 const { groupOf } = require('./options');
+const { Returning } = require('./returning');
 const { settingsOf } = require('./settings');
 const { heed } = require('./signals');
 const { Told } = require('./told');
@@ -41,8 +42,7 @@ class Flow {
   /** Entries that wait for the log to be open. */
   held = [];
 
-  /** The age of what has come back from disk last, as a moment. */
-  #returnedAt = 0;
+  #returning = new Returning(this);
   #giveUp = (entry, error) => giveUp(this, entry, error);
   #lane0 = this.lanes.of('');
   #wake;
@@ -56,7 +56,6 @@ class Flow {
   flushes = new Map();
   #effects = [];
   #acted = 0;
-  #nextLetter = 1;
 
   /** `config`: options, all decided; `what`: the buffer in error texts; `emit(event, makeArgs)`: tells who listens. */
   constructor(handler, config, what, emit) {
@@ -130,42 +129,13 @@ class Flow {
   /** An entry goes on to the machine, as soon as the log is open. */
   proceed(entry) {
     if (entry.isGone) return;
-    if (entry.row !== undefined && entry.row.isStored) this.restore(entry);
+    if (entry.row !== undefined && entry.row.isStored) this.#returning.restore(entry);
     else if (this.log !== undefined && !this.log.isReady) this.held.push(entry);
     else this.#arrive(entry);
   }
-  /** An entry that comes back from disk: it needs no room, and nobody waits for it. */
-  restore(entry) {
-    // never before the one that came before it, whatever the clocks say: it is handed over in this order
-    this.#returnedAt = Math.max(this.#returnedAt, this.now() - Math.max(0, Date.now() - entry.row.at));
-    entry.at = this.#returnedAt;
-    entry.lane = this.lanes.of(entry.group);
-    entry.state = STATE.BACK;
-    const isDue = this.machine.recover(entry.lane.number, entry.bytes, entry.at, entry.attempts);
-    entry.id = this.machine.lastId;
-    this.left.set(entry.id, entry);
-    this.accepted(entry);
-    // `ready` steps for those of the opening; what comes later, from a dead owner or from Redis, for itself
-    if (isDue || this.log.isReady) this.do(op.STEP);
-  }
   /** A letter that comes back from disk. */
   bury(entry, text, died) {
-    entry.id = this.#nextLetter;
-    this.#nextLetter += 1;
-    entry.state = STATE.DEAD;
-    this.letters.put(entry, text, died);
-    const evictedId = this.cross(op.ADOPT_DEAD, entry.id);
-    if (evictedId !== 0) this.evict(evictedId);
-    this.act();
-  }
-  /** The group of an item that comes back from disk, where it can still be told. */
-  regroup(entry) {
-    if (this.config.groupBy === undefined) return;
-    try {
-      entry.group = groupOf((0, this.config.groupBy)(this.itemOf(entry)));
-    } catch {
-      entry.group = '';
-    }
+    this.#returning.bury(entry, text, died);
   }
   /** All that the log had kept is back: those that have come meanwhile may go on. */
   ready() {

@@ -4,6 +4,7 @@ const { make } = require('../errors');
 const { discard } = require('./ending');
 const { Entry, STATE } = require('./entry');
 const { op } = require('./layout');
+const { regroup } = require('./returning');
 
 /** For `Idempotency` of idempotency.js. */
 const hostOf = (flow) => ({
@@ -42,14 +43,14 @@ function ownerOf(flow) {
       // it stays on disk, for the next that opens it
       if (flow.isEnding) return;
       const entry = found(row, key, attempts);
-      flow.regroup(entry);
+      regroup(flow, entry);
       if (flow.claims === undefined) flow.proceed(entry);
       else flow.claims.recover(entry);
     },
     buried(row, key, attempts, error, died) {
       if (flow.isEnding) return;
       const entry = found(row, key, attempts, { error, died });
-      flow.regroup(entry);
+      regroup(flow, entry);
       flow.bury(entry, error, died);
     },
     seen(key, seq, expires, result) {
