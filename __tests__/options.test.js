@@ -182,7 +182,7 @@ const asynchronous = {
   'BatchBuffer.close': { use: (options) => buffer().close(options), options: { timeoutMs: whole } },
 
   'AdaptiveLimiter.acquire': { use: (options) => ample.acquire(options), options: acquire },
-  'AdaptiveLimiter.take': { use: (options) => ample.take(options), options: acquire },
+  'AdaptiveLimiter.take': { use: (options) => ample.take(options).then((permit) => permit.release()), options: acquire },
   'AdaptiveLimiter.execute': { use: (options) => ample.execute(() => 1, options), options: acquire },
   'Permit.release': { use: (details) => ample.take().then((permit) => { try { permit.release('success', details); } finally { permit.release(); } }), options: ended },
   'KeyedLimiter.consume': { use: (options) => keyed.consume('k', options), options: ofKey },
