@@ -511,7 +511,8 @@ export class BatchBuffer<T = unknown, R = unknown> extends EventEmitter<BatchEve
   /**
    * Takes nothing more, delivers until `timeoutMs` (default: no limit; 0: hands nothing more over and waits for what is with
    * the handler), keeps the rest on disk (its add() rejects with ERR_CLOSED and err.kept = true) or rejects it with
-   * ERR_CLOSED, releases everything. Without a handler nothing is waited for, unless `timeoutMs` says so. Idempotent.
+   * ERR_CLOSED, releases everything. Without a handler nothing is waited for, unless `timeoutMs` says so. Called again it
+   * returns the same promise; a shorter `timeoutMs` then counts.
    */
   close(options?: { timeoutMs?: number }): Promise<BatchAccount>;
   getBufferStatus(): BufferStatus;

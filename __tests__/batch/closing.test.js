@@ -26,6 +26,24 @@ test('it delivers what was brought, items without room too, and tells what becam
   expect(jest.getTimerCount()).toBe(0);
 });
 
+test('called again with less patience it ends earlier, never later', async () => {
+  const { handler, calls } = heldHandler();
+  const buffer = new BatchBuffer(handler, { batchSize: 1 });
+  const adds = [1, 2].map((item) => buffer.add(item));
+  adds.forEach((add) => add.catch(() => {}));
+  const closing = buffer.close({ timeoutMs: 10_000 });
+  expect(buffer.close({ timeoutMs: 60_000 })).toBe(closing);
+  expect(buffer.close({ timeoutMs: 100 })).toBe(closing);
+  await expect(buffer.close({ timeoutMs: -1 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  jest.advanceTimersByTime(99);
+  expect(await stateOf(closing)).toBe('pending');
+  jest.advanceTimersByTime(1);
+  expect(await closing).toEqual({ delivered: 0, deadLettered: 0, dropped: 0, aborted: 2, kept: 0 });
+  expect(calls).toHaveLength(1);
+  expect(await buffer.close({ timeoutMs: 5 })).toEqual(await closing);
+  expect(jest.getTimerCount()).toBe(0);
+});
+
 test('it waits for further tries, and during a flush', async () => {
   let tries = 0;
   const buffer = new BatchBuffer(() => {

@@ -4,7 +4,7 @@ const { EventEmitter } = require('node:events');
 const { buffers } = require('../alive');
 const { isError } = require('../errors');
 const { wrongType } = require('../options');
-const { close } = require('./closing');
+const { close, hasten } = require('./closing');
 const { Counts } = require('./counts');
 const { Durable } = require('./durable');
 const { Flow } = require('./flow');
@@ -122,12 +122,15 @@ class BatchBuffer extends EventEmitter {
   }
 
   close(options) {
-    if (this.#closing !== undefined) return this.#closing;
     let read;
     try {
       read = readClose(options);
     } catch (error) {
       return Promise.reject(error);
+    }
+    if (this.#closing !== undefined) {
+      if (read.timeoutMs !== undefined) hasten(this.#flow, read.timeoutMs);
+      return this.#closing;
     }
     // a handler that is called meanwhile may close it too
     let settle;

@@ -10,20 +10,26 @@ function close(flow, timeoutMs) {
   flow.refusal = closed;
   const now = flow.now();
   // an owner who pulls has its own way to end: what it has taken is not waited for
-  const until = timeoutMs === undefined ? (flow.handler === null ? now : Infinity) : now + timeoutMs;
+  flow.closesAt = timeoutMs === undefined ? (flow.handler === null ? now : Infinity) : now + timeoutMs;
   const { log } = flow;
   // what came while it was being opened goes the way of all others
-  if (log !== undefined && !log.isReady) return log.recovered.then(() => advance(flow, closed, until, timeoutMs));
-  return advance(flow, closed, until, timeoutMs);
+  if (log !== undefined && !log.isReady) return log.recovered.then(() => advance(flow, closed, timeoutMs));
+  return advance(flow, closed, timeoutMs);
 }
 
 /** Redis is about to say which of those that were brought go on: those do. */
-function advance(flow, closed, until, timeoutMs) {
+function advance(flow, closed, timeoutMs) {
   const line = timeoutMs === 0 ? undefined : flow.claims?.settledLine();
-  return line === undefined ? end(flow, closed, until) : line.then(() => end(flow, closed, until));
+  return line === undefined ? end(flow, closed) : line.then(() => end(flow, closed));
 }
 
-function end(flow, closed, until) {
+/** Another call, with less patience. */
+function hasten(flow, timeoutMs) {
+  flow.closesAt = Math.min(flow.closesAt, flow.now() + timeoutMs);
+  if (flow.onClosed !== undefined) flow.do(op.CLOSE, flow.closesAt);
+}
+
+function end(flow, closed) {
   flow.isEnding = true;
   return new Promise((resolve) => {
     flow.onClosed = () => {
@@ -34,7 +40,7 @@ function end(flow, closed, until) {
     // what has not got as far as the machine is not accepted: nobody keeps it
     const early = [...flow.held.splice(0), ...(flow.claims === undefined ? [] : flow.claims.withdrawAll())];
     for (const entry of early) reject(flow, entry, closed(), entry.row !== undefined && entry.row.isStored);
-    flow.do(op.CLOSE, until);
+    flow.do(op.CLOSE, flow.closesAt);
   });
 }
 
@@ -72,4 +78,4 @@ function reject(flow, entry, error, isKept = false) {
   entry.fail(error);
 }
 
-module.exports = { close };
+module.exports = { close, hasten };

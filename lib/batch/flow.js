@@ -34,6 +34,8 @@ class Flow {
   isEnding = false;
   /** What `take` is being told. */
   taking = undefined;
+  /** Until when `close` hands items over. */
+  closesAt = Infinity;
   /** Called when the machine has closed. */
   onClosed = undefined;
   /** Idempotency and the log, where they are on: see `plug`. */

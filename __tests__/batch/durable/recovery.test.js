@@ -1,5 +1,6 @@
 'use strict';
 // What a process leaves behind, and how the next one goes on with it.
+const fs = require('node:fs');
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 const { nextTurn } = require('../../../lib/completion');
@@ -245,4 +246,29 @@ test('an item that is taken again after a restart has its first owner\'s id', as
   expect(buffer.settle(taken.id)).toBe(false);
   await buffer.close();
   expect(await left(where)).toEqual([]);
+});
+
+test('the file of the queue that this one replaces is taken in once, then renamed', async () => {
+  const forms = {
+    'array.json': (list) => list,
+    'object.json': (list) => ({ buffer: list, stats: { total: 2 }, timestamp: 1_700_000_000_000 }),
+  };
+  for (const [name, form] of Object.entries(forms)) {
+    const where = folder();
+    const file = path.join(folder(), name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    const list = [
+      { id: 'old-1', data: { order: 1 }, timestamp: 1_700_000_000_000, retryCount: 0 },
+      { id: 'old-2', data: 'second', timestamp: 1_700_000_001_000, retryCount: 2 },
+    ];
+    fs.writeFileSync(file, JSON.stringify(form(list)));
+    const first = open(where, null, { durable: { import: file } });
+    expect(await first.recovered).toBe(2);
+    expect(first.pending().map(({ item, attempts }) => [item, attempts])).toEqual([[{ order: 1 }, 0], ['second', 2]]);
+    await first.close();
+    expect(fs.readdirSync(path.dirname(file))).toEqual([`${name}.imported`]);
+    const second = open(where, null, { durable: { import: file } });
+    expect(await second.recovered).toBe(2);
+    await second.close();
+  }
 });
