@@ -2,11 +2,11 @@
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import {
-  BatchBuffer, EventStreamDecoder, JsonDocument, StreamAssembler, TieredCache, cacheKey, convertRequest, convertResponse, hashKey, metrics, parseResponse, pipeStream, readBody,
+  AdaptiveLimiter, BatchBuffer, EventStreamDecoder, KeyedLimiter, rateLimitHeaders, JsonDocument, StreamAssembler, TieredCache, cacheKey, convertRequest, convertResponse, hashKey, metrics, parseResponse, pipeStream, readBody,
   readDocument, readJson, readText, renderMessage, respondWithError, streamTransform, streamTransformWeb, version,
 } from 'sluice';
 import type {
-  AssembledMessage, BatchAccount, BatchBufferOptions, BatchContext, BatchHandler, BatchStats, BufferStatus, CacheStats, DeadLetter, PendingItem, ClientFormat, Health, RedisLike, RedisTierOptions, ServerSentEvent, SluiceErrorCode, StreamFormat, TieredCacheOptions,
+  KeyOptions, KeyedLimiterOptions, LimitResult, LimiterStatus, Outcome, Permit, AcquireOptions, AdaptiveLimiterOptions, AssembledMessage, BatchAccount, BatchBufferOptions, BatchContext, BatchHandler, BatchStats, BufferStatus, CacheStats, DeadLetter, PendingItem, ClientFormat, Health, RedisLike, RedisTierOptions, ServerSentEvent, SluiceErrorCode, StreamFormat, TieredCacheOptions,
 } from 'sluice';
 
 export const server = createServer(async (req, res) => {
@@ -120,3 +120,36 @@ export async function batches(signal: AbortSignal): Promise<number> {
 new BatchBuffer(null, { overflow: 'throw' });
 // @ts-expect-error results of another type
 new BatchBuffer<Usage, number>(async (items) => items.map((item) => item.model));
+
+export async function limiters(signal: AbortSignal): Promise<number> {
+  const options: AdaptiveLimiterOptions = {
+    name: 'upstream', limit: 5, windowMs: 60_000, concurrency: 2, maxQueue: 10, now: () => 0,
+    adaptive: { target: 'concurrency', minLimit: 1, maxLimit: 10, intervalMs: 1000, raiseWhen: { successRateAbove: 0.9 }, lowerWhen: { latencyAboveMs: 500 }, algorithm: 'gradient' },
+    classify: (error: unknown, value: unknown) => (error === undefined && value === 429 ? { outcome: 'failure', retryAfterMs: 1000 } : 'success'),
+  };
+  await using limiter = new AdaptiveLimiter(options);
+  limiter.on('adjusted', (from: number, to: number, why: string) => console.log(to - from, why.length)).on('degraded', (error) => console.log(error.message));
+  const asked: AcquireOptions = { weight: 2, signal, timeoutMs: 5 };
+  const got: true = await limiter.acquire(asked);
+  const permit: Permit = await limiter.take(asked);
+  const outcome: Outcome = 'ignored';
+  permit.release(outcome, { latencyMs: 1, retryAfterMs: 2 });
+  if (limiter.tryAcquire(2)) limiter.release('failure', { weight: 2 });
+  const given: string = await limiter.execute(async (context) => String(context.signal.aborted), asked);
+  limiter.updateConfig(5, 1000);
+  const status: LimiterStatus = limiter.getStatus();
+  const table: KeyedLimiterOptions = { windowMs: 1000, maxRequests: 5, algorithm: 'gcra', maxKeys: 5, maxBytes: 1 << 20, keyPrefix: 'ip:', shared: 'ip' };
+  const keyed = new KeyedLimiter(table);
+  const plan: KeyOptions = { weight: 2, limit: 10 };
+  const result: LimitResult = keyed.check('key', plan);
+  const headers: Record<string, string> = rateLimitHeaders(await keyed.consume('key', plan), 'both');
+  const many: Uint8Array = keyed.checkMany(['a']);
+  console.log(got, given.length, headers['Retry-After'], many, keyed.checkLimit('a'), keyed.size + keyed.bytes, keyed.getStats().evicted);
+  return status.stats.successRate + result.remaining + keyed.getRetryAfter('a', plan);
+}
+// @ts-expect-error a table needs its limit
+new KeyedLimiter({ windowMs: 5 });
+// @ts-expect-error an algorithm that does not exist
+new AdaptiveLimiter({ adaptive: { algorithm: 'vegas' } });
+// @ts-expect-error an outcome that does not exist
+new AdaptiveLimiter().release('fine');

@@ -1,0 +1,97 @@
+'use strict';
+// Shared limiters: worker threads on the same cells; and processes that end by themselves.
+const { Worker } = require('node:worker_threads');
+const { spawn } = require('node:child_process');
+const path = require('node:path');
+const { AdaptiveLimiter, KeyedLimiter } = require('../..');
+
+const file = path.join(__dirname, '..', 'support', 'limiter-thread.js');
+const open = [];
+afterEach(async () => {
+  for (const one of open.splice(0)) await (one instanceof Worker ? one.terminate() : one.close());
+});
+const keep = (one) => (open.push(one), one);
+const newCounts = () => new SharedArrayBuffer(12);
+function start(task, options, counts, rounds) {
+  const worker = keep(new Worker(file, { workerData: { task, options, counts, rounds } }));
+  return { worker, done: new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)) };
+}
+
+test('8 threads work under one concurrency limit: never more at once, and none is left waiting', async () => {
+  const options = { shared: 'stress', limit: 0, concurrency: 3 };
+  const own = keep(new AdaptiveLimiter(options));
+  const counts = newCounts();
+  const threads = Array.from({ length: 8 }, () => start('work', options, counts, 300));
+  await Promise.all(threads.map(({ done }) => done));
+  const [running, most, done] = new Int32Array(counts);
+  expect({ running, done }).toEqual({ running: 0, done: 2400 });
+  expect(most).toBeGreaterThan(1);
+  expect(most).toBeLessThanOrEqual(3);
+  expect(own.getStatus()).toMatchObject({ inFlight: 0, queued: 0, currentTokens: 3, stats: { totalRequests: 2400, successRate: 1 } });
+});
+
+test('8 threads take from one window no more than its limit', async () => {
+  const options = { shared: 'window', limit: 1000, windowMs: 600_000 };
+  const own = keep(new AdaptiveLimiter(options));
+  const counts = newCounts();
+  await Promise.all(Array.from({ length: 8 }, () => start('grab', options, counts, 2000).done));
+  expect(new Int32Array(counts)[2]).toBe(1000);
+  expect(own.tryAcquire()).toBe(false);
+  expect(own.getStatus().currentTokens).toBe(0);
+});
+
+test('a thread that is ended gives back what it had in hand: who waits here goes on', async () => {
+  const options = { shared: 'ended', limit: 0, concurrency: 4 };
+  const own = keep(new AdaptiveLimiter(options));
+  const { worker, done } = start('hog', options, newCounts(), 3);
+  await done;
+  const turn = own.take({ weight: 2 });
+  expect(own.getStatus()).toMatchObject({ inFlight: 3, queued: 1 });
+  await worker.terminate();
+  (await turn).release();
+  expect(own.getStatus()).toMatchObject({ inFlight: 0, queued: 0 });
+});
+
+test('keys of a shared table have one limit in all threads', async () => {
+  const options = { shared: 'keys', windowMs: 600_000, maxRequests: 500 };
+  const own = keep(new KeyedLimiter(options));
+  const counts = newCounts();
+  await Promise.all(Array.from({ length: 4 }, () => start('check', options, counts, 400).done));
+  expect(new Int32Array(counts)[2]).toBe(500);
+  expect(own.check('key')).toMatchObject({ allowed: false, remaining: 0 });
+  expect(own.getStats()).toMatchObject({ allowed: 500 });
+});
+
+test('two limiters of one name in a thread are one', async () => {
+  const options = { shared: 'pair', limit: 0, concurrency: 1 };
+  const [one, two] = [keep(new AdaptiveLimiter(options)), keep(new AdaptiveLimiter(options))];
+  const permit = await one.take();
+  expect(two.tryAcquire()).toBe(false);
+  const turn = two.take();
+  permit.release();
+  (await turn).release();
+  expect(one.tryAcquire()).toBe(true);
+  one.release('success');
+});
+
+describe('a process', () => {
+  const run = (source) => new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['-e', `const sluice = require(${JSON.stringify(path.join(__dirname, '..', '..'))}); (async () => {${source}})();`]);
+    let out = '';
+    child.stdout.on('data', (text) => { out += text; });
+    child.on('error', reject).on('exit', (code) => resolve({ code, out }));
+  });
+  test('ends by itself with limiters that nobody closes', async () => {
+    expect(await run(`
+      const limiter = new sluice.AdaptiveLimiter({ limit: 5, adaptive: true });
+      const shared = new sluice.AdaptiveLimiter({ shared: 'a' });
+      const keyed = new sluice.KeyedLimiter({ windowMs: 1e6, maxRequests: 5 });
+      await limiter.execute(() => 1); shared.tryAcquire(); keyed.checkLimit('a');
+      console.log('used');`)).toEqual({ code: 0, out: 'used\n' });
+  });
+  test('stays while somebody waits for the window', async () => {
+    expect(await run(`
+      const limiter = new sluice.AdaptiveLimiter({ limit: 1, windowMs: 200 });
+      await limiter.acquire(); await limiter.acquire(); console.log('served');`)).toEqual({ code: 0, out: 'served\n' });
+  });
+});

@@ -1,0 +1,50 @@
+'use strict';
+// A worker thread of `__tests__/limiter/threads.test.js`. Times are those of the whole process.
+const { parentPort, workerData } = require('node:worker_threads');
+const { AdaptiveLimiter, KeyedLimiter } = require('../../index.js');
+
+const { task, options, counts, rounds } = workerData;
+const cells = new Int32Array(counts);
+const [RUNNING, MOST, DONE] = [0, 1, 2];
+
+const tasks = {
+  /** Works under a shared concurrency limit, and notes how many do so at once. */
+  async work() {
+    const limiter = new AdaptiveLimiter(options);
+    for (let round = 0; round < rounds; round += 1) {
+      await limiter.execute(async () => {
+        const running = Atomics.add(cells, RUNNING, 1) + 1;
+        let most = Atomics.load(cells, MOST);
+        while (running > most && Atomics.compareExchange(cells, MOST, most, running) !== most) most = Atomics.load(cells, MOST);
+        if (round % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
+        Atomics.sub(cells, RUNNING, 1);
+      });
+      Atomics.add(cells, DONE, 1);
+    }
+    await limiter.close();
+    parentPort.postMessage('done');
+  },
+  /** Takes what it can get of a shared window. */
+  grab() {
+    const limiter = new AdaptiveLimiter(options);
+    let taken = 0;
+    for (let round = 0; round < rounds; round += 1) if (limiter.tryAcquire()) taken += 1;
+    Atomics.add(cells, DONE, taken);
+    parentPort.postMessage('done');
+  },
+  /** Takes permits and keeps them until it is ended. */
+  async hog() {
+    const limiter = new AdaptiveLimiter(options);
+    await limiter.take({ weight: rounds });
+    parentPort.on('message', () => {});
+    globalThis.kept = limiter;
+    parentPort.postMessage('done');
+  },
+  /** Checks one key of a shared table. */
+  check() {
+    const limiter = new KeyedLimiter(options);
+    for (let round = 0; round < rounds; round += 1) if (limiter.checkLimit('key')) Atomics.add(cells, DONE, 1);
+    parentPort.postMessage('done');
+  },
+};
+tasks[task]();
