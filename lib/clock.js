@@ -72,4 +72,7 @@ const clockOf = (given) => (given === undefined
 let unwritten = -1;
 const rounds = () => (cells[TICK] === PARKED ? (unwritten -= 1) : cells[ROUNDS]);
 
-module.exports = { now, read, realNow, freshTick, clockOf, rounds };
+/** Has the ticks written for a while. */
+const wake = () => native.clockWake();
+
+module.exports = { now, read, beat, wake, realNow, freshTick, clockOf, rounds };

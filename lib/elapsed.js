@@ -61,6 +61,11 @@ class Elapsed {
     return this.#pass(moment);
   }
 
+  /** Whether the real clock ruled at the last reading. */
+  get isReal() {
+    return this.#source === REAL;
+  }
+
   /** The time of day, of the clock that rules. */
   wall() {
     return this.#source === GIVEN ? this.#given() : Date.now();

@@ -5,6 +5,7 @@ const native = require('../native');
 const { subscribe, unsubscribe } = require('../completion');
 const { Elapsed } = require('../elapsed');
 const { call } = require('../errors');
+const { Recent } = require('./recent');
 const { Waiters } = require('./waiters');
 
 // the cells
@@ -27,6 +28,9 @@ const STATUS = [
 const NOTHING = Int32Array.of(0, -1, HAS_WINDOW | HAS_CONCURRENCY, 0);
 const lost = new FinalizationRegistry((id) => unsubscribe(id));
 
+/** Windows for which 10 ms are little. */
+const LONG_MS = 1000;
+
 class Permits {
   #handle;
   #times;
@@ -36,6 +40,7 @@ class Permits {
   /** The cells, to give back to. */
   #rooms;
   #clock;
+  #recent;
   /** What this thread's clock lags behind that of all threads. */
   #offset = 0;
   #waiters;
@@ -46,6 +51,7 @@ class Permits {
   /** `settings` as `limiterOpen` takes them; `tell(from, to, why)` hears of adjustments. */
   constructor(settings, { shared, now }, what, tell) {
     this.#clock = new Elapsed(now);
+    this.#recent = new Recent(this.#clock, settings.windowMs >= LONG_MS);
     this.#tell = tell;
     if (shared !== undefined) this.#offset = native.limiterNow() - this.#clock.now();
     // another thread announces what it left here: that must not keep a limiter that nobody uses
@@ -90,7 +96,7 @@ class Permits {
   take(weight, held) {
     const cells = this.#cells;
     const times = this.#times;
-    const now = this.#clock.now() + this.#offset;
+    const now = this.#recent.now() + this.#offset;
     if (now >= times[LOOK]) return false;
     const kind = cells[KIND];
     let isFull = false;
@@ -198,6 +204,7 @@ class Permits {
     }
   }
   update(limit, windowMs) {
+    this.#recent.isOn = windowMs >= LONG_MS;
     call(native.limiterUpdate, this.#handle, limit, windowMs, this.#now());
     this.#read();
   }
