@@ -167,10 +167,12 @@ impl Store {
         }
         Ok(())
     }
-    /// What other processes changed after row `seen`; None when the ring no longer has it all. Gives the last row.
-    pub(super) fn since(&self, seen: u64) -> heed::Result<(Option<Change>, u64)> {
+    /// What other processes changed after row `seen`; None when the ring no longer has it all. Gives the last row, and
+    /// the commit that it has looked at: a writer shows the number of its commit before readers get to see it.
+    pub(super) fn since(&self, seen: u64) -> heed::Result<(Option<Change>, u64, usize)> {
         let txn = self.env.read_txn()?;
-        changes_since(&self.tables, &txn, self.writer, seen)
+        let (change, last) = changes_since(&self.tables, &txn, self.writer, seen)?;
+        Ok((change, last, txn.id()))
     }
     pub(super) fn last_row(&self) -> heed::Result<u64> {
         let txn = self.env.read_txn()?;

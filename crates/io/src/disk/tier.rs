@@ -63,8 +63,7 @@ impl Tier {
     /// Opens the store and starts its writer thread. The error beside it: what was set aside.
     pub(super) fn open(root: &Path, config: &Config) -> Result<(Arc<Self>, Option<Error>), Error> {
         let (store, aside) = store::open(root, config, true)?;
-        let told =
-            Told { commit: store.last_commit(), generation: store.generation(), looked: Instant::now() };
+        let told = Told { commit: 0, generation: store.generation(), looked: Instant::now() };
         let last_row = store.last_row().map_err(|why| super::place::io_error(root, why))?;
         let tier = Arc::new(Self {
             root: root.into(),
@@ -210,8 +209,7 @@ impl Tier {
         let store = Arc::new(store);
         {
             let mut told = self.told.lock();
-            *told =
-                Told { commit: store.last_commit(), generation: store.generation(), looked: Instant::now() };
+            *told = Told { commit: 0, generation: store.generation(), looked: Instant::now() };
             self.told_row.store(store.last_row().unwrap_or(0), Ordering::Release);
         }
         *self.page.write() = store.place.page.clone();
@@ -246,10 +244,9 @@ impl Tier {
             told.generation = generation;
             self.tell_change(0, &everything());
         }
-        let commit = store.last_commit();
-        if commit != told.commit {
+        if store.last_commit() != told.commit {
             match store.since(self.told_row.load(Ordering::Acquire)) {
-                Ok((change, last)) => {
+                Ok((change, last, commit)) => {
                     self.tell_change(0, &change.unwrap_or_else(everything));
                     self.told_row.store(last, Ordering::Release);
                     told.commit = commit;
