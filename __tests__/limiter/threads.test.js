@@ -75,8 +75,8 @@ test('two limiters of one name in a thread are one', async () => {
 });
 
 describe('a process', () => {
-  const run = (source) => new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['-e', `const sluice = require(${JSON.stringify(path.join(__dirname, '..', '..'))}); (async () => {${source}})();`]);
+  const run = (source, flags = []) => new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...flags, '-e', `const sluice = require(${JSON.stringify(path.join(__dirname, '..', '..'))}); (async () => {${source}})();`]);
     let out = '';
     child.stdout.on('data', (text) => { out += text; });
     child.on('error', reject).on('exit', (code) => resolve({ code, out }));
@@ -88,6 +88,18 @@ describe('a process', () => {
       const keyed = new sluice.KeyedLimiter({ windowMs: 1e6, maxRequests: 5 });
       await limiter.execute(() => 1); shared.tryAcquire(); keyed.checkLimit('a');
       console.log('used');`)).toEqual({ code: 0, out: 'used\n' });
+  });
+  test('collects limiters that nobody has any more, closed or not', async () => {
+    expect(await run(`
+      const { limiters, keyedLimiters } = require(${JSON.stringify(path.join(__dirname, '..', '..', 'lib', 'alive.js'))});
+      for (let at = 0; at < 300; at += 1) {
+        const limiter = new sluice.AdaptiveLimiter({ adaptive: true, ...(at % 2 === 0 && { shared: String(at) }) });
+        await limiter.execute(() => 1);
+        new sluice.KeyedLimiter({ windowMs: 1000, maxRequests: 5 }).checkLimit('a');
+      }
+      const alive = () => limiters.list().length + keyedLimiters.list().length;
+      for (let at = 0; at < 100 && alive() > 10; at += 1) { gc(); await new Promise((resolve) => setTimeout(resolve, 10)); }
+      console.log(alive() <= 10);`, ['--expose-gc'])).toEqual({ code: 0, out: 'true\n' });
   });
   test('stays while somebody waits for the window', async () => {
     expect(await run(`
