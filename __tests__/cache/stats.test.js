@@ -115,7 +115,7 @@ describe('metrics', () => {
       } else {
         expect(line).toMatch(/^\w+\{name="(?:[^"\\\n]|\\["\\n])*"(?:,\w+="[^"]*")*\} \d+(?:\.\d+)?$/);
         expect(line.startsWith(`${current}{`)).toBe(true);
-        expect(current).toMatch(/^sluice_cache_[a-z_]+$/);
+        expect(current).toMatch(/^sluice_(cache|batch|limiter|keyed_limiter)_[a-z_]+$/);
         seen.set(current, seen.get(current) + 1);
       }
     }
