@@ -1,6 +1,6 @@
 'use strict';
 // Which failures are tried again by default, and what they ask to wait.
-const { isRetryable, retryAfterMs } = require('../../lib/batch/retryable');
+const { isRetryable, retryAfterMs } = require('../../lib/retryable');
 
 const failure = (fields) => Object.assign(new Error('HTTP 404 in a text says nothing'), fields);
 

@@ -3,7 +3,7 @@
 const { STATE } = require('./entry');
 const { resultJson } = require('./idempotency');
 const { op } = require('./layout');
-const { isRetryable, retryAfterMs } = require('./retryable');
+const { isRetryable, retryAfterMs } = require('../retryable');
 
 const wallClock = () => Date.now();
 const NEVER_AGAIN = { isRetryable: false, afterMs: 0 };

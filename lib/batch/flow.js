@@ -13,7 +13,7 @@ const { Machine } = require('./machine');
 const { groupOf } = require('./options');
 const { Returning } = require('./returning');
 const { settingsOf } = require('./settings');
-const { heed } = require('./signals');
+const { heed } = require('../signals');
 const { Told } = require('./told');
 const { Wake } = require('./wake');
 

@@ -130,11 +130,6 @@ class Idempotency {
   get entering() {
     return this.#entering;
   }
-  /** Those, in their order; `isWaiting`: only those that wait for another instance. */
-  entries(isWaiting = false) {
-    const places = [...this.#waiting, ...(isWaiting ? [] : this.#line.slice(this.#head))];
-    return places.filter(({ isGone }) => !isGone).map(({ entry }) => entry);
-  }
   /** Their entries, in the order of the line. */
   entries() {
     const places = [...this.#waiting, ...this.#line.slice(this.#head).filter(({ isGone }) => !isGone)];
@@ -156,8 +151,8 @@ class Idempotency {
     return true;
   }
   /** Takes all of them out, as `entries` lists them. */
-  withdrawAll(isWaiting = false) {
-    return this.entries(isWaiting).filter((entry) => this.withdraw(entry));
+  withdrawAll() {
+    return this.entries().filter((entry) => this.withdraw(entry));
   }
 
   /** An entry has its id: repeats that were queued get it too. */

@@ -68,7 +68,8 @@ const pending = (flow) => [...waiting(flow), ...entering(flow)].map((entry) => s
 function remove(flow, text) {
   const entry = entryOf(flow, text);
   if (entry === undefined || (entry.state !== STATE.QUEUED && entry.state !== STATE.BACK)) return false;
-  if (flow.cross(op.REMOVE, entry.id, entry.lane.number) !== 1) return false;
+  // one that Redis is still asked for is not known to the machine
+  if (entry.lane !== undefined && flow.cross(op.REMOVE, entry.id, entry.lane.number) !== 1) return false;
   discard(flow, entry, make('Aborted', { what: 'the item' }));
   flow.act();
   return true;

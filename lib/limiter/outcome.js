@@ -1,6 +1,6 @@
 'use strict';
 // How work counts by what it gave: Retry-After of an upstream that says "later" is held to.
-const { peek, retryAfterMs, statusOf } = require('../batch/retryable');
+const { peek, retryAfterMs, statusOf } = require('../retryable');
 const { OUTCOMES } = require('./options');
 
 const SUCCESS = { outcome: 'success', retryAfterMs: 0 };

@@ -1,6 +1,6 @@
 'use strict';
 // Those of this thread who wait for a permit, with their signals, and the one timer that is there while somebody waits.
-const { heed } = require('../batch/signals');
+const { heed } = require('../signals');
 const { hold, release } = require('../completion');
 const { make } = require('../errors');
 

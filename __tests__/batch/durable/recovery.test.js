@@ -272,3 +272,20 @@ test('the file of the queue that this one replaces is taken in once, then rename
     await second.close();
   }
 });
+
+test('one that comes back and still waits for Redis can be removed', async () => {
+  const where = folder();
+  const before = open(where, null);
+  await before.enqueue('a', { key: 'k' });
+  await before.close();
+  const silent = { get: () => new Promise(() => {}), set: () => new Promise(() => {}), del: () => new Promise(() => {}) };
+  const after = open(where, null, { idempotency: { redis: { client: silent, commandTimeoutMs: 2_000 } } });
+  expect(await after.recovered).toBe(1);
+  const [{ id }] = after.pending();
+  expect(after.getBufferStatus()).toMatchObject({ size: 0, waiting: 1 });
+  expect(after.remove(id)).toBe(true);
+  expect(after.remove(id)).toBe(false);
+  expect([after.pending(), after.getBufferStatus().waiting]).toEqual([[], 0]);
+  await after.close({ timeoutMs: 1 });
+  expect(await left(where)).toEqual([]);
+});

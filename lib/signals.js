@@ -1,6 +1,6 @@
 'use strict';
 // Callers' signals: one listener each, however many items were brought with it.
-const { aborted } = require('../errors');
+const { aborted } = require('./errors');
 
 /** Entries by the signal that they heed. */
 const heeding = new WeakMap();
