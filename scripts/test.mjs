@@ -63,7 +63,8 @@ function run(program, args) {
     };
     child.on('error', (error) => end({ code: 1, text: error.message }));
     // not 'close': what was left running may hold the pipes
-    child.on('exit', async (code) => {
+    child.on('exit', async (code, signal) => {
+      if (code !== 0) console.error(`${program} ended with ${signal ?? code}`);
       left.push(...(await strays(child.pid)));
       const result = () => end({ code: code ?? 1, text: Buffer.concat(said).toString() });
       if (child.stdout.closed && child.stderr.closed) result();

@@ -186,11 +186,7 @@ impl Late {
                 self.both(|buffer, _| buffer.stored(through));
             }
             Op::Advance(ms) => self.advance(now + ms),
-            Op::Wake => {
-                if self.armed < u64::MAX {
-                    self.advance(self.armed);
-                }
-            }
+            Op::Wake if self.armed < u64::MAX => self.advance(self.armed),
             _ => {}
         }
     }
