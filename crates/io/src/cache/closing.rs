@@ -2,6 +2,7 @@
 
 use super::engine::Engine;
 use super::events::Kinds;
+use crate::disk::Disk;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -29,21 +30,8 @@ impl Engine {
         let Some(done) = self.closing.lock().take() else { return };
         self.end_leases();
         self.owner.leave();
-        let disk = self.disk.as_ref().and_then(|disk| disk.close());
-        let close_disk: Box<dyn FnOnce() + Send> = match disk {
-            // dropped on the pool: not on the writer's own thread, which the drop may wait for
-            Some(disk) => Box::new(move || {
-                crate::pool::spawn(move || {
-                    let (flushed, wait) = std::sync::mpsc::channel();
-                    disk.flush(Box::new(move |_| {
-                        let _ = flushed.send(());
-                    }));
-                    let _ = wait.recv_timeout(CLOSE_WAIT);
-                    // nothing touches its files after `done`, whoever still holds it
-                    disk.close();
-                    done();
-                });
-            }),
+        let close_disk: Box<dyn FnOnce() + Send> = match self.disk.clone() {
+            Some(tier) => Box::new(move || tier.close(move |disk| end(disk, done))),
             None => done,
         };
         match self.redis.get() {
@@ -66,6 +54,21 @@ impl Engine {
         }
         self.owner.end();
     }
+}
+/// Commits what the disk has accepted and lets it go.
+fn end(disk: Option<Arc<Disk>>, done: Box<dyn FnOnce() + Send>) {
+    let Some(disk) = disk else { return done() };
+    // on the pool: not on the writer's own thread, which closing waits for
+    crate::pool::spawn(move || {
+        let (flushed, wait) = std::sync::mpsc::channel();
+        disk.flush(Box::new(move |_| {
+            let _ = flushed.send(());
+        }));
+        let _ = wait.recv_timeout(CLOSE_WAIT);
+        // nothing touches its files after `done`, whoever still holds it
+        disk.close();
+        done();
+    });
 }
 impl Drop for Engine {
     fn drop(&mut self) {

@@ -95,11 +95,25 @@ impl DiskTier {
         };
         call(disk.as_ref());
     }
-    /// Gives the disk up; None when it was not open.
-    pub fn close(&self) -> Option<Arc<Disk>> {
-        match std::mem::replace(&mut *self.state.lock(), State::Off) {
-            State::Open(disk) => Some(disk),
-            _ => None,
+    /// Gives the disk up, once it is open if it is being opened: `then` gets it, or None where there is none.
+    pub fn close(self: &Arc<Self>, then: impl FnOnce(Option<Arc<Disk>>) + Send + 'static) {
+        let mut state = self.state.lock();
+        if let State::Opening(waiting, None) = &mut *state {
+            let tier = self.clone();
+            waiting.push_back(Box::new(move |disk| {
+                *tier.state.lock() = State::Off;
+                then(disk.cloned());
+            }));
+            return;
         }
+        let was = std::mem::replace(&mut *state, State::Off);
+        drop(state);
+        let (disk, waiting) = match was {
+            State::Opening(waiting, ready) => (ready, waiting),
+            State::Open(disk) => (Some(disk), VecDeque::new()),
+            State::Idle | State::Off => (None, VecDeque::new()),
+        };
+        waiting.into_iter().for_each(|call| call(None));
+        then(disk);
     }
 }
