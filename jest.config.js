@@ -2,7 +2,7 @@
 // Tests run against the released addon; those that need test hooks ask for them by `__tests__/hooks.js`.
 const ignored = ['<rootDir>/target/', '<rootDir>/npm/', '<rootDir>/benchmark/', '<rootDir>/crates/'];
 const common = {
-  moduleNameMapper: { '^sluice$': '<rootDir>/index.js' },
+  moduleNameMapper: { '^sluice$': '<rootDir>/index.js', '^sluice/compat$': '<rootDir>/compat/index.js', '^sluice/compat/(.*)$': '<rootDir>/compat/$1.js' },
   modulePathIgnorePatterns: ignored,
   testPathIgnorePatterns: ['/node_modules/', ...ignored],
 };

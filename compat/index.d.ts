@@ -1,0 +1,2 @@
+// The drop-ins, all in one: `import { RateLimiter } from 'sluice/compat'`.
+export {};
