@@ -1,0 +1,23 @@
+// `npm run simulate:limiter`: what the adaptive limiter does with upstreams that are made up, on a clock that is moved by hand;
+// writes the charts of docs/limiter.md and prints what each came to. Every run gives the same bytes.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+const { AdaptiveLimiter } = require('..');
+const { chart } = require('./simulate/chart');
+const { SCENARIOS } = require('./simulate/scenarios');
+const { RULES, simulate } = require('./simulate/simulator');
+
+const folder = new URL('../docs/limiter/', import.meta.url);
+mkdirSync(folder, { recursive: true });
+for (const [name, scenario] of Object.entries(SCENARIOS)) {
+  const runs = [];
+  for (const rule of scenario.rules ?? RULES) runs.push(await simulate(AdaptiveLimiter, rule, scenario));
+  writeFileSync(new URL(`${name}.svg`, folder), chart(scenario, runs));
+  console.log(`${scenario.title}: ${scenario.about}`);
+  for (const { rule, samples, totals } of runs) {
+    const limits = samples.map(({ limit }) => limit);
+    console.log(`  ${rule.padEnd(9)} limit ${Math.min(...limits)} to ${Math.max(...limits)}, at the end ${limits.at(-1)}; answered ${totals.answered}, failed ${totals.failed}, rejected ${totals.refused}`);
+  }
+}
