@@ -206,10 +206,10 @@ fn settled(cores: u64) -> std::ops::RangeInclusive<u64> {
 /// The smallest and the largest limit of a span, but for probes, whose halves are looked at by themselves.
 fn between(working: &mut Simulation, until: u64, upstream: impl Fn(u64, u64) -> (u64, bool)) -> (u64, u64) {
     let from = working.moves.len();
-    let began = working.limit();
     working.run(until, 1, u64::MAX, upstream);
-    let levels = working.moves[from..].iter().filter(|one| !working.probes.contains(&one.0)).map(|one| one.2);
-    levels.chain([began]).fold((u64::MAX, 0), |(low, high), to| (low.min(to), high.max(to)))
+    let is_half = |&&(at, from, to): &&(u64, u64, u64)| to < from && working.probes.contains(&at);
+    let levels = working.moves[from..].iter().filter(|one| !is_half(one)).map(|one| one.2);
+    levels.fold((u64::MAX, 0), |(low, high), to| (low.min(to), high.max(to)))
 }
 
 #[test]
