@@ -71,12 +71,14 @@ const SCENARIOS = {
   },
   capacity: {
     ...work,
-    title: 'A step in capacity',
-    about: '640 calls a second; room for 20 at once, for 2 from second 30 to 60; more of them share it',
-    endMs: 90_000,
+    max: 60,
+    intervalMs: 250,
+    title: 'A step in capacity, with four moves a second',
+    about: '640 calls a second; room for 20 at once, for 3 from second 30 to 90; more of them share it',
+    endMs: 120_000,
     arrivals: MUCH,
     upstream: () => (ms, inFlight) => {
-      const capacity = between(30_000, 60_000, 2, 20)(ms);
+      const capacity = between(30_000, 90_000, 3, 20)(ms);
       return { ms: Math.round((SERVICE_MS * Math.max(inFlight, capacity)) / capacity) };
     },
   },
