@@ -1,4 +1,4 @@
-import type { BatchAccount, BatchBufferOptions, RedisOption } from '../index.js';
+import type { BatchAccount, BatchBufferOptions, RedisOption } from '../index';
 
 /** As QStash's clients have them; the queue's own are `wait` and `idempotencyKey`. */
 export interface PublishOptions {
@@ -98,8 +98,8 @@ export interface QstashQueueOptions {
   mutex?: { runExclusive<T>(run: () => T | Promise<T>): Promise<T> } | null;
   breaker?: { execute<T>(run: () => Promise<T>): Promise<T>; getStatus?(): unknown; reset?(): void } | null;
   logger?: Partial<Record<'debug' | 'info' | 'warn' | 'error', (...words: unknown[]) => void>> | null;
-  /** Milliseconds. */
-  clock?: { now(): number } | null;
+  /** A clock, milliseconds. */
+  now?: () => number;
   /** Taken and ignored. */
   [other: string]: unknown;
 }
@@ -158,6 +158,6 @@ export class QstashQueue {
   bufferMutex: QstashQueueOptions['mutex'];
   publishBreaker: QstashQueueOptions['breaker'];
   logger: QstashQueueOptions['logger'];
-  clock: QstashQueueOptions['clock'];
+  now: (() => number) | undefined;
   deadLetterStore: DeadLetterStore;
 }

@@ -2,11 +2,11 @@
 // QstashQueue: messages are collected and published together, one request per batch.
 const { AdaptiveLimiter, qstashSink } = require('..');
 const { publishParts, refusalOf } = require('../lib/batch/qstash-answer');
-const { Elapsed } = require('../lib/elapsed');
 const { isError } = require('../lib/errors');
 const options = require('../lib/options');
 const { BufferedQueue, count } = require('./buffered-queue');
 const { DeadLetterStore } = require('./dead-letter-store');
+const { OwnElapsed } = require('./elapsed');
 const { flag, isOptimized, number, text } = require('./environment');
 const { contentKey, givenKey, itemOf, requestOf } = require('./qstash-request');
 
@@ -18,7 +18,7 @@ function setting(given, option, variable, fallback, check = count) {
 }
 
 class QstashQueue extends BufferedQueue {
-  #elapsed = new Elapsed();
+  #elapsed;
   #sink;
   #calls;
   #given;
@@ -50,7 +50,9 @@ class QstashQueue extends BufferedQueue {
     this.client = given.client ?? null;
     this.publishBreaker = given.breaker ?? null;
     this.logger = given.logger ?? null;
-    this.clock = given.clock ?? null;
+    /** Milliseconds; undefined: the usual clock. */
+    this.now = options.func()(given.now, 'now');
+    this.#elapsed = new OwnElapsed(this);
     this.deadLetterStore = given.deadLetterStore ?? new DeadLetterStore(() => this.maxDeadLetterQueueSize);
     this.metrics = counters();
     this.isInitialized = false;
@@ -76,7 +78,7 @@ class QstashQueue extends BufferedQueue {
       handlerTimeoutMs,
       retryable,
       overflow,
-      now: () => (this.clock === null ? this.#elapsed.now() : this.clock.now()),
+      now: this.#elapsed.now,
       idempotency: {
         ttl: this.idempotencyTtl,
         localLimit: this.localIdempotencyLimit,
@@ -184,13 +186,10 @@ class QstashQueue extends BufferedQueue {
   _addToDeadLetterQueue({ topic, message, options: settings }, reason, { id, error, attempts }, before = undefined) {
     if (before === undefined) this.metrics.deadLetterCount += 1;
     if (reason === 'buffer_overflow') this.metrics.bufferOverflowCount += 1;
-    const letter = { message: { topic, message, options: settings }, reason, error, attempts, timestamp: this._now(), id: `dlq_${id}`, ...before && { id: before.id, message: before.message } };
+    const letter = { message: { topic, message, options: settings }, reason, error, attempts, timestamp: this.#elapsed.wall(), id: `dlq_${id}`, ...before && { id: before.id, message: before.message } };
     this.logger?.error?.(`QstashQueue: ${reason}`, { id: letter.id, error });
     const kept = this.deadLetterStore.add(letter);
     kept?.catch?.((failure) => this.logger?.error?.('QstashQueue: the dead letter could not be kept', failure));
-  }
-  _now() {
-    return this.clock === null ? Date.now() : this.clock.now();
   }
 
   /** Delivers tasks that have left: one result or Error for each. */
