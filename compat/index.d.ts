@@ -4,4 +4,5 @@ export { handleStream, type HandleStreamOptions } from './handle-stream';
 export {
   RateLimiter, createRateLimiter, upstashRateLimiter, type RateLimiterOptions, type RateLimiterStats, type RateLimiterStatus,
 } from './rate-limiter';
+export { RequestLimiter, type RequestLimit, type RequestLimiterOptions, type RequestLimiterStats, type RequestRule } from './request-limiter';
 export { SlidingWindowLimiter, type SlidingWindowLimiterOptions } from './sliding-window-limiter';

@@ -3,6 +3,7 @@
 const { getRequestBody } = require('./get-request-body');
 const { handleStream } = require('./handle-stream');
 const { RateLimiter, createRateLimiter, upstashRateLimiter } = require('./rate-limiter');
+const { RequestLimiter } = require('./request-limiter');
 const { SlidingWindowLimiter } = require('./sliding-window-limiter');
 
 module.exports = {
@@ -10,6 +11,7 @@ module.exports = {
   createRateLimiter,
   upstashRateLimiter,
   SlidingWindowLimiter,
+  RequestLimiter,
   getRequestBody,
   handleStream,
 };
