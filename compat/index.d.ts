@@ -1,2 +1,3 @@
 // The drop-ins, all in one: `import { RateLimiter } from 'sluice/compat'`.
-export {};
+export * from './cache-service.js';
+export * from './local-cache.js';
