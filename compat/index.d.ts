@@ -1,4 +1,6 @@
 // The drop-ins, all in one: `import { RateLimiter } from 'sluice/compat'`.
+export { CacheService, type BatchOperation, type BatchOperationResult, type CacheServiceOptions, type WarmupKey } from './cache-service';
+export { LocalCache, type LocalCacheOptions } from './local-cache';
 export { BatchProcessor, type BatchProcessorConfig } from './batch-processor';
 export { getRequestBody } from './get-request-body';
 export { handleStream, type HandleStreamOptions } from './handle-stream';

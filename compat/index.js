@@ -1,5 +1,7 @@
 'use strict';
 // The drop-ins. Names are listed one by one so that they work as ESM named imports; each has a subpath of its own too.
+const { CacheService } = require('./cache-service');
+const { LocalCache } = require('./local-cache');
 const { BatchProcessor } = require('./batch-processor');
 const { getRequestBody } = require('./get-request-body');
 const { handleStream } = require('./handle-stream');
@@ -8,6 +10,8 @@ const { RateLimiter, createRateLimiter, upstashRateLimiter } = require('./rate-l
 const { SlidingWindowLimiter } = require('./sliding-window-limiter');
 
 module.exports = {
+  CacheService,
+  LocalCache,
   BatchProcessor,
   QstashQueue,
   RateLimiter,
