@@ -11,4 +11,5 @@ export {
 export {
   RateLimiter, createRateLimiter, upstashRateLimiter, type RateLimiterOptions, type RateLimiterStats, type RateLimiterStatus,
 } from './rate-limiter';
+export { RequestLimiter, type RequestLimit, type RequestLimiterOptions, type RequestLimiterStats, type RequestRule } from './request-limiter';
 export { SlidingWindowLimiter, type SlidingWindowLimiterOptions } from './sliding-window-limiter';

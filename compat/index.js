@@ -7,6 +7,7 @@ const { getRequestBody } = require('./get-request-body');
 const { handleStream } = require('./handle-stream');
 const { QstashQueue } = require('./qstash-queue');
 const { RateLimiter, createRateLimiter, upstashRateLimiter } = require('./rate-limiter');
+const { RequestLimiter } = require('./request-limiter');
 const { SlidingWindowLimiter } = require('./sliding-window-limiter');
 
 module.exports = {
@@ -18,6 +19,7 @@ module.exports = {
   createRateLimiter,
   upstashRateLimiter,
   SlidingWindowLimiter,
+  RequestLimiter,
   getRequestBody,
   handleStream,
 };
