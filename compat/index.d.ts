@@ -4,6 +4,7 @@ export { LocalCache, type LocalCacheOptions } from './local-cache';
 export { BatchProcessor, type BatchProcessorConfig } from './batch-processor';
 export { getRequestBody } from './get-request-body';
 export { handleStream, type HandleStreamOptions } from './handle-stream';
+export { LocalBufferQueue, type LocalBufferQueueOptions, type LocalMessage, type LocalQueueMetrics } from './local-buffer-queue';
 export {
   QstashQueue, type Accepted, type DeadLetterStore, type Delivered, type PublishOptions, type Published, type QstashClient, type QstashDeadLetter,
   type QstashQueueOptions, type QueuedTask, type Repeated,

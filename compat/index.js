@@ -5,6 +5,7 @@ const { LocalCache } = require('./local-cache');
 const { BatchProcessor } = require('./batch-processor');
 const { getRequestBody } = require('./get-request-body');
 const { handleStream } = require('./handle-stream');
+const { LocalBufferQueue } = require('./local-buffer-queue');
 const { QstashQueue } = require('./qstash-queue');
 const { RateLimiter, createRateLimiter, upstashRateLimiter } = require('./rate-limiter');
 const { RequestLimiter } = require('./request-limiter');
@@ -14,6 +15,7 @@ module.exports = {
   CacheService,
   LocalCache,
   BatchProcessor,
+  LocalBufferQueue,
   QstashQueue,
   RateLimiter,
   createRateLimiter,
