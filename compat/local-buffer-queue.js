@@ -250,7 +250,6 @@ class LocalBufferQueue {
       if (this.#byId.get(message.id) === message) continue;
       message.id ??= this.generateId();
       message.timestamp ??= this.#elapsed.wall();
-      message.timestamp ??= this.#elapsed.wall();
       message.retryCount ??= 0;
       this.#enter(message).catch((error) => this.logger?.error?.('LocalBufferQueue: a message was not taken', error));
     }

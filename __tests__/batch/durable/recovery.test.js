@@ -267,8 +267,6 @@ test('the file of the queue that this one replaces is taken in once, then rename
     expect(first.pending().map(({ item, attempts }) => [item, attempts])).toEqual([[{ order: 1 }, 0], ['second', 2]]);
     // since they came, by the clock on the wall, however young this process is
     for (const [at, { ageMs }] of first.pending().entries()) expect(Math.abs(Date.now() - list[at].timestamp - ageMs)).toBeLessThan(10_000);
-    // since they came, by the clock on the wall, however young this process is
-    for (const [at, { ageMs }] of first.pending().entries()) expect(Math.abs(Date.now() - list[at].timestamp - ageMs)).toBeLessThan(10_000);
     await first.close();
     expect(fs.readdirSync(path.dirname(file))).toEqual([`${name}.imported`]);
     const second = open(where, null, { durable: { import: file } });
