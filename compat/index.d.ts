@@ -7,6 +7,7 @@ export { RedisClient, type RedisClientOptions } from './redis-client';
 export { BatchProcessor, type BatchProcessorConfig } from './batch-processor';
 export { getRequestBody } from './get-request-body';
 export { handleStream, type HandleStreamOptions } from './handle-stream';
+export { LocalBufferQueue, type LocalBufferQueueOptions, type LocalMessage, type LocalQueueMetrics } from './local-buffer-queue';
 export {
   QstashQueue, type Accepted, type DeadLetterStore, type Delivered, type PublishOptions, type Published, type QstashClient, type QstashDeadLetter,
   type QstashQueueOptions, type QueuedTask, type Repeated,

@@ -8,6 +8,7 @@ const { RedisClient } = require('./redis-client');
 const { BatchProcessor } = require('./batch-processor');
 const { getRequestBody } = require('./get-request-body');
 const { handleStream } = require('./handle-stream');
+const { LocalBufferQueue } = require('./local-buffer-queue');
 const { QstashQueue } = require('./qstash-queue');
 const { RateLimiter, createRateLimiter, upstashRateLimiter } = require('./rate-limiter');
 const { RequestLimiter } = require('./request-limiter');
@@ -20,6 +21,7 @@ module.exports = {
   LocalCache,
   RedisClient,
   BatchProcessor,
+  LocalBufferQueue,
   QstashQueue,
   RateLimiter,
   createRateLimiter,
