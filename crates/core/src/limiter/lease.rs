@@ -91,6 +91,7 @@ pub enum Try {
 struct Asked {
     at: Millis,
     debt: u64,
+    window_ms: Millis,
 }
 
 /// One key on one node.
@@ -111,6 +112,8 @@ pub struct Node {
     largest: u64,
     nodes: u64,
     down: bool,
+    /// Until then it is left alone.
+    paused_until: Millis,
     /// What was admitted while Redis was away.
     own: Window,
     /// What counted by the last answer, and when nothing of it counts any more.
@@ -175,7 +178,7 @@ impl Node {
         } else {
             self.debt = self.debt.saturating_add(weight);
         }
-        self.used_at(now, terms);
+        self.used_at(now, terms.window_ms);
     }
     /// So much was admitted of what `supply` gave: of the lease first, the rest is debt.
     pub fn spend(&mut self, weight: u64, terms: &Terms, now: Millis) {
@@ -188,7 +191,7 @@ impl Node {
         let leased = weight.min(self.left);
         self.left -= leased;
         self.debt = self.debt.saturating_add(weight - leased);
-        self.used_at(now, terms);
+        self.used_at(now, terms.window_ms);
     }
     /// Somebody wanted so much in vain.
     pub fn turn_away(&mut self, weight: u64, terms: &Terms) {
@@ -197,10 +200,10 @@ impl Node {
             self.largest = self.largest.max(weight);
         }
     }
-    fn used_at(&mut self, now: Millis, terms: &Terms) {
+    fn used_at(&mut self, now: Millis, window_ms: Millis) {
         // a lease is booked at its end, and a slice leaves as a whole
-        let late = 2 * (terms.window_ms / SLICES) + 2;
-        self.busy_until = self.busy_until.max(now.saturating_add(terms.window_ms).saturating_add(late));
+        let late = 2 * (window_ms / SLICES) + 2;
+        self.busy_until = self.busy_until.max(now.saturating_add(window_ms).saturating_add(late));
     }
     /// What gates a window of an adaptive limiter: lease and credit together.
     pub fn supply(&self, terms: &Terms, now: Millis) -> Supply {
@@ -215,12 +218,13 @@ impl Node {
         let credit = if now < self.refused_until { 0 } else { credit };
         match self.held(now) {
             0 => Supply::Leased { left: credit, until: Millis::MAX },
-            left => Supply::Leased { left: left.saturating_add(credit), until: self.until },
+            left => Supply::Leased { left: left.saturating_add(credit), until: self.until.saturating_sub(1) },
         }
     }
     /// Permits of the lease that are left at this moment.
     pub fn held(&self, now: Millis) -> u64 {
-        if now <= self.until { self.left } else { 0 }
+        // not in its last millisecond: the server's milliseconds begin at other moments than ours
+        if now < self.until { self.left } else { 0 }
     }
     /// What it has admitted without a lease, that Redis may not know of.
     pub fn debt(&self) -> u64 {
@@ -252,14 +256,15 @@ impl Node {
     }
     /// Whether Redis should be asked now: for permits, or because there is debt to book or something to give back, or to see whether it is back.
     pub fn should_ask(&self, now: Millis) -> bool {
-        let to_book = self.debt > 0 || (self.left > 0 && now > self.until);
-        self.asked.is_none() && (self.wants(now) || to_book || self.down)
+        let to_book = self.debt > 0 || (self.left > 0 && now >= self.until);
+        let may = self.asked.is_none() && now >= self.paused_until;
+        may && (self.wants(now) || to_book || self.down)
     }
     /// Whether it should be asked for permits: the lease is about to be used up, or there is none and somebody came.
     pub fn wants(&self, now: Millis) -> bool {
-        let used_up = self.spent() > 0 && now <= self.until;
+        let used_up = self.spent() > 0 && now < self.until;
         let is_wanted = self.missed > 0 || self.debt > 0 || used_up;
-        now >= self.refused_until && is_wanted && self.held(now) <= self.granted / LOW_WATER
+        now >= self.rests_until() && is_wanted && self.held(now) <= self.granted / LOW_WATER
     }
     /// Whether a request is out.
     pub fn is_asked(&self) -> bool {
@@ -276,7 +281,7 @@ impl Node {
     }
     fn demanded(&self, now: Millis) -> u64 {
         // used up before its end: twice as much would have been used
-        let early = self.left == 0 && now <= self.until;
+        let early = self.left == 0 && now < self.until;
         if self.granted == 0 { self.demand } else { self.spent().saturating_mul(if early { 2 } else { 1 }) }
     }
     /// The request to send, for `waiting` permits that somebody waits for besides; None: one is out. What is held goes back with it.
@@ -286,33 +291,34 @@ impl Node {
             .saturating_add(self.missed)
             .clamp(1, share(terms.limit))
             .max(waiting.max(self.largest).min(terms.limit));
-        self.request(want, now)
+        self.request(want, terms, now)
     }
     /// A request that books debt and gives back what is held, and wants nothing; None: one is out.
-    pub fn settle(&mut self, now: Millis) -> Option<Request> {
-        self.request(0, now)
+    pub fn settle(&mut self, terms: &Terms, now: Millis) -> Option<Request> {
+        self.request(0, terms, now)
     }
-    fn request(&mut self, want: u64, now: Millis) -> Option<Request> {
+    fn request(&mut self, want: u64, terms: &Terms, now: Millis) -> Option<Request> {
         if self.asked.is_some() {
             return None;
         }
         self.demand = self.demanded(now);
         let request = Request { want, debt: self.debt, back: self.left, back_slice: self.slice };
         (self.left, self.granted, self.missed, self.largest) = (0, 0, 0, 0);
-        self.asked = Some(Asked { at: now, debt: self.debt });
+        self.asked = Some(Asked { at: now, debt: self.debt, window_ms: terms.window_ms });
         Some(request)
     }
     /// Redis has answered what was asked. True: it had been away.
-    pub fn answered(&mut self, answer: &Answer, terms: &Terms, now: Millis) -> bool {
+    pub fn answered(&mut self, answer: &Answer, now: Millis) -> bool {
         let Some(asked) = self.asked.take() else { return false };
         self.debt = self.debt.saturating_sub(asked.debt);
         self.nodes = answer.nodes.max(1);
+        self.paused_until = 0;
         (self.left, self.granted, self.slice) = (answer.granted, answer.granted, answer.slice);
         self.until = asked.at.saturating_add(answer.lease_ms);
         self.refused_until = if answer.granted == 0 { now.saturating_add(answer.retry_after_ms) } else { 0 };
         self.used = answer.used;
         if answer.used > 0 {
-            self.used_at(now, terms);
+            self.used_at(now, asked.window_ms);
         }
         self.own = Window::default();
         std::mem::take(&mut self.down)
@@ -325,13 +331,17 @@ impl Node {
     pub fn shorten(&mut self) {
         self.own.collapse();
     }
-    /// The last millisecond of the lease.
+    /// The end of the lease.
     pub fn until(&self) -> Millis {
         self.until
     }
-    /// Until when a refusal holds; 0: there is none.
-    pub fn refused_until(&self) -> Millis {
-        self.refused_until
+    /// Until when asking for permits is in vain.
+    pub fn rests_until(&self) -> Millis {
+        self.refused_until.max(self.paused_until)
+    }
+    /// Redis is not to be asked before that.
+    pub fn pause(&mut self, until: Millis) {
+        self.paused_until = until;
     }
     /// It did not answer in time, or failed: what was asked may or may not be booked, so debt is booked again. The permits that were given back with it are gone until
     /// their window is over.

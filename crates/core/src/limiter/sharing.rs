@@ -25,7 +25,7 @@ pub fn behind(
     let request = match (away, is_wanted) {
         (true, _) => None,
         (_, true) => node.ask(waiting, terms, now),
-        _ if node.should_ask(now) => node.settle(now),
+        _ if node.should_ask(now) => node.settle(terms, now),
         _ => None,
     };
     supplied(limiter, node, terms, now);
@@ -33,11 +33,11 @@ pub fn behind(
 }
 /// When to look again for those who wait: at the end of a refusal, or of a lease that is too small for the first of them.
 pub fn wake_at(limiter: &Limiter, node: &Node, now: Millis) -> Option<Millis> {
-    let at = if node.held(now) > 0 { node.until().saturating_add(1) } else { node.refused_until() };
-    (limiter.wanted() > 0 && at > now && !node.is_down()).then_some(at)
+    let at = if node.held(now) > 0 { node.until() } else { node.rests_until() };
+    (limiter.wanted() > 0 && at > now).then_some(at)
 }
 fn is_short(limiter: &Limiter, node: &Node, now: Millis) -> bool {
-    limiter.wanted() > 0 && now >= node.refused_until() && node.held(now) == 0
+    limiter.wanted() > 0 && now >= node.rests_until() && node.held(now) == 0
 }
 fn supplied(limiter: &mut Limiter, node: &mut Node, terms: &Terms, now: Millis) {
     node.spend(limiter.drawn(), terms, now);

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use hashbrown::HashTable;
+use slab::Slab;
 use sluice_core::limiter::Millis;
 use sluice_core::limiter::lease::{Answer, Node, Request, Terms, Try, Verdict, WhenDown};
-use slab::Slab;
 use std::hash::{BuildHasher, RandomState};
 use tokio::sync::oneshot;
 
@@ -14,6 +14,8 @@ const NONE: u32 = u32::MAX;
 const MET: usize = 64;
 /// Keys that leave by themselves whenever one comes.
 const PASSED: usize = 2;
+/// After a request in vain the next one waits so long.
+const PAUSE_MS: Millis = 100;
 /// The key of all that find no room: no key of a caller is told from it by Redis, but it begins with what none is likely to.
 const REST: &[u8] = b"\x01rest";
 /// What an entry takes besides its key: itself, its place in the index, what the allocator adds.
@@ -96,6 +98,7 @@ pub struct Nodes {
     terms: Terms,
     max_keys: usize,
     max_bytes: u64,
+    /// What keys in Redis begin with.
     name: String,
     secret: RandomState,
     index: HashTable<u32>,
@@ -143,11 +146,8 @@ impl Nodes {
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
-    /// Others. Windows of another length are other keys in Redis: what was admitted in the old ones is forgotten.
+    /// Others; the keys in Redis stay those of the first window.
     pub fn update(&mut self, limit: u64, window_ms: Millis) {
-        if window_ms != self.terms.window_ms {
-            self.clear();
-        }
         (self.terms.limit, self.terms.window_ms) = (limit, window_ms);
     }
     /// Keys that are held.
@@ -287,7 +287,10 @@ impl Nodes {
             let oldest = self.oldest;
             let terms = self.terms_of(oldest);
             let gone = self.entry(oldest).is_some_and(|entry| {
-                entry.node.reset_ms(now) == 0 && entry.waiting == 0 && !entry.is_due && entry.node.is_forgettable(&terms, now)
+                entry.node.reset_ms(now) == 0
+                    && entry.waiting == 0
+                    && !entry.is_due
+                    && entry.node.is_forgettable(&terms, now)
             });
             if !gone {
                 return;
@@ -297,10 +300,7 @@ impl Nodes {
     }
     /// The key as Redis knows it, without the prefix of the connection.
     pub fn redis_key(&self, key: &[u8]) -> Bytes {
-        let head = format!("{{{}:{}", self.name, self.terms.window_ms);
-        // an adaptive limiter's only key has no name
-        let colon: &[u8] = if key.is_empty() { b"" } else { b":" };
-        [head.as_bytes(), colon, key, b"}"].concat().into()
+        [b"{", self.name.as_bytes(), key, b"}"].concat().into()
     }
 
     /// Requests to be sent, so many at most.
@@ -319,7 +319,8 @@ impl Nodes {
         entry.is_due = false;
         let waiting = std::mem::take(&mut entry.waiting);
         let is_wanted = waiting > 0 || entry.node.wants(now);
-        let request = if !is_wanted { entry.node.settle(now) } else { entry.node.ask(waiting, &terms, now) };
+        let request =
+            if !is_wanted { entry.node.settle(&terms, now) } else { entry.node.ask(waiting, &terms, now) };
         self.sent(place, terms, request?, now)
     }
     fn sent(&mut self, place: u32, terms: Terms, request: Request, at: Millis) -> Option<Due> {
@@ -351,34 +352,37 @@ impl Nodes {
             if node.debt() == 0 && node.held(0) == 0 {
                 return None;
             }
-            let request = node.settle(now)?;
+            let request = node.settle(&terms, now)?;
             self.sent(place, terms, request, now)
         });
         settled.collect()
     }
     /// Redis has answered, at that moment of the caller's clock. How long what was granted may be spent, if anything was.
     pub fn answered(&mut self, ticket: Ticket, answer: &Answer, now: Millis) -> Option<Millis> {
-        let terms = self.terms_of(ticket.place);
         let entry = self.asked_as(ticket).filter(|entry| entry.node.is_asked())?;
-        entry.node.answered(answer, &terms, now);
-        entry.heard.drain(..).for_each(|heard| drop(heard.send(())));
+        entry.node.answered(answer, now);
+        tell(&mut entry.heard);
         self.note_nodes(answer.nodes, now);
         self.mark(ticket.place, now);
         self.weigh(ticket.place);
         (answer.granted > 0).then_some(answer.lease_ms)
     }
     /// It has not, or nobody knows.
-    pub fn failed(&mut self, ticket: Ticket) {
+    pub fn failed(&mut self, ticket: Ticket, now: Millis) {
         if let Some(entry) = self.asked_as(ticket).filter(|entry| entry.node.is_asked()) {
             entry.node.unanswered();
             entry.node.lost();
-            entry.heard.drain(..).for_each(|heard| drop(heard.send(())));
+            entry.node.pause(now.saturating_add(PAUSE_MS));
+            tell(&mut entry.heard);
         }
     }
     /// Redis is away, or back: then it is told of everything that it missed.
     pub fn set_away(&mut self, away: bool, now: Millis) {
         if std::mem::replace(&mut self.away, away) && !away {
             for place in 0..self.entries.capacity() as u32 {
+                if let Some(entry) = self.entry(place) {
+                    entry.node.pause(0);
+                }
                 self.mark(place, now);
             }
         }
@@ -386,7 +390,7 @@ impl Nodes {
             // whoever waits hears that nobody answers
             for (_, entry) in &mut self.entries {
                 if !entry.node.is_asked() {
-                    entry.heard.drain(..).for_each(|heard| drop(heard.send(())));
+                    tell(&mut entry.heard);
                 }
             }
         }
@@ -432,7 +436,8 @@ impl Nodes {
     /// Has a request sent where one should be.
     fn mark(&mut self, place: u32, now: Millis) {
         let Some(entry) = self.entry(place) else { return };
-        let wanted = entry.node.should_ask(now) || (entry.waiting > 0 && !entry.node.is_asked());
+        let waited = entry.waiting > 0 && !entry.node.is_asked() && !entry.node.is_down();
+        let wanted = entry.node.should_ask(now) || waited;
         if wanted && !entry.is_due {
             entry.is_due = true;
             self.due.push(place);
@@ -555,13 +560,24 @@ impl Nodes {
     }
 }
 
+fn tell(heard: &mut Vec<oneshot::Sender<()>>) {
+    for heard in heard.drain(..) {
+        let _ = heard.send(());
+    }
+}
 fn found(node: &mut Node, verdict: Verdict, terms: &Terms, now: Millis) -> Found {
     let (allowed, retry_after_ms) = match verdict {
         Verdict::Allowed => (true, 0),
         Verdict::Denied { retry_after_ms } => (false, retry_after_ms),
     };
     let remaining = node.remaining(terms, now);
-    Found { allowed, remaining, limit: terms.limit, retry_after_ms, reset_ms: node.reset_ms(now).max(retry_after_ms) }
+    Found {
+        allowed,
+        remaining,
+        limit: terms.limit,
+        retry_after_ms,
+        reset_ms: node.reset_ms(now).max(retry_after_ms),
+    }
 }
 fn refused(terms: &Terms) -> Found {
     let wait_ms = terms.window_ms;
