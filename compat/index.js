@@ -1,5 +1,15 @@
 'use strict';
 // The drop-ins. Names are listed one by one so that they work as ESM named imports; each has a subpath of its own too.
+const { getRequestBody } = require('./get-request-body');
+const { handleStream } = require('./handle-stream');
+const { RateLimiter, createRateLimiter, upstashRateLimiter } = require('./rate-limiter');
+const { SlidingWindowLimiter } = require('./sliding-window-limiter');
 
 module.exports = {
+  RateLimiter,
+  createRateLimiter,
+  upstashRateLimiter,
+  SlidingWindowLimiter,
+  getRequestBody,
+  handleStream,
 };
