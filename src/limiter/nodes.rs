@@ -20,7 +20,8 @@ const REMAINING: usize = 0;
 const WINDOW_MS: usize = 4;
 const SIZE: usize = 5;
 const DUE: usize = 10;
-const LENGTH: usize = 11;
+const WAKE_IN_MS: usize = 11;
+const LENGTH: usize = 12;
 /// Requests that cross at once.
 const AT_ONCE: usize = 512;
 /// Keys of one sweep.
@@ -38,8 +39,10 @@ impl Held {
     fn call<R>(&self, now: f64, run: impl FnOnce(&mut Nodes, Millis) -> R) -> napi::Result<R> {
         let now = whole(now);
         self.guard.lock().call(|()| {
-            let (result, due) = self.limits.call(now, |nodes| (run(nodes, now), nodes.due_len()));
+            let (result, due, wake_in) =
+                self.limits.call(now, |nodes| (run(nodes, now), nodes.due_len(), nodes.wake_in(now)));
             self.numbers.set(DUE, due as f64);
+            self.numbers.set(WAKE_IN_MS, wake_in.map_or(f64::INFINITY, |ms| ms as f64));
             Ok(result)
         })
     }
@@ -92,7 +95,7 @@ pub fn nodes_open(
     Ok(External::new(Held { limits, prefix: key_prefix.into_bytes(), numbers: Numbers::new(LENGTH), guard }))
 }
 /// What the last call found, as a Float64Array: remaining, limit, retryAfterMs, resetMs, windowMs; size, bytes, allowed, denied,
-/// evicted; how many requests are due.
+/// evicted; how many requests are due; how long until a lease ends of which something may go back.
 #[napi(catch_unwind)]
 pub fn nodes_numbers<'env>(env: &'env Env, held: &External<Held>) -> napi::Result<Unknown<'env>> {
     expose_numbers(env, held.numbers.0.clone())
@@ -225,12 +228,6 @@ pub fn nodes_due<'env>(env: &'env Env, held: &External<Held>, now: f64) -> napi:
     let due = held.call(now, |nodes, now| nodes.take_due(now, AT_ONCE))?;
     crate::body::value(env, requests(env.raw(), held, due)?)
 }
-/// The same of everything that is left, when it closes.
-#[napi(catch_unwind)]
-pub fn nodes_last<'env>(env: &'env Env, held: &External<Held>, now: f64) -> napi::Result<Unknown<'env>> {
-    let due = held.call(now, |nodes, now| nodes.settle_all(now))?;
-    crate::body::value(env, requests(env.raw(), held, due)?)
-}
 fn requests(
     raw: sys::napi_env,
     held: &Held,
@@ -258,7 +255,7 @@ fn requests(
     // SAFETY: on the event loop, with its environment.
     unsafe { ToNapiValue::to_napi_value(raw, list) }
 }
-/// What the script has returned. How long what was granted may be spent; 0: nothing was.
+/// What the script has returned.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments)]
 pub fn node_answer(
@@ -271,33 +268,27 @@ pub fn node_answer(
     used: f64,
     nodes_seen: f64,
     now: f64,
-) -> napi::Result<f64> {
-    let numbers = [granted, slice, lease_ms, retry_after_ms, used, nodes_seen].map(whole);
-    let lease = held.call(now, |nodes, now| {
-        nodes.answered(Ticket::from_number(whole(ticket)), &answer_of(numbers), now)
-    })?;
-    Ok(lease.map_or(0.0, |lease_ms| lease_ms as f64))
+) -> napi::Result<()> {
+    let answer = answer_of([granted, slice, lease_ms, retry_after_ms, used, nodes_seen].map(whole));
+    held.call(now, |nodes, now| {
+        nodes.answered(Ticket::from_number(whole(ticket)), &answer, now);
+    })
 }
 /// It has not been answered in time, or nobody knows.
 #[napi(catch_unwind)]
 pub fn node_failed(held: &External<Held>, ticket: f64, now: f64) -> napi::Result<()> {
     held.call(now, |nodes, now| nodes.failed(Ticket::from_number(whole(ticket)), now))
 }
-/// A lease has ended by native time: what is left of it is due.
-#[napi(catch_unwind)]
-pub fn node_lapsed(held: &External<Held>, ticket: f64, now: f64) -> napi::Result<()> {
-    held.call(now, |nodes, _| nodes.lapsed(Ticket::from_number(whole(ticket))))
-}
 /// The injected client is left alone, or not any more.
 #[napi(catch_unwind)]
-pub fn nodes_away(held: &External<Held>, away: bool, now: f64) -> napi::Result<()> {
-    held.call(now, |nodes, now| nodes.set_away(away, now))
+pub fn nodes_down(held: &External<Held>, is_down: bool, now: f64) -> napi::Result<()> {
+    held.call(now, |nodes, now| nodes.set_away(is_down, now))
 }
-/// Settles when debt and what is unspent have been told and the connection is closed. Of our own connection only.
+/// Settles when debt and what is unspent have been told and the connection is closed; without a connection that is due then.
 #[napi(catch_unwind)]
-pub fn nodes_close(env: &Env, shell: u32, id: u32, held: &External<Held>) -> napi::Result<()> {
+pub fn nodes_close(env: &Env, shell: u32, id: u32, held: &External<Held>, now: f64) -> napi::Result<()> {
     let completer = Completer::new(env, shell, id)?;
-    held.limits.close(move || completer.settle(Ok(undefined)));
+    held.limits.close(whole(now), move || completer.settle(Ok(undefined)));
     Ok(())
 }
 /// The script: KEYS one key, ARGV limit, windowMs, want, debt, back, backAt, node; returns six numbers.

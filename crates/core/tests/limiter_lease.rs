@@ -138,7 +138,6 @@ fn a_refusal_ends_debt_until_there_is_room() {
     node.ask(0, &terms, 0).unwrap();
     node.answered(
         &Answer { granted: 0, slice: 0, lease_ms: 100, retry_after_ms: 500, used: 100, nodes: 2 },
-        &terms,
         10,
     );
     assert_eq!(node.check(1, &terms, 100), Verdict::Denied { retry_after_ms: 410 });

@@ -131,7 +131,8 @@ impl Limits {
             window_ms: config.window_ms,
             when_down: when_down(&config.when_down),
         };
-        let nodes = Nodes::new(&config.name, terms, config.max_keys, config.max_bytes);
+        let nodes = Nodes::new(&config.name, terms, config.max_keys, config.max_bytes, config.is_sole);
+        let nodes = if config.link.is_none() { nodes.waking() } else { nodes };
         let shared = Shared {
             nodes: Mutex::new(Held { nodes, anchor: (0, Instant::now()) }),
             stir: Notify::new(),
@@ -226,8 +227,12 @@ impl Limits {
             });
         }
     }
-    /// Tells debt and what is unspent, and closes the connection; no later than after the time of a call.
-    pub fn close(&self, then: impl FnOnce() + Send + 'static) {
+    /// Tells debt and what is unspent, and closes the connection; no later than after the time of a call. Without a connection
+    /// that is due then.
+    pub fn close(&self, now: Millis, then: impl FnOnce() + Send + 'static) {
+        if self.link.is_none() {
+            self.shared.nodes.lock().nodes.settle_all(now);
+        }
         let running = self.starting.lock().take();
         self.started.store(false, Relaxed);
         let was_over = self.shared.is_over.swap(true, Relaxed);

@@ -5,6 +5,7 @@ use hashbrown::HashTable;
 use slab::Slab;
 use sluice_core::limiter::Millis;
 use sluice_core::limiter::lease::{Answer, Node, Request, Terms, Try, Verdict, WhenDown};
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use tokio::sync::oneshot;
 
@@ -111,6 +112,9 @@ pub struct Nodes {
     due: Vec<u32>,
     /// Requests that are made already.
     made: Vec<Due>,
+    /// When leases end, by the caller's clock; only where the caller wakes for it.
+    lapses: Option<VecDeque<(Millis, Ticket)>>,
+    is_sole: bool,
     /// Redis is away: nothing is sent.
     away: bool,
     /// How many nodes were seen sharing a key in this span and the one before, for keys that were never answered.
@@ -120,7 +124,7 @@ pub struct Nodes {
 }
 impl Nodes {
     /// None yet.
-    pub fn new(name: &str, terms: Terms, max_keys: usize, max_bytes: u64) -> Self {
+    pub fn new(name: &str, terms: Terms, max_keys: usize, max_bytes: u64, is_sole: bool) -> Self {
         Self {
             terms,
             max_keys: max_keys.max(1),
@@ -136,11 +140,23 @@ impl Nodes {
             turns: 0,
             due: Vec::new(),
             made: Vec::new(),
+            lapses: None,
+            is_sole,
             away: false,
             seen: [0; 2],
             seen_since: 0,
             stats: Stats::default(),
         }
+    }
+    /// The caller looks at the end of leases, in `take_due`: `wake_in` says when.
+    pub fn waking(mut self) -> Self {
+        self.lapses = Some(VecDeque::new());
+        self
+    }
+    /// How long until a lease ends of which something may have to go back; None: there is none.
+    pub fn wake_in(&self, now: Millis) -> Option<Millis> {
+        let (end, _) = self.lapses.as_ref()?.front()?;
+        Some(end.saturating_sub(now))
     }
     /// Limit and window of keys that have none of their own.
     pub fn terms(&self) -> &Terms {
@@ -305,6 +321,11 @@ impl Nodes {
 
     /// Requests to be sent, so many at most.
     pub fn take_due(&mut self, now: Millis, most: usize) -> Vec<Due> {
+        while let Some((_, ticket)) =
+            self.lapses.as_mut().and_then(|ends| ends.pop_front_if(|(end, _)| *end <= now))
+        {
+            self.lapsed(ticket);
+        }
         let mut out = std::mem::take(&mut self.made);
         if !self.away {
             let count = self.due.len().min(most);
@@ -333,7 +354,9 @@ impl Nodes {
     }
     /// A lease has ended by native time; what is left of it goes back.
     pub fn lapsed(&mut self, ticket: Ticket) {
-        if let Some(entry) = self.asked_as(ticket)
+        // what an adaptive limiter has spent of it is known behind its next crossing
+        if !self.is_sole
+            && let Some(entry) = self.asked_as(ticket)
             && !entry.node.is_asked()
             && !entry.is_due
             && entry.node.held(0) > 0
@@ -342,9 +365,10 @@ impl Nodes {
             self.due.push(ticket.place);
         }
     }
-    /// What everything that is left says when the limiter closes: debt, and what was not spent.
-    pub fn settle_all(&mut self, now: Millis) -> Vec<Due> {
+    /// What everything that is left says when the limiter closes, debt and what was not spent, is due.
+    pub fn settle_all(&mut self, now: Millis) {
         self.due.clear();
+        self.lapses = None;
         let places: Vec<u32> = self.entries.iter().map(|(place, _)| place as u32).collect();
         let settled = places.into_iter().filter_map(|place| {
             let terms = self.terms_of(place);
@@ -355,7 +379,8 @@ impl Nodes {
             let request = node.settle(&terms, now)?;
             self.sent(place, terms, request, now)
         });
-        settled.collect()
+        let settled: Vec<Due> = settled.collect();
+        self.made.extend(settled);
     }
     /// Redis has answered, at that moment of the caller's clock. How long what was granted may be spent, if anything was.
     pub fn answered(&mut self, ticket: Ticket, answer: &Answer, now: Millis) -> Option<Millis> {
@@ -365,6 +390,11 @@ impl Nodes {
         self.note_nodes(answer.nodes, now);
         self.mark(ticket.place, now);
         self.weigh(ticket.place);
+        if let Some(ends) = &mut self.lapses
+            && answer.granted > 0
+        {
+            ends.push_back((now.saturating_add(answer.lease_ms), ticket));
+        }
         (answer.granted > 0).then_some(answer.lease_ms)
     }
     /// It has not, or nobody knows.

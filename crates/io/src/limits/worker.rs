@@ -146,7 +146,10 @@ pub(super) async fn end(shared: Arc<Shared>, link: Arc<Link>) {
         let mut held = shared.nodes.lock();
         let now = held.now();
         let nodes = &mut held.nodes;
-        if is_last { nodes.settle_all(now) } else { nodes.take_due(now, usize::MAX) }
+        if is_last {
+            nodes.settle_all(now);
+        }
+        nodes.take_due(now, usize::MAX)
     };
     for is_last in [false, true] {
         for due in take(is_last).chunks(AT_ONCE) {
