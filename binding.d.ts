@@ -516,29 +516,23 @@ export declare function nativeVersion(): string
 /** Settles an id in the next turn of the event loop: how slices of long work yield, since timers may be faked. */
 export declare function nextTurn(shell: number, id: number): void
 
-/** What the script has returned. How long what was granted may be spent; 0: nothing was. */
-export declare function nodeAnswer(held: ExternalObject<Held>, ticket: number, granted: number, slice: number, leaseMs: number, retryAfterMs: number, used: number, nodesSeen: number, now: number): number
+/** What the script has returned. */
+export declare function nodeAnswer(held: ExternalObject<Held>, ticket: number, granted: number, slice: number, leaseMs: number, retryAfterMs: number, used: number, nodesSeen: number, now: number): void
 
 /** It has not been answered in time, or nobody knows. */
 export declare function nodeFailed(held: ExternalObject<Held>, ticket: number, now: number): void
 
-/** A lease has ended by native time: what is left of it is due. */
-export declare function nodeLapsed(held: ExternalObject<Held>, ticket: number, now: number): void
-
-/** The injected client is left alone, or not any more. */
-export declare function nodesAway(held: ExternalObject<Held>, away: boolean, now: number): void
-
 /** 1 allowed, 0 denied, by lease or on credit; the numbers stay as they were. */
 export declare function nodesCheck(held: ExternalObject<Held>, key: unknown, weight: number, now: number): number
 
-/** Settles when debt and what is unspent have been told and the connection is closed. Of our own connection only. */
-export declare function nodesClose(shell: number, id: number, held: ExternalObject<Held>): void
+/** Settles when debt and what is unspent have been told and the connection is closed; without a connection that is due then. */
+export declare function nodesClose(shell: number, id: number, held: ExternalObject<Held>, now: number): void
+
+/** The injected client is left alone, or not any more. */
+export declare function nodesDown(held: ExternalObject<Held>, isDown: boolean, now: number): void
 
 /** What is to be sent by an injected client: of each request its ticket, key, limit, window, want, debt, back, backAt and node. */
 export declare function nodesDue(held: ExternalObject<Held>, now: number): unknown
-
-/** The same of everything that is left, when it closes. */
-export declare function nodesLast(held: ExternalObject<Held>, now: number): unknown
 
 /**
  * The same with the numbers; `limit` is the key's own, or negative. `asks`: by lease only; -1: Redis is asked, to be tried
@@ -551,7 +545,7 @@ export declare function nodesMany(held: ExternalObject<Held>, keys: unknown[], o
 
 /**
  * What the last call found, as a Float64Array: remaining, limit, retryAfterMs, resetMs, windowMs; size, bytes, allowed, denied,
- * evicted; how many requests are due.
+ * evicted; how many requests are due; how long until a lease ends of which something may go back.
  */
 export declare function nodesNumbers(held: ExternalObject<Held>): unknown
 

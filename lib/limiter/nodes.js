@@ -27,10 +27,10 @@ class Nodes {
 
   /**
    * `redis` as `readRedis` gives it. `on`: `degraded(error)`, `recovered()`, `look()` for an adaptive limiter; it is not kept
-   * alive for them. `makeClient(redis, nodes)` for an application's client.
+   * alive for them. `makeClient(redis, nodes)` for an application's client; `clock` as an `Elapsed`.
    */
-  constructor({ redis, name, windowMs, limit, keyPrefix = '', maxKeys = 1, maxBytes = 2 ** 20, whenRedisDown, isSole }, on, makeClient) {
-    this.#clock = new Elapsed();
+  constructor({ redis, name, windowMs, limit, keyPrefix = '', maxKeys = 1, maxBytes = 2 ** 20, whenRedisDown, isSole }, on, makeClient, clock = new Elapsed()) {
+    this.#clock = clock;
     this.#timeoutMs = redis.commandTimeoutMs;
     this.#prefix = keyPrefix;
     this.#name = isSole ? `${name}:${windowMs}` : `${name}:${windowMs}:`;
@@ -46,10 +46,6 @@ class Nodes {
   now() {
     return this.#clock.now();
   }
-  /** An adaptive limiter takes its permits from here. */
-  share(limiter) {
-    call(native.limiterShare, limiter, this.handle);
-  }
   /** Behind whatever may have made something due. */
   send() {
     this.#client?.send();
@@ -60,12 +56,12 @@ class Nodes {
     this.send();
     return allowed;
   }
-  look(key, weight, limit) {
+  find(key, weight, limit) {
     const allowed = call(native.nodesLook, this.handle, key, weight, limit, false, this.now()) === 1;
     this.send();
     return this.#found(allowed);
   }
-  /** By the lease, or by what Redis says; without an answer in time as `look`. */
+  /** By the lease, or by what Redis says; without an answer in time as `find`. */
   async consume(key, weight, limit) {
     const began = native.limiterNow();
     for (let tries = 0; tries < TRIES; tries += 1) {
@@ -79,7 +75,7 @@ class Nodes {
       // closed meanwhile
       if (this.handle === undefined) return undefined;
     }
-    return this.look(key, weight, limit);
+    return this.find(key, weight, limit);
   }
   #found(allowed) {
     const { numbers } = this;
@@ -114,7 +110,7 @@ class Nodes {
     call(native.nodesResetStats, this.handle, this.now());
   }
   /** Size, bytes and counts are those of the moment. */
-  stats() {
+  look() {
     if (this.handle !== undefined) call(native.nodesStats, this.handle, this.now());
     return this.numbers;
   }

@@ -204,7 +204,10 @@ pub fn limiter_retry_after(held: &External<Held>, weight: f64, now: f64) -> napi
 /// The status, in place of the outbox's events: those wait for the next crossing.
 #[napi(catch_unwind)]
 pub fn limiter_status(held: &External<Held>, now: f64) -> napi::Result<()> {
-    let status = held.call(|limiter, _| limiter.status(whole(now)))?;
+    let mut status = held.call(|limiter, _| limiter.status(whole(now)))?;
+    if let Some(limits) = held.shared.limits.get() {
+        status.tokens = status.tokens.min(limits.nodes().sole_remaining(whole(now)));
+    }
     held.numbers.set(COUNT, 0.0);
     held.numbers.put(EVENTS, &numbers_of(&status));
     Ok(())

@@ -205,7 +205,7 @@ impl Node {
         let late = 2 * (window_ms / SLICES) + 2;
         self.busy_until = self.busy_until.max(now.saturating_add(window_ms).saturating_add(late));
     }
-    /// What gates a window of an adaptive limiter: lease and credit together.
+    /// What gates a window of an adaptive limiter: the lease, then credit.
     pub fn supply(&self, terms: &Terms, now: Millis) -> Supply {
         if self.down {
             return match terms.when_down {
@@ -217,8 +217,8 @@ impl Node {
         let credit = share(terms.limit).saturating_sub(self.debt);
         let credit = if now < self.refused_until { 0 } else { credit };
         match self.held(now) {
-            0 => Supply::Leased { left: credit, until: Millis::MAX },
-            left => Supply::Leased { left: left.saturating_add(credit), until: self.until.saturating_sub(1) },
+            0 => Supply::Credit(credit),
+            left => Supply::Leased { left, until: self.until.saturating_sub(1) },
         }
     }
     /// Permits of the lease that are left at this moment.

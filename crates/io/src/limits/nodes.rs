@@ -280,6 +280,12 @@ impl Nodes {
         }
         Some(result)
     }
+    /// About how many permits the one node of an adaptive limiter has free.
+    pub fn sole_remaining(&mut self, now: Millis) -> u64 {
+        let place = self.place(b"", None, now);
+        let terms = self.terms;
+        self.entry(place).map_or(0, |entry| entry.node.remaining(&terms, now))
+    }
     /// Whether Redis is known to be away.
     pub fn is_away(&self) -> bool {
         self.away
@@ -321,9 +327,7 @@ impl Nodes {
 
     /// Requests to be sent, so many at most.
     pub fn take_due(&mut self, now: Millis, most: usize) -> Vec<Due> {
-        while let Some((_, ticket)) =
-            self.lapses.as_mut().and_then(|ends| ends.pop_front_if(|(end, _)| *end <= now))
-        {
+        while let Some(ticket) = self.ended_lease(now) {
             self.lapsed(ticket);
         }
         let mut out = std::mem::take(&mut self.made);
@@ -333,6 +337,11 @@ impl Nodes {
             out.extend(places.into_iter().filter_map(|place| self.ask(place, now)));
         }
         out
+    }
+    fn ended_lease(&mut self, now: Millis) -> Option<Ticket> {
+        let ends = self.lapses.as_mut()?;
+        ends.front().filter(|(end, _)| *end <= now)?;
+        ends.pop_front().map(|(_, ticket)| ticket)
     }
     fn ask(&mut self, place: u32, now: Millis) -> Option<Due> {
         let terms = self.terms_of(place);

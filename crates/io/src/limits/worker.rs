@@ -123,7 +123,8 @@ fn enter(shared: &Shared, due: Vec<Due>, replies: Vec<Result<Answer, Error>>, be
 /// Leases that are over: what is left of them goes back.
 fn lapse(shared: &Shared, lapses: &mut VecDeque<Lapse>) {
     let now = Instant::now();
-    while let Some(lapse) = lapses.pop_front_if(|lapse| lapse.at <= now) {
+    while lapses.front().is_some_and(|lapse| lapse.at <= now) {
+        let Some(lapse) = lapses.pop_front() else { return };
         if shared.is_sole {
             (shared.tell)(Event::Look);
         } else {

@@ -343,7 +343,7 @@ impl Limiter {
         let room =
             if self.concurrency > 0 { self.concurrency.checked_sub(self.in_flight) } else { Some(u64::MAX) };
         let room = if open { room } else { None };
-        let permits = if self.limit > 0 { self.permits() } else { 0 };
+        let permits = if self.limit > 0 && self.supply.is_lent() { self.permits() } else { 0 };
         let ends = self.now.saturating_add(self.window_ms / LEASES_PER_WINDOW);
         let ends = self.supply.until().map_or(ends, |until| ends.min(until));
         self.offered = self.concurrency;
