@@ -1,0 +1,32 @@
+'use strict';
+// So many requests of a key in the last `windowMs`: the times of those that came are kept.
+
+class SlidingWindowLimiter {
+  constructor({ windowMs = 60_000, maxRequests = 100, keyPrefix = 'rate:' } = {}) {
+    this.windowMs = windowMs;
+    this.maxRequests = maxRequests;
+    this.keyPrefix = keyPrefix;
+    this.requests = new Map();
+  }
+
+  recent(key) {
+    const since = Date.now() - this.windowMs;
+    return (this.requests.get(this.keyPrefix + key) ?? []).filter((at) => at > since);
+  }
+
+  async checkLimit(key) {
+    const times = this.recent(key);
+    const allowed = times.length < this.maxRequests;
+    times.push(Date.now());
+    this.requests.set(this.keyPrefix + key, times);
+    return allowed;
+  }
+
+  getRetryAfter(key) {
+    const times = this.recent(key);
+    if (times.length < this.maxRequests) return 0;
+    return Math.ceil((times[0] + this.windowMs - Date.now()) / 1000);
+  }
+}
+
+module.exports = { SlidingWindowLimiter };
