@@ -118,6 +118,28 @@ class CacheService {
     return true;
   }
 
+  /** Loads what will be asked for: `[{ key, loader, ttl }]`. */
+  async preheat(keys, { concurrency = 10 } = {}) {
+    const start = Date.now();
+    let success = 0;
+    for (let at = 0; at < keys.length; at += concurrency) {
+      const loads = keys.slice(at, at + concurrency).map(async ({ key, loader, ttl }) => this.set(key, await loader(), ttl));
+      success += (await Promise.allSettled(loads)).filter(({ status }) => status === 'fulfilled').length;
+    }
+    return { success, failed: keys.length - success, totalTime: Date.now() - start };
+  }
+
+  /** Many at once: `[{ type: 'get' | 'set' | 'delete', key, value, ttl }]`. */
+  async batchOperation(operations) {
+    const results = [];
+    for (const { type, key, value, ttl, options } of operations) {
+      if (type === 'get') results.push({ success: true, key, value: await this.get(key, 'json', options) });
+      else if (type === 'set') results.push({ success: await this.set(key, value, ttl, options), key });
+      else results.push({ success: true, key, deleted: await this.delete(key, options) });
+    }
+    return results;
+  }
+
   async listKeys(prefix = '') {
     await this.initialize();
     const keys = new Set((await this.l3?.listKeys(prefix)) ?? []);

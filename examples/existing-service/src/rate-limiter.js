@@ -114,8 +114,8 @@ class RateLimiter {
   }
 }
 
-function createRateLimiter({ maxRequests = 10, windowMs = 60_000, adaptive, minRequests, maxLimit, adjustmentInterval } = {}) {
-  return new RateLimiter(maxRequests, windowMs, { adaptive, minRequests, maxRequests: maxLimit, adjustmentInterval });
+function createRateLimiter({ maxRequests = 10, windowMs = 60_000, ...options } = {}) {
+  return new RateLimiter(maxRequests, windowMs, { ...options, maxRequests });
 }
 
 const number = (name, otherwise) => Number(process.env[name]) || otherwise;

@@ -2,7 +2,7 @@
 // So many requests of a key in the last `windowMs`: the times of those that came are kept.
 
 class SlidingWindowLimiter {
-  constructor({ windowMs = 60_000, maxRequests = 100, keyPrefix = 'rate:' } = {}) {
+  constructor({ windowMs = 60_000, maxRequests = 100, keyPrefix = '' } = {}) {
     this.windowMs = windowMs;
     this.maxRequests = maxRequests;
     this.keyPrefix = keyPrefix;
@@ -22,10 +22,10 @@ class SlidingWindowLimiter {
     return allowed;
   }
 
+  /** Milliseconds until the key has room. */
   getRetryAfter(key) {
     const times = this.recent(key);
-    if (times.length < this.maxRequests) return 0;
-    return Math.ceil((times[0] + this.windowMs - Date.now()) / 1000);
+    return times.length < this.maxRequests ? 0 : times[0] + this.windowMs - Date.now();
   }
 }
 

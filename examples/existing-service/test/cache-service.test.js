@@ -114,6 +114,28 @@ describe('CacheService', () => {
     await expect(cache.get('k')).resolves.toStrictEqual({ n: 1 });
   });
 
+  test('preheat loads what will be asked for, and tells how it went', async () => {
+    const keys = ['a', 'b', 'c'].map((key) => ({ key, loader: async () => key.toUpperCase(), ttl: 60 }));
+    keys.push({ key: 'd', loader: () => Promise.reject(new Error('away')), ttl: 60 });
+    await expect(cache.preheat(keys)).resolves.toStrictEqual({ success: 3, failed: 1, totalTime: expect.any(Number) });
+    await expect(cache.get('b')).resolves.toBe('B');
+  });
+
+  test('batchOperation does many, in order', async () => {
+    const results = await cache.batchOperation([
+      { type: 'set', key: 'k', value: { n: 1 }, ttl: 60 },
+      { type: 'get', key: 'k' },
+      { type: 'delete', key: 'k' },
+    ]);
+    expect(results).toMatchObject([{ success: true, key: 'k' }, { success: true, value: { n: 1 } }, { success: true, deleted: true }]);
+    await expect(cache.get('k')).resolves.toBeNull();
+  });
+
+  test('lists keys by prefix', async () => {
+    for (const key of ['user:1', 'user:2', 'file:1']) await cache.set(key, 1, 60);
+    expect((await cache.listKeys('user:')).sort()).toStrictEqual(['user:1', 'user:2']);
+  });
+
   test('with the files switched off nothing is written to them', async () => {
     process.env.CACHE_L3_ENABLED = 'false';
     const elsewhere = path.join(folder, 'none');

@@ -34,12 +34,12 @@ describe('SlidingWindowLimiter', () => {
     await expect(limiter.checkLimit('a')).resolves.toBe(false);
   });
 
-  test('getRetryAfter is in seconds, rounded up, and nothing when there is room', async () => {
+  test('getRetryAfter is in milliseconds, and nothing when there is room', async () => {
     expect(limiter.getRetryAfter('a')).toBe(0);
     for (let at = 0; at < 3; at += 1) await limiter.checkLimit('a');
-    expect(limiter.getRetryAfter('a')).toBe(10);
+    expect(limiter.getRetryAfter('a')).toBe(10_000);
     now += 2500;
-    expect(limiter.getRetryAfter('a')).toBe(8);
+    expect(limiter.getRetryAfter('a')).toBe(7500);
     now += 7500;
     expect(limiter.getRetryAfter('a')).toBe(0);
   });
