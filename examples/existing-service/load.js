@@ -29,12 +29,15 @@ async function main() {
   const service = createService({ backend, upstream, limits, queue: { url: qstash.url, token: qstash.token }, cache: { l3Path: folder } });
   const url = `http://127.0.0.1:${await service.listen()}`;
 
+  let accepted = 0;
   const one = async (at) => {
-    const response = at % 3 === 0
+    const isUpload = at % 3 === 0;
+    const response = isUpload
       ? await fetch(`${url}/uploads`, { method: 'POST', body: JSON.stringify({ files: [`f${at}-a`, `f${at}-b`] }) })
       : await fetch(at % 30 === 1 ? `${url}/answer` : `${url}/files/f${(at * 7) % FILES}`);
-    await response.text();
+    const text = await response.text();
     if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
+    if (isUpload) accepted += JSON.parse(text).queued;
   };
   const start = performance.now();
   let next = 0;
@@ -44,10 +47,11 @@ async function main() {
   const ms = performance.now() - start;
   const { rss } = process.memoryUsage();
   await service.close();
-  const jobs = new Set(qstash.messages.map(({ body }) => body.name)).size;
+  const delivered = new Set(qstash.messages.map(({ body }) => body.name)).size;
   await qstash.close();
   rmSync(folder, { recursive: true, force: true });
-  console.log(JSON.stringify({ requests: REQUESTS, ms: Math.round(ms), rssMiB: Math.round(rss / 2 ** 20), jobs, qstashCalls: qstash.calls.count, backendCalls }));
+  const figures = { requests: REQUESTS, ms: Math.round(ms), rssMiB: Math.round(rss / 2 ** 20), accepted, delivered };
+  console.log(JSON.stringify({ ...figures, qstashCalls: qstash.calls.count, backendCalls }));
 }
 
 main();

@@ -21,8 +21,8 @@ class CacheManager {
 
   async get(key) {
     const value = await this.redis.get(key);
-    if (value === null) this.misses += 1;
-    else this.hits += 1;
+    if (value) this.hits += 1;
+    else this.misses += 1;
     return value;
   }
 
@@ -47,7 +47,7 @@ class CacheManager {
   }
 
   getStats() {
-    return { hits: this.hits, misses: this.misses, hitRate: this.hits / (this.hits + this.misses) };
+    return { hits: this.hits, misses: this.misses, hitRate: `${((this.hits / (this.hits + this.misses)) * 100).toFixed(2)}%` };
   }
 }
 

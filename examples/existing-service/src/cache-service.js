@@ -41,10 +41,12 @@ class CacheService {
   }
 
   async readRedis(key) {
+    let text;
     try {
-      return JSON.parse(await this.redis.get(key));
+      text = await this.redis.get(key);
+      return JSON.parse(text);
     } catch {
-      return null;
+      return text ?? null;
     }
   }
 
@@ -56,18 +58,19 @@ class CacheService {
       this.stats.hits.l1 += 1;
       return this.as(type, value);
     }
-    if (this.absent?.has(key)) {
-      this.stats.misses += 1;
-      return null;
+    this.stats.misses += 1;
+    if (this.absent?.has(key)) return null;
+    if (!skipL2 && this.redis) {
+      value = await this.readRedis(key);
+      if (value !== null) this.stats.hits.l2 += 1;
+      else this.stats.misses += 1;
     }
-    value = skipL2 || !this.redis ? null : await this.readRedis(key);
-    if (value !== null) this.stats.hits.l2 += 1;
     if (value === null && !skipL3 && this.l3) {
       value = await this.l3.get(key);
       if (value !== null) this.stats.hits.l3 += 1;
+      else this.stats.misses += 1;
     }
     if (value === null) {
-      this.stats.misses += 1;
       if (!skipL1 && !skipL2 && !skipL3) this.absent?.add(key);
       return null;
     }
@@ -88,7 +91,8 @@ class CacheService {
     if (!skipL3) await this.l3?.set(key, value, l3Ttl);
     if (skipL2 || !this.redis) return true;
     try {
-      return (await this.redis.set(key, JSON.stringify(value), 'EX', Math.max(1, Math.floor(ttl)))) === 'OK';
+      const text = typeof value === 'string' ? value : JSON.stringify(value);
+      return (await this.redis.set(key, text, 'EX', Math.floor(ttl))) === 'OK';
     } catch {
       return false;
     }
@@ -108,7 +112,6 @@ class CacheService {
   async deletePattern(pattern) {
     const like = new RegExp(`^${pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`);
     for (const key of [...this.l1.cache.keys()]) if (like.test(key)) this.l1.del(key);
-    for (const key of (await this.l3?.listKeys()) ?? []) if (like.test(key)) await this.l3.delete(key);
     try {
       const [, keys] = (await this.redis?.scan('0', 'MATCH', pattern, 'COUNT', 1000)) ?? ['0', []];
       if (keys.length) await this.redis.del(...keys);

@@ -20,7 +20,7 @@ class FileCache {
   }
 
   file(key) {
-    return path.join(this.basePath, `${key.replace(/[^\w.-]/g, '_')}.json`);
+    return path.join(this.basePath, `${key.replace(/:/g, '/')}.json`);
   }
 
   async read(key) {
@@ -30,26 +30,30 @@ class FileCache {
     } catch {
       return null;
     }
-    if (Date.now() <= item.expiresAt) return item;
-    await fs.rm(this.file(key), { force: true });
-    return null;
+    return Date.now() <= item.expiresAt ? item : null;
   }
 
   async get(key, type = 'json') {
     this.check();
     const item = await this.read(key);
     if (!item) return null;
-    const bytes = item.base64 === undefined ? null : Buffer.from(item.base64, 'base64');
-    if (type === 'buffer') return bytes ?? Buffer.from(typeof item.value === 'string' ? item.value : JSON.stringify(item.value));
-    if (type === 'text') return bytes?.toString() ?? (typeof item.value === 'string' ? item.value : JSON.stringify(item.value));
-    return bytes ?? item.value;
+    const bytes = Buffer.from(item.base64, 'base64');
+    if (type === 'buffer') return bytes;
+    if (type === 'text' || item.isBytes) return type === 'text' ? bytes.toString() : bytes;
+    try {
+      return JSON.parse(bytes);
+    } catch {
+      return bytes.toString();
+    }
   }
 
   async set(key, value, ttl = this.ttl) {
     this.check();
     const expiresAt = Date.now() + ttl * 1000;
-    const item = Buffer.isBuffer(value) ? { key, base64: value.toString('base64'), expiresAt } : { key, value, expiresAt };
-    await fs.writeFile(this.file(key), JSON.stringify(item));
+    const isBytes = Buffer.isBuffer(value);
+    const bytes = isBytes ? value : Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+    await fs.mkdir(path.dirname(this.file(key)), { recursive: true });
+    await fs.writeFile(this.file(key), JSON.stringify({ key, base64: bytes.toString('base64'), isBytes, expiresAt }));
     return true;
   }
 
@@ -65,15 +69,16 @@ class FileCache {
 
   async exists(key) {
     this.check();
-    return (await this.read(key)) !== null;
+    return fs.access(this.file(key)).then(() => true, () => false);
   }
 
   async listKeys(prefix = '') {
     this.check();
     const keys = [];
-    for (const name of await fs.readdir(this.basePath)) {
-      const item = JSON.parse(await fs.readFile(path.join(this.basePath, name), 'utf8'));
-      if (item.key.startsWith(prefix) && Date.now() <= item.expiresAt) keys.push(item.key);
+    for (const name of await fs.readdir(this.basePath, { recursive: true })) {
+      if (!name.endsWith('.json')) continue;
+      const { key } = JSON.parse(await fs.readFile(path.join(this.basePath, name), 'utf8'));
+      if (key.startsWith(prefix)) keys.push(key);
     }
     return keys;
   }

@@ -7,7 +7,7 @@ function getRequestBody(req, maxSize = 10 * 1024 * 1024) {
     let text = '';
     let size = 0;
     req.on('data', (chunk) => {
-      size += chunk.length;
+      size += chunk.toString().length;
       if (size > limit) {
         req.destroy?.();
         reject(Object.assign(new Error(`Request body too large. Maximum size is ${limit} bytes.`), { status: 413 }));

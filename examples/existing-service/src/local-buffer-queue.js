@@ -1,14 +1,15 @@
 'use strict';
-// Tasks that wait here while the queue in the cloud is away; written to a file by flush() and close().
+// Tasks that wait here while the queue in the cloud is away; now and then they are written to a file.
 const fs = require('node:fs/promises');
 const path = require('node:path');
 
 class LocalBufferQueue {
-  constructor({ persistencePath, maxSize = 1000, maxRetries = 3 } = {}) {
-    Object.assign(this, { persistencePath, maxSize, maxRetries });
+  constructor({ persistencePath, maxSize = 1000, maxRetries = 3, flushInterval = 5000 } = {}) {
+    Object.assign(this, { persistencePath, maxSize, maxRetries, flushInterval });
     this.buffer = [];
     this.count = 0;
-    this.stats = { totalAdded: 0, totalProcessed: 0, totalPersisted: 0 };
+    this.timer = null;
+    this.metrics = { totalEnqueued: 0, totalFlushed: 0 };
   }
 
   async init() {
@@ -19,46 +20,49 @@ class LocalBufferQueue {
     } catch {
       this.buffer = [];
     }
+    this.timer = setInterval(() => this.flush(), this.flushInterval);
   }
 
   async enqueue(data) {
-    if (this.buffer.length >= this.maxSize) throw new Error('Buffer is full');
-    const message = { id: `${Date.now()}-${(this.count += 1)}`, data, timestamp: Date.now(), retryCount: 0 };
-    this.buffer.push(message);
-    this.stats.totalAdded += 1;
-    return message.id;
+    if (this.buffer.length >= this.maxSize) await this.flush();
+    this.buffer.push({ id: `${Date.now()}-${(this.count += 1)}`, data, timestamp: Date.now(), retryCount: 0 });
+    this.metrics.totalEnqueued += 1;
+    return true;
   }
 
   async enqueueBatch(items) {
-    const ids = [];
-    for (const item of items) ids.push(await this.enqueue(item));
-    return ids;
+    for (const item of items) await this.enqueue(item);
+    return true;
   }
 
   async flush() {
-    await fs.writeFile(this.persistencePath, JSON.stringify({ buffer: this.buffer, stats: this.stats, timestamp: Date.now() }));
-    this.stats.totalPersisted += this.buffer.length;
+    await fs.writeFile(this.persistencePath, JSON.stringify(this.buffer));
     return true;
   }
 
-  async dequeueBatch(size = this.buffer.length) {
-    const batch = this.buffer.splice(0, size);
-    this.stats.totalProcessed += batch.length;
-    return batch;
+  /** What is to be worked on; what fails is given back with `retryFailed`, what is done with `removeMessage`. */
+  async dequeueBatch() {
+    const batch = this.buffer.filter((message) => !message.isTaken);
+    for (const message of batch) message.isTaken = true;
+    this.metrics.totalFlushed += batch.length;
+    await fs.writeFile(this.persistencePath, '[]');
+    return batch.map(({ isTaken, ...message }) => message);
   }
 
   getStatus() {
-    return { size: this.buffer.length, maxSize: this.maxSize, stats: { ...this.stats } };
+    return { bufferSize: this.buffer.filter(({ isTaken }) => !isTaken).length, metrics: { ...this.metrics } };
   }
 
-  async retryFailed(message) {
+  async retryFailed(id) {
+    const message = this.buffer.find((one) => one.id === id);
+    if (!message) return false;
     message.retryCount += 1;
-    this.buffer.push(message);
+    message.isTaken = false;
     return true;
   }
 
-  getExceededRetryMessages() {
-    return this.buffer.filter(({ retryCount }) => retryCount > this.maxRetries);
+  getExceededRetryMessages(threshold = this.maxRetries) {
+    return this.buffer.filter(({ retryCount }) => retryCount > threshold);
   }
 
   removeMessage(id) {
@@ -68,6 +72,8 @@ class LocalBufferQueue {
   }
 
   async close() {
+    clearInterval(this.timer);
+    this.buffer = this.buffer.filter(({ isTaken }) => !isTaken);
     await this.flush();
   }
 }

@@ -3,6 +3,7 @@
 const { createHash } = require('node:crypto');
 
 const number = (given, name, otherwise) => given ?? (Number(process.env[name]) || otherwise);
+const DAY_SECONDS = 86_400;
 
 class QstashQueue {
   constructor(options = {}) {
@@ -10,14 +11,14 @@ class QstashQueue {
     this.batchSize = number(options.batchSize, 'QSTASH_BATCH_SIZE', 10);
     this.batchTimeout = number(options.batchTimeout, 'QSTASH_BATCH_TIMEOUT', 100);
     this.maxConcurrent = number(options.maxConcurrent, 'QSTASH_MAX_CONCURRENT', 50);
-    this.wait = options.wait ?? false;
+    this.maxBufferSize = options.maxBufferSize ?? 1000;
+    this.limit = number(undefined, 'QUEUE_LOCAL_IDEMPOTENCY_LIMIT', 1000);
+    this.redis = options.useIdempotency ?? process.env.QUEUE_USE_IDEMPOTENCY === 'true' ? options.redis : null;
     this.client = options.client ?? null;
     this.buffer = [];
     this.timer = null;
     this.known = new Set();
-    this.limit = number(undefined, 'QUEUE_LOCAL_IDEMPOTENCY_LIMIT', 1000);
-    this.deadLetters = [];
-    this.metrics = { published: 0, failed: 0, batches: 0 };
+    this.letters = [];
   }
 
   async initialize() {
@@ -40,41 +41,58 @@ class QstashQueue {
     };
   }
 
-  async publish(topic, message, { wait = this.wait } = {}) {
-    const id = `msg_${createHash('md5').update(`${topic}:${JSON.stringify(message)}`).digest('hex')}`;
-    if (this.known.has(id)) return { messageId: id, duplicate: true };
+  /** Whether the message has been here; it has from now on. */
+  async isRepeat(id) {
+    if (this.known.has(id)) return true;
     this.known.add(id);
     if (this.known.size > this.limit) this.known.delete(this.known.values().next().value);
-    const task = { id, topic, message };
-    const delivered = new Promise((resolve) => {
-      task.resolve = resolve;
-    });
-    this.buffer.push(task);
-    if (this.buffer.length >= this.batchSize) this.flush();
-    else this.timer ??= setTimeout(() => this.flush(), this.batchTimeout);
-    return wait ? delivered : { id, queued: true };
+    if (!this.redis) return false;
+    const name = `queue:idempotency:${id}`;
+    if ((await this.redis.get(name)) !== null) return true;
+    await this.redis.set(name, '1', 'EX', DAY_SECONDS);
+    return false;
   }
 
-  async batchPublish(messages, options) {
-    return Promise.all(messages.map(({ topic, message }) => this.publish(topic, message, options)));
+  /** Resolves with QStash's answer. */
+  async publish(topic, message) {
+    const id = `msg_${createHash('md5').update(`${topic}:${JSON.stringify(message)}`).digest('hex')}`;
+    if (this.redis || this.known.has(id)) {
+      if (await this.isRepeat(id)) return { messageId: id, duplicate: true };
+    } else {
+      this.isRepeat(id);
+    }
+    if (this.buffer.length >= this.maxBufferSize) this.buffer.splice(0, Math.ceil(this.maxBufferSize / 10));
+    return new Promise((resolve, reject) => {
+      this.buffer.push({ id, topic, message, resolve, reject });
+      if (this.buffer.length >= this.batchSize) this.flush();
+      else this.timer ??= setTimeout(() => this.flush(), this.batchTimeout);
+    });
+  }
+
+  /** `[{ topic, message }]` together; settles as Promise.allSettled would. */
+  async batchPublish(messages) {
+    const published = messages.map(({ topic, message }) => this.publish(topic, message));
+    await this.flush();
+    return Promise.allSettled(published);
   }
 
   async send(task) {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const answer = await this.client.publishJSON({ url: task.topic, body: task.message });
-        this.metrics.published += 1;
-        return task.resolve(answer);
+        return await this.client.publishJSON({ url: task.topic, body: task.message });
       } catch (error) {
         const status = Number(/\d{3}/.exec(error.message)?.[0]);
         if ((status >= 400 && status < 500) || attempt === 3) {
-          this.metrics.failed += 1;
-          this.deadLetters.push({ ...task, error: error.message });
-          return task.resolve({ messageId: 'fallback-message-id', fallback: true, error: error.message });
+          this.bury(task, error);
+          throw error;
         }
         await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** (attempt - 1)));
       }
     }
+  }
+
+  bury({ topic, message }, error) {
+    this.letters.push({ id: `dlq_${this.letters.length + 1}`, message: { topic, message }, error: error.message });
   }
 
   async flush() {
@@ -82,10 +100,18 @@ class QstashQueue {
     this.timer = null;
     const batch = this.buffer.splice(0);
     if (batch.length === 0) return;
-    this.metrics.batches += 1;
     await this.initialize();
     for (let at = 0; at < batch.length; at += this.maxConcurrent) {
-      await Promise.all(batch.slice(at, at + this.maxConcurrent).map((task) => this.send(task)));
+      const tasks = batch.slice(at, at + this.maxConcurrent);
+      try {
+        const answers = await Promise.all(tasks.map((task) => this.send(task)));
+        tasks.forEach(({ resolve }, of) => resolve(answers[of]));
+      } catch (error) {
+        for (const task of tasks) {
+          this.bury(task, error);
+          task.reject(error);
+        }
+      }
     }
   }
 
@@ -99,8 +125,8 @@ class QstashQueue {
     return this.buffer.splice(0).length;
   }
 
-  getMetrics() {
-    return { ...this.metrics };
+  getDeadLetterQueue() {
+    return [...this.letters];
   }
 
   async close() {

@@ -11,8 +11,6 @@ class RateLimiter {
     this.adjustmentInterval = adjustmentInterval;
     this.tokens = maxRequests;
     this.lastRefill = Date.now();
-    this.queue = [];
-    this.timer = null;
     this.resetStats();
   }
 
@@ -23,44 +21,22 @@ class RateLimiter {
   }
 
   refill() {
-    const windows = Math.floor((Date.now() - this.lastRefill) / this.windowMs);
-    if (windows < 1) return;
+    if (Date.now() - this.lastRefill < this.windowMs) return;
     this.tokens = this.maxRequests;
-    this.lastRefill += windows * this.windowMs;
-  }
-
-  grant() {
-    this.tokens -= 1;
-    this.stats.totalRequests += 1;
-    this.successCount += 1;
+    this.lastRefill = Date.now();
   }
 
   async acquire() {
     this.refill();
-    if (this.tokens > 0 && this.queue.length === 0) {
-      this.grant();
-      return true;
-    }
-    this.stats.throttledRequests += 1;
-    return new Promise((resolve) => {
-      this.queue.push(resolve);
-      this.wake();
-    });
-  }
-
-  /** Looks again when the window has turned. */
-  wake() {
-    if (this.timer !== null || this.queue.length === 0) return;
-    const wait = this.tokens > 0 ? 0 : Math.max(0, this.lastRefill + this.windowMs - Date.now());
-    this.timer = setTimeout(() => {
-      this.timer = null;
+    if (this.tokens <= 0) {
+      this.stats.throttledRequests += 1;
+      await new Promise((resolve) => setTimeout(resolve, this.lastRefill + this.windowMs - Date.now()));
       this.refill();
-      while (this.tokens > 0 && this.queue.length > 0) {
-        this.grant();
-        this.queue.shift()(true);
-      }
-      this.wake();
-    }, wait);
+    }
+    this.tokens = Math.max(0, this.tokens - 1);
+    this.stats.totalRequests += 1;
+    this.successCount += 1;
+    return true;
   }
 
   async execute(work) {
@@ -97,13 +73,9 @@ class RateLimiter {
     this.windowMs = windowMs;
     this.tokens = maxRequests;
     this.lastRefill = Date.now();
-    clearTimeout(this.timer);
-    this.timer = null;
-    this.wake();
   }
 
   getStatus() {
-    this.refill();
     return {
       maxRequests: this.maxRequests,
       currentTokens: this.tokens,

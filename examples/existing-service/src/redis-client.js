@@ -61,7 +61,7 @@ class RedisClient {
   /** How many keys matched. */
   deletePattern(pattern) {
     return this.attempt(async (client) => {
-      const [, keys] = await client.scan('0', 'MATCH', pattern, 'COUNT', 1000);
+      const keys = await client.keys(pattern);
       return keys.length ? client.del(...keys) : 0;
     }, 0);
   }

@@ -18,24 +18,25 @@ class RequestLimiter {
     this.stats.totalRequests += 1;
     const lastSecond = times.filter((at) => at > now - 1000);
     const full = times.length >= limit;
-    if (full || lastSecond.length >= burst) {
+    const isFast = lastSecond.length >= burst;
+    times.push(now);
+    if (full || isFast) {
       this.stats.blockedRequests += 1;
-      const free = full ? times[0] + windowMs : lastSecond[0] + 1000;
+      const free = isFast ? lastSecond[0] + 1000 : times[0] + windowMs;
       return {
         allowed: false,
         remaining: 0,
-        retryAfter: Math.ceil((free - now) / 1000),
+        retryAfter: Math.floor((free - now) / 1000),
         limit,
         message: full ? 'Too many requests' : 'Too many requests in a second',
       };
     }
-    times.push(now);
     this.stats.allowedRequests += 1;
     return { allowed: true, remaining: limit - times.length, retryAfter: 0, limit };
   }
 
-  handleRequest(req, res, next) {
-    const result = this.checkLimit(req);
+  async handleRequest(req, res, next) {
+    const result = await this.checkLimit(req);
     res.setHeader('X-RateLimit-Limit', result.limit);
     res.setHeader('X-RateLimit-Remaining', result.remaining);
     if (result.allowed) return next?.();

@@ -25,7 +25,7 @@ class SlidingWindowLimiter {
   /** Milliseconds until the key has room. */
   getRetryAfter(key) {
     const times = this.recent(key);
-    return times.length < this.maxRequests ? 0 : times[0] + this.windowMs - Date.now();
+    return times.length < this.maxRequests ? 0 : times.at(-1) + this.windowMs - Date.now();
   }
 }
 

@@ -26,8 +26,11 @@ describe('handleStream', () => {
 
   test('what the provider says goes on as it came', async () => {
     const frames = [said('Hel'), said('lo'), stop, done];
-    await handleStream(upstream(...frames), client, { from: 'openai-chat' });
+    const events = [];
+    const message = await handleStream(upstream(...frames), client, { from: 'openai-chat', onChunk: (event) => events.push(event) });
     expect(await written).toBe(frames.join(''));
+    expect(message.text).toBe('Hello');
+    expect(events.map((event) => event.choices[0].delta.content)).toStrictEqual(['Hel', 'lo', undefined]);
   });
 
   test('in any pieces', async () => {

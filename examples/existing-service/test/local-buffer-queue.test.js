@@ -59,6 +59,31 @@ describe('LocalBufferQueue', () => {
     expect((await queue.dequeueBatch()).map(({ data }) => data)).toStrictEqual(['a']);
   });
 
+  test('what is given back is handed out again, and remembers how often', async () => {
+    await queue.enqueueBatch(['a', 'b']);
+    const [first, second] = await queue.dequeueBatch();
+    await queue.retryFailed(first.id);
+    queue.removeMessage(second.id);
+    expect(await queue.dequeueBatch()).toMatchObject([{ id: first.id, data: 'a', retryCount: 1 }]);
+  });
+
+  test('what was tried too often is told', async () => {
+    await queue.enqueue('a');
+    for (let at = 0; at < 4; at += 1) {
+      const [message] = await queue.dequeueBatch();
+      expect(queue.getExceededRetryMessages()).toStrictEqual([]);
+      await queue.retryFailed(message.id);
+    }
+    expect(queue.getExceededRetryMessages()).toMatchObject([{ data: 'a', retryCount: 4 }]);
+  });
+
+  test('tells how many wait', async () => {
+    await queue.enqueueBatch(['a', 'b']);
+    expect(queue.getStatus().bufferSize).toBe(2);
+    await queue.dequeueBatch();
+    expect(queue.getStatus().bufferSize).toBe(0);
+  });
+
   test('removeMessage removes the one', async () => {
     await queue.enqueueBatch(['a', 'b']);
     const [first] = queue.buffer;
