@@ -650,7 +650,7 @@ export interface AcquireOptions {
   timeoutMs?: number;
 }
 interface LimiterEvents {
-  /** A limit has moved. `why`: 'healthy', 'failures', 'slow', 'outage' or 'gradient'. */
+  /** A limit has moved. `why`: 'healthy', 'failures', 'slow', 'outage', 'gradient' or 'probe' (half for a moment, to see what the latency is without a queue of our own). */
   adjusted: [from: number, to: number, why: string];
   /** With `redis`: once when it goes, once when it is back. */
   degraded: [error: Error]; recovered: [];

@@ -43,6 +43,10 @@ class ClientCommands {
   get isCluster() {
     return this.#isCluster;
   }
+  /** Whether it takes arguments as node-redis does. */
+  get isNode() {
+    return this.#isNode;
+  }
   /** Whether a method is there; others count as commands that the server refuses. */
   can(command) {
     if (command === 'scan') return this.#scan.possible;

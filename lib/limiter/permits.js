@@ -18,7 +18,7 @@ const [REQUESTS, SUCCESSES, FAILURES, LATENCY_MS, LATENCIES, HELD, FULL] = [0, 1
 // the outbox
 const [WAKE_AT, MORE, COUNT, EVENTS, EVENT] = [8, 9, 10, 12, 4];
 const [GRANTED, TIMED_OUT, CLOSED, ADJUSTED] = [1, 2, 3, 4];
-const WHY = [undefined, 'healthy', 'failures', 'slow', 'outage', 'gradient'];
+const WHY = [undefined, 'healthy', 'failures', 'slow', 'outage', 'gradient', 'probe'];
 const STATUS = [
   'maxRequests', 'currentTokens', 'windowMs', 'concurrency', 'inFlight', 'queued', 'minLimit', 'maxLimit',
   'totalRequests', 'throttledRequests', 'rejectedRequests', 'averageLatency', 'successRate', 'lastAdjustment', 'raised', 'lowered',
@@ -212,6 +212,9 @@ class Permits {
   /** The numbers of the moment, by name. */
   status() {
     const now = this.#now();
+    // an interval that ends with this look moves the limit and lets go who waits: that is told now, not by whoever crosses next
+    call(native.limiterPass, this.#handle, now);
+    this.#read();
     call(native.limiterStatus, this.#handle, now);
     const inbox = this.#inbox;
     const out = {};

@@ -253,6 +253,7 @@ fn event_of(event: Event) -> [f64; EVENT] {
                 Why::Slow => 3.0,
                 Why::Outage => 4.0,
                 Why::Gradient => 5.0,
+                Why::Probe => 6.0,
             };
             [4.0, from as f64, to as f64, why]
         }

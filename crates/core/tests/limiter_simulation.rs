@@ -2,7 +2,9 @@
 //! outage, a slow creep, a step in capacity. The figures of docs/limiter.md come from here.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use sluice_core::limiter::adaptive::{Adapt, Algorithm, Config, Event, Limiter, MemberId, Report, Target};
+use sluice_core::limiter::adaptive::{
+    Adapt, Algorithm, Config, Event, Limiter, MemberId, Report, Target, Why,
+};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -42,6 +44,8 @@ struct Simulation {
     sent: u64,
     failed: u64,
     moves: Vec<(u64, u64, u64)>,
+    /// When a probe began or ended.
+    probes: Vec<u64>,
 }
 impl Simulation {
     fn new(config: Config) -> Self {
@@ -57,6 +61,7 @@ impl Simulation {
             sent: 0,
             failed: 0,
             moves: Vec::new(),
+            probes: Vec::new(),
         }
     }
     /// `upstream(now, in flight)` is the service time and whether it succeeds; `burst` calls come each `every_ms`.
@@ -86,8 +91,11 @@ impl Simulation {
                 }
             }
             while let Some(event) = self.limiter.event(self.member) {
-                if let Event::Adjusted { from, to, .. } = event {
+                if let Event::Adjusted { from, to, why } = event {
                     self.moves.push((self.now, from, to));
+                    if why == Why::Probe {
+                        self.probes.push(self.now);
+                    }
                 }
             }
             self.now += 1;
@@ -186,20 +194,90 @@ fn a_slow_creep_lowers() {
     }
 }
 
+/// So many at once are served in 20 ms; more of them share the same throughput.
+fn capacity(cores: u64) -> impl Fn(u64, u64) -> (u64, bool) {
+    move |_, in_flight| (20 * in_flight.max(cores) / cores, true)
+}
+/// Where 'gradient' settles at such a capacity: no work is turned away that would have been served at once, and half as long
+/// again is the most that one waits, but for the small queue; 5 % for latencies in whole milliseconds.
+fn settled(cores: u64) -> std::ops::RangeInclusive<u64> {
+    cores..=cores * 3 / 2 * 21 / 20 + 5
+}
+/// The smallest and the largest limit of a span, but for probes, whose halves are looked at by themselves.
+fn between(working: &mut Simulation, until: u64, upstream: impl Fn(u64, u64) -> (u64, bool)) -> (u64, u64) {
+    let from = working.moves.len();
+    working.run(until, 1, u64::MAX, upstream);
+    let is_half = |&&(at, from, to): &&(u64, u64, u64)| to < from && working.probes.contains(&at);
+    let levels = working.moves[from..].iter().filter(|one| !is_half(one)).map(|one| one.2);
+    levels.fold((u64::MAX, 0), |(low, high), to| (low.min(to), high.max(to)))
+}
+
 #[test]
-fn the_gradient_finds_a_capacity_and_follows_it_down_and_up() {
-    // 40 at once are served in 20 ms; more of them share the same throughput
-    let capacity = |cores: u64| move |_: u64, in_flight: u64| (20 * in_flight.max(cores) / cores, true);
+fn the_gradient_settles_at_a_capacity_and_stays_there() {
+    // at, below and far above it; two thousand intervals are three times the memory of Netflix's average
+    for (cores, start) in [(40, 20), (40, 150), (10, 20), (60, 40), (25, 25)] {
+        let config = Config { concurrency: start, ..work(Algorithm::Gradient) };
+        let mut working = Simulation::new(config);
+        working.run(30_000, 1, u64::MAX, capacity(cores));
+        let (low, high) = between(&mut working, 230_000, capacity(cores));
+        println!("capacity {cores} from {start}: {low} to {high}");
+        assert!(
+            settled(cores).contains(&low) && settled(cores).contains(&high),
+            "{cores} from {start}: {low} to {high}"
+        );
+        // what the probes cost
+        let sent = working.sent;
+        working.run(280_000, 1, u64::MAX, capacity(cores));
+        let most = 50_000 / 20 * cores;
+        assert!(working.sent - sent > most * 95 / 100, "{} of {most}", working.sent - sent);
+    }
+}
+
+#[test]
+fn the_gradient_follows_a_step_in_capacity_both_ways() {
     let mut working = Simulation::new(work(Algorithm::Gradient));
-    working.run(18_000, 1, u64::MAX, capacity(40));
-    let found = working.limit();
-    assert!((40..=110).contains(&found), "{found}");
-    working.run(36_000, 1, u64::MAX, capacity(10));
-    let lowered = working.limit();
-    assert!(lowered < found, "{lowered} after {found}");
-    working.run(54_000, 1, u64::MAX, capacity(40));
-    assert!(working.limit() > lowered, "{} after {lowered}", working.limit());
-    println!("capacity 40: {found}, 10: {lowered}, 40: {}", working.limit());
+    let mut now = 0;
+    for cores in [40, 10, 40, 80, 20] {
+        working.run(now + 20_000, 1, u64::MAX, capacity(cores));
+        now += 60_000;
+        let (low, high) = between(&mut working, now, capacity(cores));
+        println!("capacity {cores}: {low} to {high}");
+        assert!(settled(cores).contains(&low) && settled(cores).contains(&high), "{cores}: {low} to {high}");
+    }
+}
+
+#[test]
+fn the_gradient_does_not_take_a_slower_upstream_for_a_queue() {
+    // 100 ms instead of 20, at whatever load up to 40: after some probes the limit is back
+    let slower = |_: u64, in_flight: u64| (100 * in_flight.max(40) / 40, true);
+    let mut working = Simulation::new(work(Algorithm::Gradient));
+    working.run(30_000, 1, u64::MAX, capacity(40));
+    let (low, _) = between(&mut working, 40_000, slower);
+    assert!(low < 40, "at first it looks like a queue");
+    working.run(60_000, 1, u64::MAX, slower);
+    let (low, high) = between(&mut working, 200_000, slower);
+    assert!(settled(40).contains(&low) && settled(40).contains(&high), "{low} to {high}");
+}
+
+#[test]
+fn a_probe_is_half_the_limit_for_as_long_as_work_lasts_and_ends_where_it_began() {
+    let mut working = Simulation::new(work(Algorithm::Gradient));
+    working.run(60_000, 1, u64::MAX, capacity(40));
+    let probes: Vec<_> =
+        working.moves.iter().filter(|one| working.probes.contains(&one.0)).copied().collect();
+    assert!(probes.len() >= 10, "{probes:?}");
+    for two in probes.chunks_exact(2) {
+        assert_eq!(two[0].1 / 2, two[0].2, "{two:?}");
+        assert_eq!((two[1].1, two[1].2), (two[0].2, two[0].1), "{two:?}");
+        // one interval until the work that was there has ended, one that is measured
+        assert!((200..=220).contains(&(two[1].0 - two[0].0)), "{two:?}");
+    }
+    assert!(
+        probes
+            .chunks_exact(2)
+            .zip(probes.chunks_exact(2).skip(1))
+            .all(|(one, next)| next[0].0 - one[1].0 >= 3000)
+    );
 }
 
 #[test]

@@ -127,7 +127,8 @@ impl Node {
     }
     /// Permits of the lease that are left at this moment.
     pub fn held(&self, now: Millis) -> u64 {
-        if now <= self.until { self.left } else { 0 }
+        // not in its last millisecond: the server's milliseconds begin at other moments than ours
+        if now < self.until { self.left } else { 0 }
     }
     /// What it has admitted without a lease, that Redis may not know of.
     pub fn debt(&self) -> u64 {
@@ -137,7 +138,7 @@ impl Node {
     pub fn should_ask(&self, now: Millis) -> bool {
         let low = self.held(now) <= self.granted / LOW_WATER
             && (self.missed > 0 || self.debt > 0 || self.spent() > 0);
-        let to_book = self.debt > 0 || (self.left > 0 && now > self.until);
+        let to_book = self.debt > 0 || (self.left > 0 && now >= self.until);
         self.asked.is_none() && ((low && now >= self.refused_until) || to_book)
     }
     fn spent(&self) -> u64 {
@@ -149,7 +150,7 @@ impl Node {
             return None;
         }
         // used up before its end: twice as much would have been used
-        let early = self.left == 0 && self.granted > 0 && now <= self.until;
+        let early = self.left == 0 && self.granted > 0 && now < self.until;
         self.demand = if self.granted > 0 { self.spent() * if early { 2 } else { 1 } } else { self.demand };
         let want = self
             .demand

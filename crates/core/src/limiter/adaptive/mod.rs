@@ -3,6 +3,7 @@
 mod adjust;
 mod books;
 pub mod cells;
+mod gradient;
 mod limiter;
 mod queue;
 mod supply;

@@ -108,6 +108,8 @@ pub enum Why {
     Outage,
     /// Latency moved against its long average.
     Gradient,
+    /// To see what the latency is without a queue of our own, and back.
+    Probe,
 }
 
 /// What a thread is to be told, in this order.
