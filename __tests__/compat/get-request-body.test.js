@@ -47,7 +47,8 @@ test('bad JSON is this error, without a status', async () => {
     const error = await getRequestBody(body(text)).catch((reason) => reason);
     expect(error).toBeInstanceOf(Error);
     expect([error.message, error.status, error.statusCode]).toEqual(['Invalid JSON in request body.', undefined, undefined]);
-    expect(error).toMatchObject({ code: 'ERR_BODY_JSON', line: 1, column: expect.any(Number) });
+    expect([error.code, error.line, typeof error.column]).toEqual(['ERR_BODY_JSON', 1, 'number']);
+    expect(Object.keys(error)).toEqual([]);
   }
 });
 
@@ -55,6 +56,7 @@ test('a body that is too large is this error, with status 413', async () => {
   const tooLarge = { message: 'Request body too large. Maximum size is 10 bytes.', status: 413, statusCode: 413, code: 'BODY_TOO_LARGE', limit: 10 };
   for (const limit of [10, { maxBytes: 10 }]) {
     await expect(getRequestBody(body('"12345', '6789"'), limit)).rejects.toMatchObject(tooLarge);
+    expect(Object.keys(await getRequestBody(body('"12345', '6789"'), limit).catch((error) => error))).toEqual(['status']);
     expect(await getRequestBody(body('"123456', '78"'), limit)).toBe('12345678');
     const declared = Object.assign(body('{}'), { headers: { 'content-length': '11' } });
     await expect(getRequestBody(declared, limit)).rejects.toMatchObject(tooLarge);

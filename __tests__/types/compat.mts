@@ -1,8 +1,8 @@
 // Compiled, never run: a strict ES module that uses the drop-ins as a service would.
 import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
-import { RateLimiter, SlidingWindowLimiter, createRateLimiter, getRequestBody, handleStream, upstashRateLimiter } from 'sluice/compat';
-import type { HandleStreamOptions, RateLimiterOptions, RateLimiterStatus, SlidingWindowLimiterOptions } from 'sluice/compat';
+import { RateLimiter, RequestLimiter, SlidingWindowLimiter, createRateLimiter, getRequestBody, handleStream, upstashRateLimiter } from 'sluice/compat';
+import type { HandleStreamOptions, RateLimiterOptions, RateLimiterStatus, RequestLimit, RequestLimiterOptions, SlidingWindowLimiterOptions } from 'sluice/compat';
 import { RateLimiter as Same } from 'sluice/compat/rate-limiter';
 
 export async function limiters(): Promise<number> {
@@ -23,7 +23,20 @@ export async function limiters(): Promise<number> {
 // @ts-expect-error a limit is a number
 new RateLimiter('5');
 
+const requestOptions: RequestLimiterOptions = {
+  limit: 100, windowMs: 60_000, burst: 20, trustProxy: 1, message: 'later', keyGenerator: (req) => req.url ?? '', rules: { gold: { limit: 1000, burst: false } },
+};
+const requests = new RequestLimiter(requestOptions);
+requests.updateConfig({ rules: new Map([['gold', { limit: 5 }]]) });
+requests.resetClient('gold');
+export const denied: number = requests.getStats().denied;
+const byUser = new RequestLimiter<{ user: string }>({ keyGenerator: ({ user }) => user, rules: (key) => (key === 'a' ? { limit: 0 } : undefined) });
+export const limit: RequestLimit = byUser.checkLimit({ user: 'a' });
+// @ts-expect-error the request is another
+byUser.checkLimit({ name: 'a' });
+
 export const server = createServer(async (req, res) => {
+  if (!requests.handleRequest(req, res)) return;
   const body = await getRequestBody<{ model: string }>(req, 1024);
   const untyped = await getRequestBody(req, { maxBytes: 10, maxDepth: 5 });
   const options: HandleStreamOptions = { from: 'claude', to: 'openai-chat', onChunk: async (event) => console.log(event.type), heartbeatMs: 1000 };
