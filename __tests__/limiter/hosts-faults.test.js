@@ -1,0 +1,120 @@
+'use strict';
+// Three processes share limits of a Redis that freezes, dies, and loses all it knows: what each mode admits meanwhile, and
+// the exact bound again behind that.
+const { startRedis, stopAll } = require('../redis');
+const { startHosts, endHosts, admissions, fullest, weightOf, bound, micros, sleep } = require('../support/hosts');
+
+const [LIMIT, WINDOW_MS] = [60, 1_000];
+const SHARE = 6;
+const MODES = ['closed', 'degrade', 'open'];
+const [CLOSED, DEGRADE, OPEN] = [0, 1, 2];
+let server;
+beforeAll(async () => {
+  server = await startRedis();
+}, 60_000);
+afterEach(endHosts);
+afterAll(stopAll);
+
+let names = 0;
+const limitersOf = () => MODES.map((whenRedisDown) => {
+  const options = { name: `limit ${(names += 1)}`, windowMs: WINDOW_MS, maxRequests: LIMIT, whenRedisDown };
+  return { spend: 'keyed', options, keys: ['a'], most: 40 };
+});
+/** Two of our own connections and an injected client. */
+const hostsOf = (limiters) => startHosts(['own', 'ioredis', 'own'].map((how) => ({
+  redis: { how, urls: [server.url], commandTimeoutMs: 150, breaker: { failures: 2, probeMs: 50 } }, limiters,
+})));
+
+/** When hosts thought that Redis was away, of one limiter: spans of time, to `end` where it did not come back. */
+function outages(hosts, limiter, end) {
+  return hosts.flatMap((host) => {
+    const spans = [];
+    for (const { event, from, to } of host.notes().filter((note) => note.limiter === limiter && note.event)) {
+      if (event === 'degraded') spans.push({ from, to: end });
+      else if (spans.length > 0) spans.at(-1).to = to;
+    }
+    return spans;
+  });
+}
+/** Events alternate, degraded first; how many of each. */
+function events(host, limiter) {
+  return host.notes().filter((note) => note.limiter === limiter && note.event).map(({ event }) => event);
+}
+
+async function through(fault) {
+  const limiters = limitersOf();
+  const hosts = await hostsOf(limiters);
+  hosts.forEach((host) => host.spend());
+  await sleep(1_500);
+  const began = micros();
+  await fault();
+  const ended = micros();
+  // breakers look again, debt is told, and a window of what was admitted meanwhile passes
+  await sleep(1_200 + WINDOW_MS);
+  const settled = micros();
+  await sleep(2 * WINDOW_MS + 500);
+  await Promise.all(hosts.map((host) => host.stop()));
+  const end = micros();
+  const lists = MODES.map((_, limiter) => admissions(hosts, { limiter }));
+  // a machine that is too slow for the time of a command: what is claimed of a time when all was well is not claimed of it
+  const calmSince = (limiter) => Math.max(settled, ...outages(hosts, limiter, end).map(({ to }) => to + 2 * WINDOW_MS * 1000));
+  return { hosts, lists, began, ended, settled, end, calmSince };
+}
+function backToTheBound({ lists, calmSince, end }) {
+  for (const [limiter, list] of lists.entries()) {
+    const since = calmSince(limiter);
+    if (since + WINDOW_MS * 1000 > end) continue;
+    const most = fullest(list, WINDOW_MS, { since });
+    expect({ mode: MODES[limiter], within: most <= bound(LIMIT, 3), most }).toEqual({ mode: MODES[limiter], within: true, most });
+    expect(weightOf(list.filter(({ from }) => from >= since))).toBeGreaterThan(0);
+  }
+}
+
+test('frozen: closed admits nothing, degrade its part each, open all; both ways told once; then exact again', async () => {
+  const run = await through(async () => {
+    server.pause();
+    await sleep(2_000);
+    server.resume();
+  });
+  const { hosts, lists, began, ended } = run;
+  // what was leased and owed when it froze may still go; then nothing
+  expect(fullest(lists[CLOSED], WINDOW_MS)).toBeLessThanOrEqual(bound(LIMIT, 3));
+  const away = (list) => list.filter(({ from, to }) => from >= began + 700_000 && to <= ended);
+  const isKnown = (limiter) => hosts.every((host) => host.notes().some((note) => note.limiter === limiter && note.event === 'degraded' && note.to <= began + 700_000));
+  if (isKnown(CLOSED)) expect(away(lists[CLOSED])).toEqual([]);
+  // each node its third, while it is away
+  if (isKnown(DEGRADE)) {
+    const most = fullest(away(lists[DEGRADE]), WINDOW_MS);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(LIMIT);
+  }
+  // around its beginning: the window of before, and that third of each
+  expect(fullest(lists[DEGRADE], WINDOW_MS, { until: ended })).toBeLessThanOrEqual(bound(LIMIT, 3) + LIMIT);
+  if (isKnown(OPEN)) expect(weightOf(away(lists[OPEN]))).toBeGreaterThan(3 * LIMIT);
+  for (const host of hosts) {
+    for (const limiter of MODES.keys()) {
+      const told = events(host, limiter);
+      expect(told.slice(0, 2)).toEqual(['degraded', 'recovered']);
+      expect(told.filter((_, at) => told[at] === told[at + 1])).toEqual([]);
+    }
+  }
+  backToTheBound(run);
+}, 60_000);
+
+test('killed and restarted empty: at most the limit once more; then exact again', async () => {
+  const run = await through(async () => {
+    await server.kill();
+    await sleep(500);
+    await server.start();
+  });
+  // what the first server knew is forgotten
+  expect(fullest(run.lists[CLOSED], WINDOW_MS)).toBeLessThanOrEqual(bound(LIMIT, 3) + LIMIT);
+  backToTheBound(run);
+}, 60_000);
+
+test('emptied: at most the limit once more; then exact again', async () => {
+  const run = await through(() => server.command('FLUSHALL'));
+  expect(fullest(run.lists[CLOSED], WINDOW_MS)).toBeLessThanOrEqual(bound(LIMIT, 3) + LIMIT);
+  expect(fullest(run.lists[DEGRADE], WINDOW_MS, { until: run.began })).toBeLessThanOrEqual(bound(LIMIT, 3) + LIMIT);
+  backToTheBound(run);
+}, 60_000);
