@@ -78,6 +78,9 @@ const spends = {
     };
     Promise.all(keys.flatMap((key, index) => Array.from({ length: 5 }, () => one(key, index)))).then(() => {
       limiter.isBusy = false;
+    }, (error) => {
+      // those that wait when it closes
+      if (error.code !== 'ERR_CLOSED') throw error;
     });
   },
   adaptive(limiter, at, { most = 50 }) {
