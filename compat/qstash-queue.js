@@ -69,8 +69,6 @@ class QstashQueue extends BufferedQueue {
 
   #settings() {
     const { retries = 2, backoff = { minMs: 100 }, handlerTimeoutMs, retryable, overflow, redis } = this.#given;
-    const client = this.useIdempotency ? redis : undefined;
-    const isClient = typeof client?.get === 'function';
     return {
       concurrency: this.maxConcurrent,
       retries,
@@ -82,8 +80,7 @@ class QstashQueue extends BufferedQueue {
       idempotency: {
         ttl: this.idempotencyTtl,
         localLimit: this.localIdempotencyLimit,
-        // under the names that older instances have there
-        redis: isClient ? { client, keyPrefix: 'queue:idempotency:' } : client,
+        redis: this.useIdempotency ? redisOf(redis) : undefined,
       },
     };
   }
@@ -214,7 +211,7 @@ class QstashQueue extends BufferedQueue {
       return this._sink()(tasks.map(itemOf), context);
     }
     const requests = tasks.map((task, at) => ({ at, request: requestOf(task, keys[at]) }));
-    const isSingle = typeof client.batchJSON !== 'function' || (this.batchSize === 1 && typeof client.publishJSON === 'function');
+    const isSingle = typeof client.batchJSON !== 'function' || (tasks.length === 1 && this.batchSize === 1 && typeof client.publishJSON === 'function');
     if (isSingle) return Promise.all(requests.map(({ request }) => this.#publishOne(client, request)));
     return publishParts([requests], async (part) => {
       this.metrics.apiCalls += 1;
@@ -269,6 +266,13 @@ class QstashQueue extends BufferedQueue {
   }
 }
 
+/** Redis with keys under the names that older instances give them. */
+function redisOf(redis) {
+  if (redis === undefined || redis === null) return undefined;
+  const keyPrefix = 'queue:idempotency:';
+  if (typeof redis === 'string') return { url: redis, keyPrefix };
+  return typeof redis.get === 'function' ? { client: redis, keyPrefix } : { keyPrefix, ...redis };
+}
 /** An entry that says that its message was refused is an error. */
 const resultOf = (entry) => refusalOf(entry) ?? entry;
 

@@ -160,3 +160,23 @@ test('a step in capacity: all lower, the gradient to the shortest latency, and a
   expect(latency('gradient')).toBeLessThan(latency('aimd'));
   expect(latency('aimd')).toBeLessThan(latency('step'));
 });
+
+test('docs/limiter.md says these figures', () => {
+  const page = fs.readFileSync(path.join(root, 'docs', 'limiter.md'), 'utf8').replace(/\s+/g, ' ');
+  const { saturated, outage, capacity, creep, window: own, 'retry-after': quota } = runs;
+  const said = (number) => (number < 10_000 ? String(number) : number.toLocaleString('en'));
+  const lateFailures = (rule) => sum(during(outage[rule], 30_000, 40_000), 'failed');
+  const latency = (rule) => Math.max(...during(capacity[rule], 75_000, 90_000).map(({ latencyMs }) => Math.round(latencyMs)));
+  const lowered = (rule) => creep[rule].moves.filter(([at, from, to]) => at > 45_000 && to < from).length;
+  expect(lateFailures('aimd')).toBe(lateFailures('gradient'));
+  for (const text of [
+    `${said(saturated.original.totals.answered)} calls instead of ${said(saturated.aimd.totals.answered)}`,
+    `${lateFailures('aimd')} calls are sent into it, ${lateFailures('step')} by 'step', ${lateFailures('original')} by the original`,
+    `in ${lowered('step')} and ${lowered('aimd')} intervals`,
+    `${quota.aimd.totals.failed} refusals by the upstream instead of ${quota.original.totals.failed}`,
+    `${latency('step')} ms with 'step' and ${latency('aimd')} ms with 'aimd', which are content below 500 ms, ${latency('gradient')} ms with 'gradient'`,
+    `${own.aimd.totals.answered} calls, ${own.original.totals.answered} by the original`,
+    `The original had grown to ${limitAt('burst', 'original', 45_000)}`,
+  ]) expect(page).toContain(text);
+  for (const name of names) expect(page).toContain(`](limiter/${name}.svg)`);
+});
