@@ -238,7 +238,7 @@ function adjust(limiter, limit, how) {
 function createRateLimiter(config) {
   const { maxRequests, windowMs, ...options } = config ?? {};
   const limit = countOr(maxRequests, 'maxRequests', 10);
-  return new RateLimiter(limit, countOr(windowMs, 'windowMs', 60_000), { ...options, maxRequests: limit, adaptive: options.adaptive ?? false });
+  return new RateLimiter(limit, countOr(windowMs, 'windowMs', 60_000), { ...options, maxRequests: limit });
 }
 
 /** The object that `make` returns, made when it is used first. */

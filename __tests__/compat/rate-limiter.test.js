@@ -156,6 +156,52 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     await pass(1000);
     above._adjustIfNeeded();
     expect(above.maxRequests).toBe(20);
+    const below = make(2, 1000, { adaptive: true, minRequests: 3, adjustmentInterval: 1000, logger: { info: jest.fn() } });
+    below.failureCount = 9;
+    await pass(1000);
+    below._adjustIfNeeded();
+    expect([below.maxRequests, below.logger.info.mock.calls]).toEqual([2, []]);
+  });
+
+  test('in use is who waited, and who took the last permit; so is who calls the rule by hand', async () => {
+    const settings = { adaptive: true, adjustmentInterval: 1000 };
+    const last = make(2, 1000, settings);
+    await last.execute(() => 1);
+    await last.execute(() => 1);
+    await pass(2000);
+    await last.execute(() => 1);
+    expect(last.maxRequests).toBe(3);
+    const waited = make(2, 10_000, settings);
+    await waited.acquire();
+    await waited.acquire();
+    await pass(5000);
+    waited.resetStats();
+    const ended = waited.execute(() => 1);
+    await pass(5000);
+    await ended;
+    expect([waited.tokens, waited.maxRequests]).toEqual([2, 3]);
+    const byHand = make(20, 1000, settings);
+    for (let at = 0; at < 10; at += 1) await byHand.execute(() => 1);
+    await pass(1000);
+    byHand._adjustIfNeeded();
+    expect(byHand.maxRequests).toBe(21);
+    const reset = make(20, 1000, settings);
+    await reset.execute(() => 1);
+    reset.resetStats();
+    await pass(1000);
+    await reset.execute(() => 1);
+    expect(reset.maxRequests).toBe(20);
+  });
+
+  test('classify says what a result counts as', async () => {
+    const limiter = make(10, 1000, { classify: (error, value) => (error ? 'ignored' : value === 'bad' ? 'failure' : 'success') });
+    await limiter.execute(() => 'bad');
+    await limiter.execute(() => ({ status: 500 }));
+    await expect(limiter.execute(() => Promise.reject(new Error('cancelled')))).rejects.toThrow('cancelled');
+    expect([limiter.successCount, limiter.failureCount]).toEqual([1, 1]);
+    limiter.classify = () => 'ignored';
+    await limiter.execute(() => 1);
+    expect([limiter.successCount, limiter.failureCount]).toEqual([1, 1]);
   });
 
   test('fields can be written', async () => {
@@ -186,6 +232,11 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     limiter.tokens = 0;
     await pass(50);
     expect(limiter.tokens).toBe(6);
+    await limiter.acquire();
+    expect(limiter.lastRefill).toBe(Date.now());
+    await pass(49);
+    await limiter.acquire();
+    expect(limiter.lastRefill).toBe(Date.now() - 49);
     expect(() => { limiter.maxRequests = 0; }).toThrow(RangeError);
     expect(limiter.maxRequests).toBe(6);
   });
@@ -430,6 +481,8 @@ describe('defects of the originals', () => {
     await pass(1000);
     limiter._adjustIfNeeded();
     expect(limiter.maxRequests).toBe(9);
+    await limiter.execute(() => jest.setSystemTime(Date.now() - 5000));
+    expect(limiter.stats.averageLatency).toBe(0);
   });
 
   test('whoever waits can grow without a bound', async () => {

@@ -64,7 +64,17 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect(limiter.checkLimit(req)).toMatchObject({ allowed: false, retryAfter: 1, limit: 2 });
     jest.advanceTimersByTime(999);
     expect(limiter.checkLimit(req).allowed).toBe(true);
+    // many short windows in a second, and still no more than the burst
+    const short = make({ limit: 5, windowMs: 100, burst: 20 });
+    let allowed = 0;
+    for (let at = 0; at < 9; at += 1) {
+      for (let again = 0; again < 6; again += 1) allowed += short.checkLimit(req).allowed;
+      jest.advanceTimersByTime(100);
+    }
+    expect(allowed).toBe(20);
+    jest.advanceTimersByTime(8100);
     limiter.updateConfig({ message: 'Später.' });
+    while (limiter.checkLimit(req).allowed) jest.advanceTimersByTime(1000);
     expect(limiter.checkLimit(req).message).toBe('Später.');
   });
 

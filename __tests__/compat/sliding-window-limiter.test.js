@@ -91,6 +91,8 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect(await limiter.checkLimit('a')).toBe(false);
     jest.advanceTimersByTime(1);
     expect(await limiter.checkLimit('a')).toBe(true);
+    limiter.now = () => 1e12;
+    expect(await limiter.checkLimit('a')).toBe(false);
   });
 });
 

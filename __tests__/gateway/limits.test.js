@@ -142,11 +142,26 @@ describe('an upstream', () => {
     expect(busy.asked).toBe(1);
     await alone.stop();
 
+    // the quota of one client's key holds no other back
+    const open = await start({ UPSTREAM_URL: busy.url, UPSTREAM_KEY: undefined, UPSTREAM_CONCURRENCY: '4', UPSTREAM_WAIT_MS: '50' });
+    for (const key of ['one', 'two']) expect((await send(open.url, 'claude', { headers: withKey.claude(key) })).status).toBe(429);
+    expect(busy.asked).toBe(3);
+    expect((await limitsOf(open)).upstreams[0].stats.successRate).toBe(1);
+    await open.stop();
+
     const both = await start({ UPSTREAM_URL: busy.url, UPSTREAM_FALLBACK_URL: provider.url, UPSTREAM_CONCURRENCY: '4', UPSTREAM_WAIT_MS: '50' });
     for (let times = 0; times < 3; times += 1) expect((await send(both.url, 'claude')).status).toBe(200);
-    expect(busy.asked).toBe(2);
+    expect(busy.asked).toBe(4);
     expect((await limitsOf(both)).upstreams.map(({ stats }) => stats.successRate)).toEqual([0, 1]);
     await both.stop();
+  });
+
+  test('a gateway that is stopped tells who runs and who waits, and exits', async () => {
+    const gateway = await start({ UPSTREAM_CONCURRENCY: '1', RATE_LIMIT: '100' });
+    const asked = [1, 2].map(() => send(gateway.url, 'claude', { model: 'offline-silent' }));
+    await until(async () => (await limitsOf(gateway)).upstreams[0].queued === 1);
+    expect(await gateway.stop()).toEqual({ code: 0, signal: null });
+    for (const { status, text } of await Promise.all(asked)) expect([status, JSON.parse(text).error.message]).toEqual([529, 'the gateway is shutting down']);
   });
 
   test('is judged by its failures, streamed ones too, not by requests that are wrong', async () => {

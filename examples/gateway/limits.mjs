@@ -12,15 +12,17 @@ const clientOf = (req) => {
 };
 
 /** How an exchange counts for its upstream. What is not said here is a failure, with its Retry-After. */
-function classify(error, value) {
+const classifyFor = ({ passesKey }) => (error, value) => {
   // it ended in the middle, by an error that the client was told of
   if (error === undefined) return value.message.error ? 'failure' : 'success';
   // the client left: that says nothing of the upstream
   if (error.code === 'ERR_ABORTED' || error.cause?.name === 'AbortError') return 'ignored';
   // the upstream is well, the request was not
   if (error.status >= 400 && error.status < 500 && error.status !== 408 && error.status !== 429) return 'success';
+  // a quota of the client's own key is no reason to hold back all others
+  if (error.status === 429 && passesKey) return 'ignored';
   return undefined;
-}
+};
 
 /**
  * `perMinute` requests for each client, `concurrency` at once for each of `upstreams` to begin with; 0: no such limit, null when there
@@ -34,7 +36,7 @@ export function createLimits({ upstreams, perMinute = 0, concurrency = 0, maxQue
     limit: 0,
     concurrency,
     maxQueue,
-    classify,
+    classify: classifyFor(upstream),
     adaptive: { maxLimit: 4 * concurrency, intervalMs: 5000, raiseWhen: { latencyBelowMs: slowMs / 2 }, lowerWhen: { latencyAboveMs: slowMs } },
   })]));
 
