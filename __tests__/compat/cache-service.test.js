@@ -100,12 +100,16 @@ describe.each([
     await expect(service.set('k', 1, '60')).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     await expect(service.set('k', undefined, 60)).rejects.toMatchObject({ code: 'ERR_VALUE' });
   });
-  test('delete means a key literally; a pattern when it is told so', async () => {
-    for (const key of ['u:1', 'u:2', 'u:*', 'v:1']) await service.set(key, key, 60);
-    expect([await service.delete('u:*'), await service.delete('u:*')]).toEqual([true, false]);
+  test('delete takes a key, or a pattern: one that has a star, or that is said to be one', async () => {
+    for (const key of ['u:1', 'u:2', 'u:*', 'v:1', 'v[1]', 'v?1']) await service.set(key, key, 60);
+    expect([await service.delete('u:*', { pattern: false }), await service.delete('u:*', { pattern: false })]).toEqual([true, false]);
     expect((await service.listKeys('u:')).sort()).toEqual(['u:1', 'u:2']);
-    expect([await service.delete('u:*', { pattern: true }), await service.delete('u:*', { pattern: true })]).toEqual([true, false]);
+    expect([await service.delete('v[1]'), await service.delete('v?1'), await service.delete('v?1'), await service.get('v:1')]).toEqual([true, true, false, 'v:1']);
+    expect([await service.delete('u:?', { pattern: true }), await service.delete('u:?', { pattern: true })]).toEqual([true, false]);
+    for (const key of ['u:1', 'u:2']) await service.set(key, key, 60);
+    expect([await service.delete('u:*'), await service.delete('u:*')]).toEqual([true, false]);
     expect([await service.get('u:1'), await service.get('v:1'), await service.listKeys()]).toEqual([null, 'v:1', ['v:1']]);
+    await expect(service.delete(5)).rejects.toMatchObject({ code: 'ERR_VALUE' });
   });
   test('listKeys gives all keys, however many, or as many as are asked for', async () => {
     await Promise.all(Array.from({ length: 1200 }, (_unused, at) => service.set(`many:${at}`, at, 60)));
