@@ -165,7 +165,7 @@ function check(limiter, req) {
   let found;
   if (burstSeen?.allowed === false) {
     const seen = window.check(key, { weight: 0, limit });
-    found = seen.retryAfterMs > burstSeen.retryAfterMs ? seen : burstSeen;
+    found = { ...seen, allowed: false, remaining: 0, retryAfterMs: Math.max(seen.retryAfterMs, burstSeen.retryAfterMs) };
   } else {
     found = window.check(key, { limit });
     if (found.allowed && hasBurst) state.bursts.check(key, { limit: burst });

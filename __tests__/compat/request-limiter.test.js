@@ -55,7 +55,7 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     const limiter = make({ limit: 2, windowMs: 10_000, burst: 1 });
     const req = from('1.1.1.1');
     expect(limiter.checkLimit(req)).toStrictEqual({ allowed: true, remaining: 1, retryAfter: 0, limit: 2 });
-    expect(limiter.checkLimit(req)).toStrictEqual({ allowed: false, remaining: 0, retryAfter: 1, limit: 1, message: expect.any(String) });
+    expect(limiter.checkLimit(req)).toStrictEqual({ allowed: false, remaining: 0, retryAfter: 1, limit: 2, message: expect.any(String) });
     jest.advanceTimersByTime(1000);
     expect(limiter.checkLimit(req)).toStrictEqual({ allowed: true, remaining: 0, retryAfter: 0, limit: 2 });
     // both refuse: the longer wait counts
