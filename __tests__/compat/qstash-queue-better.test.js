@@ -83,7 +83,11 @@ describe('claimed before it was sent', () => {
     await redis.set('queue:idempotency:old', '1', 'EX', 100);
     const { client } = qstashClient();
     expect(await shared({ client, redis }).publish(hook, {}, { idempotencyKey: 'old' })).toEqual({ messageId: 'old', duplicate: true });
-    expect(await shared({ client, redis }).publish(hook, {}, { idempotencyKey: 'old', wait: false })).toEqual({ id: expect.any(String), queued: true });
+    const queue = shared({ client, redis, batchTimeout: 60_000 });
+    const accepted = queue.publish(hook, {}, { idempotencyKey: 'old', wait: false });
+    expect(queue.buffer).toHaveLength(1);
+    expect(await accepted).toEqual({ id: expect.any(String), queued: true });
+    expect(queue.buffer).toEqual([]);
     close();
   });
   test('a key is only leased until its message is sent: a crash between the two loses nothing', async () => {
