@@ -5,12 +5,14 @@ export interface BatchProcessorConfig {
   maxWaitTime?: number;
   /** Batches that are worked on at a time. @default 1 */
   concurrency?: number;
+  /** Taken and ignored. */
+  [other: string]: unknown;
 }
 /** Items are worked on in batches; each has its own result, and none is tried again. See docs/migrate.md. */
 export class BatchProcessor<T = unknown, R = unknown> {
   /** `process`: a batch's work, one result for each item in order; an Error in a slot rejects that item only. Throws ERR_INVALID_OPTION. */
-  constructor(config?: BatchProcessorConfig & Record<string, unknown>, process?: ((items: T[]) => Promise<(R | Error)[] | void> | (R | Error)[] | void) | null);
-  readonly config: BatchProcessorConfig & Record<string, unknown>;
+  constructor(config?: BatchProcessorConfig, process?: ((items: T[]) => Promise<(R | Error)[] | void> | (R | Error)[] | void) | null);
+  readonly config: BatchProcessorConfig;
   /** Looked up at each batch. */
   process: ((items: T[]) => Promise<(R | Error)[] | void> | (R | Error)[] | void) | undefined;
   /** Resolves with the item's result, or rejects with what its work threw; with ERR_CLOSED after close(). */

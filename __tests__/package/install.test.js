@@ -88,7 +88,7 @@ describe('with the platform package', () => {
     mkdirSync(path.join(folder, 'node_modules', '@types'));
     symlinkSync(path.join(root, 'node_modules', '@types', 'node'), path.join(folder, 'node_modules', '@types', 'node'));
     const files = readdirSync(path.join(root, '__tests__', 'types'));
-    expect(files).toEqual(expect.arrayContaining(['consumer.mts', 'consumer.cts', 'compat.mts', 'compat.cts']));
+    expect(files).toEqual(expect.arrayContaining(['consumer.mts', 'consumer.cts', 'compat.mts', 'compat.cts', 'compat-stores.mts']));
     for (const file of files) cpSync(path.join(root, '__tests__', 'types', file), path.join(folder, file));
     const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const lib = 'es2022,esnext.disposable,dom,dom.iterable';

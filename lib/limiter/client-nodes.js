@@ -50,7 +50,7 @@ class Door {
     native.nodeFailed(this.#handle, ticket, this.#now());
   }
   down(isDown) {
-    native.nodesDown(this.#handle, isDown);
+    native.nodesDown(this.#handle, isDown, this.#now());
   }
   close() {
     return begin((shell, id) => native.nodesClose(shell, id, this.#handle, this.#now()));

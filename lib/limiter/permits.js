@@ -5,6 +5,7 @@ const native = require('../native');
 const { subscribe, unsubscribe } = require('../completion');
 const { Elapsed } = require('../elapsed');
 const { call } = require('../errors');
+const { SharedPermits } = require('./shared-permits');
 const { Recent } = require('./recent');
 const { Waiters } = require('./waiters');
 
@@ -47,9 +48,12 @@ class Permits {
   #subscription;
   #tell;
   #onIdle;
+  /** With `redis`: where permits come from. */
+  #source;
 
-  /** `settings` as `limiterOpen` takes them; `tell(from, to, why)` hears of adjustments. */
-  constructor(settings, { shared, now }, what, tell) {
+  /** `settings` as `limiterOpen` takes them; `tell(event, ...args)` hears of what has happened. */
+  constructor(settings, config, what, tell) {
+    const { shared, now, redis } = config;
     this.#clock = new Elapsed(now);
     this.#recent = new Recent(this.#clock, settings.windowMs >= LONG_MS);
     this.#tell = tell;
@@ -68,7 +72,8 @@ class Permits {
     this.#cells = this.#rooms = new Int32Array(native.limiterCells(this.#handle));
     this.#times = new Float64Array(native.limiterTimes(this.#handle));
     this.#inbox = new Float64Array(native.limiterInbox(this.#handle));
-    this.#waiters = new Waiters(this, what, shared !== undefined);
+    this.#waiters = new Waiters(this, what, shared !== undefined || redis !== undefined);
+    if (redis !== undefined) this.#source = new SharedPermits(this, config, this.#handle, this.#clock, tell);
   }
 
   /** Elapsed milliseconds, as all threads of the limiter count them. */
@@ -206,6 +211,7 @@ class Permits {
   }
   update(limit, windowMs) {
     this.#recent.isOn = windowMs >= LONG_MS;
+    this.#source?.update(limit, windowMs);
     call(native.limiterUpdate, this.#handle, limit, windowMs, this.#now());
     this.#read();
   }
@@ -234,6 +240,12 @@ class Permits {
     this.#read();
     if (this.#inbox[HELD] === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#onIdle = resolve));
+  }
+  /** What Redis gave and nobody has spent goes back. */
+  async giveBack() {
+    if (this.#source === undefined) return;
+    this.pass();
+    await this.#source.close();
   }
   /** The thread uses it no more. */
   leave() {
@@ -269,7 +281,8 @@ class Permits {
     }
     this.#waiters.arm(inbox[WAKE_AT]);
     if (abandoned > 0) this.#giveBack(abandoned, 0);
-    adjusted?.forEach((told) => this.#tell(...told));
+    this.#source?.send();
+    adjusted?.forEach((told) => this.#tell('adjusted', ...told));
   }
 }
 

@@ -4,17 +4,20 @@ use super::shared::Names;
 use super::{Numbers, whole};
 use crate::cells::{expose, expose_numbers};
 use crate::completion::{Announcer, undefined};
-use crate::error::Guarded;
+use crate::error::{Guarded, raise};
 use napi::bindgen_prelude::External;
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use parking_lot::Mutex;
+use sluice_core::error::{Error, Kind};
 use sluice_core::limiter::Millis;
 use sluice_core::limiter::adaptive::{
     Adapt, Admission, Algorithm, Config, Event, Limiter, MemberId, Report, Status, Target, Why,
 };
+use sluice_core::limiter::sharing;
+use sluice_io::limits::Limits;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 // The inbox: what the thread did without crossing, zeroed but for HELD.
 const REQUESTS: usize = 0;
@@ -76,6 +79,8 @@ struct Shared {
     limiter: Mutex<Guarded<Limiter>>,
     announcers: Mutex<HashMap<MemberId, Announcer>>,
     cells: sluice_core::limiter::adaptive::Cells,
+    /// Where its permits come from, when hosts share them.
+    limits: OnceLock<Arc<Limits>>,
 }
 /// One thread's part of it.
 pub struct Held {
@@ -130,7 +135,7 @@ pub fn limiter_open(
         let limiter = Limiter::new(config_of(&config));
         let cells = limiter.cells().clone();
         let limiter = Mutex::new(Guarded::new("AdaptiveLimiter", limiter));
-        Arc::new(Shared { limiter, announcers: Mutex::default(), cells })
+        Arc::new(Shared { limiter, announcers: Mutex::default(), cells, limits: OnceLock::new() })
     })?;
     let member = shared.limiter.lock().call(|limiter| Ok(limiter.join()))?;
     shared.announcers.lock().insert(member, announcer);
@@ -154,13 +159,13 @@ pub fn limiter_inbox<'env>(env: &'env Env, held: &External<Held>) -> napi::Resul
 /// 1 taken, 0 not.
 #[napi(catch_unwind)]
 pub fn limiter_try(held: &External<Held>, weight: f64, now: f64) -> napi::Result<u32> {
-    held.cross(|limiter, _| u32::from(limiter.try_acquire(whole(weight), whole(now))))
+    held.cross(now, |limiter, _| u32::from(limiter.try_acquire(whole(weight), whole(now))))
 }
 /// 0 taken, above 0 the waiter's number, -1 the queue is full.
 #[napi(catch_unwind)]
 pub fn limiter_acquire(held: &External<Held>, weight: f64, timeout_ms: f64, now: f64) -> napi::Result<f64> {
     let timeout_ms = timeout_ms.is_finite().then(|| whole(timeout_ms));
-    held.cross(|limiter, member| match limiter.acquire(member, whole(weight), timeout_ms, whole(now)) {
+    held.cross(now, |limiter, member| match limiter.acquire(member, whole(weight), timeout_ms, whole(now)) {
         Admission::Taken => 0.0,
         Admission::Waits(id) => id as f64,
         Admission::Full => -1.0,
@@ -169,7 +174,7 @@ pub fn limiter_acquire(held: &External<Held>, weight: f64, timeout_ms: f64, now:
 /// Whether it waited.
 #[napi(catch_unwind)]
 pub fn limiter_cancel(held: &External<Held>, waiter: f64, now: f64) -> napi::Result<bool> {
-    held.cross(|limiter, _| limiter.cancel(whole(waiter), whole(now)))
+    held.cross(now, |limiter, _| limiter.cancel(whole(waiter), whole(now)))
 }
 /// Work has ended whose room could not be put back, or that asks for a hold.
 #[napi(catch_unwind)]
@@ -179,27 +184,30 @@ pub fn limiter_release(
     retry_after_ms: f64,
     now: f64,
 ) -> napi::Result<()> {
-    held.cross(|limiter, _| limiter.release(whole(weight), whole(retry_after_ms), whole(now)))
+    held.cross(now, |limiter, _| limiter.release(whole(weight), whole(retry_after_ms), whole(now)))
 }
 /// A timer, an announcement, or LOOK has come.
 #[napi(catch_unwind)]
 pub fn limiter_pass(held: &External<Held>, now: f64) -> napi::Result<()> {
-    held.cross(|limiter, _| limiter.pass(whole(now)))
+    held.cross(now, |limiter, _| limiter.pass(whole(now)))
 }
 /// Other limits.
 #[napi(catch_unwind)]
 pub fn limiter_update(held: &External<Held>, limit: f64, window_ms: f64, now: f64) -> napi::Result<()> {
-    held.cross(|limiter, _| limiter.update(whole(limit), whole(window_ms), whole(now)))
+    held.cross(now, |limiter, _| limiter.update(whole(limit), whole(window_ms), whole(now)))
 }
 /// How long until that weight finds room in the window; 0: no clock can tell.
 #[napi(catch_unwind)]
 pub fn limiter_retry_after(held: &External<Held>, weight: f64, now: f64) -> napi::Result<f64> {
-    held.cross(|limiter, _| limiter.retry_after(whole(weight), whole(now)) as f64)
+    held.cross(now, |limiter, _| limiter.retry_after(whole(weight), whole(now)) as f64)
 }
 /// The status, in place of the outbox's events: those wait for the next crossing.
 #[napi(catch_unwind)]
 pub fn limiter_status(held: &External<Held>, now: f64) -> napi::Result<()> {
-    let status = held.call(|limiter, _| limiter.status(whole(now)))?;
+    let mut status = held.call(|limiter, _| limiter.status(whole(now)))?;
+    if let Some(limits) = held.shared.limits.get() {
+        status.tokens = status.tokens.min(limits.nodes().sole_remaining(whole(now)));
+    }
     held.numbers.set(COUNT, 0.0);
     held.numbers.put(EVENTS, &numbers_of(&status));
     Ok(())
@@ -212,7 +220,7 @@ pub fn limiter_reset_stats(held: &External<Held>) -> napi::Result<()> {
 /// The waiters of this thread are told that it has closed.
 #[napi(catch_unwind)]
 pub fn limiter_close(held: &External<Held>, now: f64) -> napi::Result<()> {
-    held.cross(|limiter, member| limiter.close(member, whole(now)))
+    held.cross(now, |limiter, member| limiter.close(member, whole(now)))
 }
 /// This thread uses it no more; what it had in hand is given back.
 #[napi(catch_unwind)]
@@ -273,14 +281,21 @@ impl Held {
             full: numbers.take(FULL) != 0.0,
         }
     }
+    /// Its permits come from there.
+    pub fn share(&self, limits: Arc<Limits>) {
+        let _ = self.shared.limits.set(limits);
+    }
     /// Enters the inbox and calls.
     fn call<R>(&self, call: impl FnOnce(&mut Limiter, MemberId) -> R) -> napi::Result<R> {
         self.within(|limiter| call(limiter, self.member))
     }
     /// The same, and fills the outbox.
-    fn cross<R>(&self, call: impl FnOnce(&mut Limiter, MemberId) -> R) -> napi::Result<R> {
-        self.within(|limiter| {
-            let result = call(limiter, self.member);
+    fn cross<R>(&self, now: f64, call: impl FnOnce(&mut Limiter, MemberId) -> R) -> napi::Result<R> {
+        let crossed = self.within(|limiter| {
+            let (result, look_at) = match self.shared.limits.get() {
+                Some(limits) => self.cross_sharing(limits, limiter, whole(now), call)?,
+                None => (call(limiter, self.member), None),
+            };
             let mut count = 0;
             while count < MAX_EVENTS
                 && let Some(event) = limiter.event(self.member)
@@ -290,8 +305,29 @@ impl Held {
             }
             self.numbers.set(COUNT, count as f64);
             self.numbers.set(MORE, f64::from(u8::from(limiter.has_events(self.member))));
-            self.numbers.set(WAKE_AT, limiter.wake_at(self.member).map_or(f64::INFINITY, |at| at as f64));
-            result
+            let wake_at = [limiter.wake_at(self.member), look_at].into_iter().flatten().min();
+            self.numbers.set(WAKE_AT, wake_at.map_or(f64::INFINITY, |at| at as f64));
+            Some(result)
+        })?;
+        let error =
+            || Error::new(Kind::Internal).with("what", "the limiter").with("detail", "it has no node");
+        crossed.ok_or_else(|| raise(&error()))
+    }
+    /// The same with permits that hosts share; and when to look again.
+    fn cross_sharing<R>(
+        &self,
+        limits: &Limits,
+        limiter: &mut Limiter,
+        now: Millis,
+        call: impl FnOnce(&mut Limiter, MemberId) -> R,
+    ) -> Option<(R, Option<Millis>)> {
+        limits.call(now, |nodes| {
+            nodes.sole(limiter.limit(), now, |node, terms, away| {
+                sharing::before(limiter, node, terms, now);
+                let result = call(limiter, self.member);
+                let request = sharing::behind(limiter, node, terms, away, now);
+                ((result, sharing::wake_at(limiter, node, now)), request)
+            })
         })
     }
     fn within<R>(&self, call: impl FnOnce(&mut Limiter) -> R) -> napi::Result<R> {

@@ -42,6 +42,9 @@ pub struct Limiter {
     /// The concurrency limit when ROOM was given.
     offered: u64,
     supply: Supply,
+    /// Taken from the supply since somebody asked, and the most that it lacked for one.
+    drawn: u64,
+    lacked: u64,
     queue: Queue,
     books: Books,
     adjuster: Option<Adjuster>,
@@ -65,6 +68,8 @@ impl Limiter {
             in_flight: 0,
             offered: config.concurrency,
             supply: Supply::Own,
+            drawn: 0,
+            lacked: 0,
             queue: Queue::default(),
             books: Books::default(),
             adjuster: None,
@@ -128,6 +133,9 @@ impl Limiter {
         } else {
             self.stats.rejected += 1;
             self.missed();
+            if self.supply.left(self.now) < weight {
+                self.lacked = self.lacked.max(weight);
+            }
         }
         self.exit();
         taken
@@ -206,6 +214,18 @@ impl Limiter {
         self.enter(now);
         self.supply = supply;
         self.exit();
+    }
+    /// How much of the window was taken since this was asked last.
+    pub fn drawn(&mut self) -> u64 {
+        std::mem::take(&mut self.drawn)
+    }
+    /// The largest weight that was refused for want of supply since this was asked last.
+    pub fn lacked(&mut self) -> u64 {
+        std::mem::take(&mut self.lacked)
+    }
+    /// Permits per window, as it stands.
+    pub fn limit(&self) -> u64 {
+        self.limit
     }
     /// A thread closes: its waiters are told so, its work may end.
     pub fn close(&mut self, member: MemberId, now: Millis) {
@@ -297,7 +317,7 @@ impl Limiter {
         let mut last = None;
         for (at, weight) in spent {
             self.window.book(at, weight);
-            self.supply.spend(weight);
+            self.draw(weight);
             last = Some(at);
         }
         if let Some(at) = last {
@@ -323,7 +343,7 @@ impl Limiter {
         let room =
             if self.concurrency > 0 { self.concurrency.checked_sub(self.in_flight) } else { Some(u64::MAX) };
         let room = if open { room } else { None };
-        let permits = if self.limit > 0 { self.permits() } else { 0 };
+        let permits = if self.limit > 0 && self.supply.is_lent() { self.permits() } else { 0 };
         let ends = self.now.saturating_add(self.window_ms / LEASES_PER_WINDOW);
         let ends = self.supply.until().map_or(ends, |until| ends.min(until));
         self.offered = self.concurrency;
@@ -347,6 +367,10 @@ impl Limiter {
             member.events.extend(event);
         }
     }
+    fn draw(&mut self, weight: u64) {
+        self.supply.spend(weight);
+        self.drawn = self.drawn.saturating_add(weight);
+    }
     /// What the window has room for.
     fn permits(&self) -> u64 {
         self.supply.limit(self.limit).saturating_sub(self.window.used()).min(self.supply.left(self.now))
@@ -369,7 +393,7 @@ impl Limiter {
     fn admit(&mut self, weight: u64) {
         if self.limit > 0 {
             self.window.book(self.now, weight);
-            self.supply.spend(weight);
+            self.draw(weight);
         }
         if self.concurrency > 0 {
             self.in_flight = self.in_flight.saturating_add(weight);
