@@ -9,6 +9,9 @@ const { readAcquire, readAdaptive, readEnded, readLimit, readOutcome, readReleas
 const { outcomeOf } = require('./outcome');
 const { Permits } = require('./permits');
 
+/** What is asked for by who asks for nothing in particular. */
+const PLAIN = Object.freeze({ weight: 1, timeoutMs: Infinity, signal: undefined });
+
 /** What work is told. */
 class Context {
   #signal;
@@ -88,7 +91,7 @@ class AdaptiveLimiter extends EventEmitter {
   acquire(options) {
     if (options === undefined && this.#permits.take(1, this.#tracks ? 1 : 0)) return Promise.resolve(true);
     try {
-      const asked = readAcquire(options);
+      const asked = options === undefined ? PLAIN : readAcquire(options);
       return this.#turn(asked, this.#tracks) ?? Promise.resolve(true);
     } catch (error) {
       return Promise.reject(error);
@@ -96,7 +99,7 @@ class AdaptiveLimiter extends EventEmitter {
   }
   take(options) {
     try {
-      const asked = readAcquire(options);
+      const asked = options === undefined ? PLAIN : readAcquire(options);
       const permit = () => new Permit(this.#permits, asked.weight);
       const turn = this.#turn(asked, true);
       return turn === undefined ? Promise.resolve(permit()) : turn.then(permit);
@@ -108,7 +111,7 @@ class AdaptiveLimiter extends EventEmitter {
     if (typeof fn !== 'function') return Promise.reject(wrongType('fn', 'a function', fn));
     if (options === undefined && this.#permits.take(1, 1)) return this.#run(fn, 1, undefined);
     try {
-      const asked = readAcquire(options);
+      const asked = options === undefined ? PLAIN : readAcquire(options);
       const turn = this.#turn(asked, true);
       if (turn === undefined) return this.#run(fn, asked.weight, asked.signal);
       return turn.then(() => this.#run(fn, asked.weight, asked.signal));
