@@ -43,7 +43,8 @@ class Permit {
     const permits = this.#permits;
     if (permits === undefined) return;
     this.#permits = undefined;
-    permits.end(this.#weight, outcome, latencyMs ?? permits.time() - this.#began, retryAfterMs);
+    const at = permits.time();
+    permits.end(this.#weight, outcome, latencyMs ?? at - this.#began, retryAfterMs, at);
   }
 }
 
@@ -92,7 +93,7 @@ class AdaptiveLimiter extends EventEmitter {
     if (options === undefined && this.#permits.take(1, this.#tracks ? 1 : 0)) return Promise.resolve(true);
     try {
       const asked = options === undefined ? PLAIN : readAcquire(options);
-      return this.#turn(asked, this.#tracks) ?? Promise.resolve(true);
+      return this.#turn(asked, this.#tracks, false) ?? Promise.resolve(true);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -101,7 +102,7 @@ class AdaptiveLimiter extends EventEmitter {
     try {
       const asked = options === undefined ? PLAIN : readAcquire(options);
       const permit = () => new Permit(this.#permits, asked.weight);
-      const turn = this.#turn(asked, true);
+      const turn = this.#turn(asked, true, false);
       return turn === undefined ? Promise.resolve(permit()) : turn.then(permit);
     } catch (error) {
       return Promise.reject(error);
@@ -112,9 +113,9 @@ class AdaptiveLimiter extends EventEmitter {
     if (options === undefined && this.#permits.take(1, 1)) return this.#run(fn, 1, undefined);
     try {
       const asked = options === undefined ? PLAIN : readAcquire(options);
-      const turn = this.#turn(asked, true);
+      const turn = this.#turn(asked, true, true);
       if (turn === undefined) return this.#run(fn, asked.weight, asked.signal);
-      return turn.then(() => this.#run(fn, asked.weight, asked.signal));
+      return this.#runInTurn(turn, fn, asked.weight, asked.signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -122,7 +123,7 @@ class AdaptiveLimiter extends EventEmitter {
   release(outcome, details) {
     readOutcome(outcome);
     const { weight, latencyMs, retryAfterMs } = readRelease(details);
-    this.#permits.end(this.#tracks ? weight : 0, outcome, latencyMs, retryAfterMs);
+    this.#permits.end(this.#tracks ? weight : 0, outcome, latencyMs, retryAfterMs, undefined);
   }
 
   updateConfig(limit, windowMs) {
@@ -155,8 +156,12 @@ class AdaptiveLimiter extends EventEmitter {
   }
   async #close() {
     await this.#permits.close();
-    this.#counts.keep();
-    this.#last = this.#permits.status();
+    try {
+      this.#counts.keep();
+      this.#last = this.#permits.status();
+    } catch {
+      // one that is broken has nothing to say, and is left like any other
+    }
     this.#permits.leave();
     this.#forget();
   }
@@ -166,6 +171,7 @@ class AdaptiveLimiter extends EventEmitter {
   }
   /** One that could never go is a mistake. */
   #checkWeight(weight) {
+    if (weight === 1) return;
     const most = () => {
       const { adaptive, concurrency } = this.#config;
       const highest = (target, now) => (now === 0 ? Infinity : adaptive?.target === target ? adaptive.maxLimit : now);
@@ -177,17 +183,30 @@ class AdaptiveLimiter extends EventEmitter {
     if (weight > most()) throw outOfRange('weight', `a whole number from 1 to ${most()}`, weight);
   }
   /** Undefined when it was its turn at once, else the promise of it. */
-  #turn({ weight, timeoutMs, signal }, isHeld) {
+  #turn(asked, isHeld, isTimed) {
+    const { weight, signal } = asked;
     this.#checkWeight(weight);
     this.#checkOpen();
-    const what = `the wait for ${this.#what}`;
-    if (signal?.aborted) throw aborted(signal, what);
+    if (signal?.aborted) throw aborted(signal, `the wait for ${this.#what}`);
     const held = isHeld ? weight : 0;
     if (this.#permits.take(weight, held)) return undefined;
-    const turn = this.#permits.await(weight, held, timeoutMs, signal);
+    const turn = this.#permits.await(asked, held, isTimed);
     if (turn !== null) return turn;
     const detail = `${this.#config.maxQueue} wait already`;
     throw make('LimitExceeded', { what: this.#what, detail, retryAfterMs: this.#permits.retryAfter(weight) });
+  }
+  /** The same for work that waits: one promise and no closure, since many may wait. */
+  async #runInTurn(turn, fn, weight, signal) {
+    const began = (await turn) ?? this.#permits.time();
+    let value;
+    try {
+      value = await fn(new Context(signal));
+    } catch (error) {
+      this.#learn(weight, began, true, error);
+      throw error;
+    }
+    this.#learn(weight, began, false, value);
+    return value;
   }
   /** Runs what has its permit. What it gives is passed on as it is. */
   #run(fn, weight, signal) {
@@ -205,19 +224,22 @@ class AdaptiveLimiter extends EventEmitter {
       this.#learn(weight, began, false, pending);
       return Promise.resolve(pending);
     }
-    return Promise.resolve(pending).then((value) => {
-      this.#learn(weight, began, false, value);
-      return value;
-    }, (error) => {
-      this.#learn(weight, began, true, error);
-      throw error;
-    });
+    // bound, not closures: what is compiled of those is lost at each full collection, when none happens to be alive
+    return Promise.resolve(pending).then(this.#gave.bind(this, weight, began), this.#failed.bind(this, weight, began));
+  }
+  #gave(weight, began, value) {
+    this.#learn(weight, began, false, value);
+    return value;
+  }
+  #failed(weight, began, error) {
+    this.#learn(weight, began, true, error);
+    throw error;
   }
   #learn(weight, began, isError, result) {
-    const ms = this.#permits.time() - began;
+    const at = this.#permits.time();
     const { outcome, retryAfterMs } = outcomeOf(this.#config.classify, isError, result);
     try {
-      this.#permits.end(weight, outcome, ms, retryAfterMs);
+      this.#permits.end(weight, outcome, at - began, retryAfterMs, at);
     } catch {
       // a broken limiter changes nothing in what work gives
     }

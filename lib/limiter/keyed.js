@@ -148,6 +148,7 @@ class KeyedLimiter extends EventEmitter {
     const { numbers } = this.#keys;
     // what it has counted can still be read
     this.#keys.numbers = Float64Array.from(numbers).fill(0, SIZE, ALLOWED);
+    native.keyedLeave(this.#keys.handle);
     this.#keys.handle = undefined;
   }
 

@@ -11,23 +11,32 @@ class Run {
   }
 }
 
-/** Links of who stands in line: `next`, `previous`, `run`; and its `weight`. */
+/** Those in it have `next`, `previous`, `run` (undefined while they stand in none) and their `weight`. */
 class Line {
-  first;
-  #last;
+  // a ring that it closes; being one like all others it keeps their shape known while nobody waits
+  #end;
   length = 0;
   /** What all of them want. */
   weight = 0;
 
+  /** `end` never leaves. */
+  constructor(end) {
+    this.#end = end;
+    end.next = end.previous = end;
+    end.run = new Run(0);
+  }
+  get first() {
+    return this.length === 0 ? undefined : this.#end.next;
+  }
   push(one) {
-    const last = this.#last;
-    const run = last !== undefined && last.weight === one.weight ? last.run : new Run(one.weight);
+    const end = this.#end;
+    const last = end.previous;
+    const run = last.run.weight === one.weight ? last.run : new Run(one.weight);
     run.count += 1;
     one.run = run;
     one.previous = last;
-    if (last === undefined) this.first = one;
-    else last.next = one;
-    this.#last = one;
+    one.next = end;
+    last.next = end.previous = one;
     this.length += 1;
     this.weight += one.weight;
   }
@@ -35,10 +44,8 @@ class Line {
   remove(one) {
     const { previous, next, run } = one;
     if (run === undefined) return false;
-    if (previous === undefined) this.first = next;
-    else previous.next = next;
-    if (next === undefined) this.#last = previous;
-    else next.previous = previous;
+    previous.next = next;
+    next.previous = previous;
     run.count -= 1;
     one.previous = one.next = one.run = undefined;
     this.length -= 1;
@@ -48,7 +55,7 @@ class Line {
   /** All of them, who stand in no line then. */
   clear() {
     const all = [];
-    while (this.first !== undefined) {
+    while (this.length > 0) {
       all.push(this.first);
       this.remove(this.first);
     }

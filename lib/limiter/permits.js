@@ -152,47 +152,51 @@ class Permits {
     this.#read();
     return isTaken;
   }
-  /** Takes by a crossing (undefined), or returns the promise of its turn; null: too many wait. */
-  await(weight, held, timeoutMs, signal) {
+  /**
+   * Takes by a crossing (undefined), or returns the promise of its turn; null: too many wait. `isTimed`: the promise gives
+   * the time since when it has its permit, or undefined where that is now.
+   */
+  await(asked, held, isTimed) {
     // a timer that is late, or a clock that no timer follows: whose time has come goes first
-    if (this.#line.length > 0 && this.#inbox[WAKE_AT] <= this.time()) this.pass();
-    const turn = this.#line.length > 0 ? this.#join(weight, held, timeoutMs, signal) : this.#ask(weight, held, timeoutMs, signal);
-    if (timeoutMs === 0 && turn != null) this.pass();
+    const wakeAt = this.#inbox[WAKE_AT];
+    if (this.#line.length > 0 && wakeAt !== Infinity && wakeAt <= this.time()) this.pass();
+    const turn = this.#line.length > 0 ? this.#join(asked, held, isTimed) : this.#ask(asked, held, isTimed);
+    if (asked.timeoutMs === 0 && turn != null) this.pass();
     return turn;
   }
   /** Where nobody waits native code is asked. */
-  #ask(weight, held, timeoutMs, signal) {
+  #ask(asked, held, isTimed) {
     const inbox = this.#inbox;
-    const answer = this.#cross(native.limiterAcquire, weight);
+    const answer = this.#cross(native.limiterAcquire, asked.weight);
     let turn;
     if (answer === 0) inbox[HELD] += held;
     else if (answer < 0) turn = null;
     else {
       inbox[WAITING] = 1;
       this.#knownFirst = 1;
-      this.#knownWeight = weight;
-      turn = this.#waiters.add(weight, held, timeoutMs, signal);
+      this.#knownWeight = asked.weight;
+      turn = this.#waiters.add(asked, held, isTimed);
     }
     this.#read();
     return turn;
   }
   /** Behind those who wait already. */
-  #join(weight, held, timeoutMs, signal) {
+  #join(asked, held, isTimed) {
     const inbox = this.#inbox;
     if (this.#queue(1) >= this.#maxQueue) {
       this.#queue(-1);
       // some may wait in vain by now
       const { length } = this.#line;
       this.pass();
-      if (this.#line.length < length) return this.await(weight, held, timeoutMs, signal);
+      if (this.#line.length < length) return this.await(asked, held, isTimed);
       inbox[REQUESTS] += 1;
       inbox[REJECTED] += 1;
       return null;
     }
     inbox[REQUESTS] += 1;
     inbox[THROTTLED] += 1;
-    const turn = this.#waiters.add(weight, held, timeoutMs, signal);
-    if (timeoutMs !== Infinity) this.#waiters.arm(inbox[WAKE_AT]);
+    const turn = this.#waiters.add(asked, held, isTimed);
+    if (asked.timeoutMs !== Infinity) this.#waiters.arm(inbox[WAKE_AT]);
     return turn;
   }
   /** So many more stand in line, in all threads; returns how many did. */
@@ -223,8 +227,8 @@ class Permits {
     return ms;
   }
 
-  /** Work has ended: `held` of what was taken goes back; `latencyMs` undefined: not known. */
-  end(held, outcome, latencyMs, retryAfterMs) {
+  /** Work has ended: `held` of what was taken goes back; `latencyMs` undefined: not known. `at`: the time, where it was read. */
+  end(held, outcome, latencyMs, retryAfterMs, at) {
     if (this.#handle === undefined) return;
     const inbox = this.#inbox;
     // what was released twice is not in hand
@@ -237,25 +241,25 @@ class Permits {
         inbox[LATENCIES] += 1;
       }
     }
-    if (this.#line.length === 0 || !this.#handOn(back, retryAfterMs)) this.#giveBack(back, retryAfterMs);
+    if (this.#line.length === 0 || !this.#handOn(back, retryAfterMs, at)) this.#giveBack(back, retryAfterMs);
     if (this.#onIdle !== undefined && inbox[HELD] === 0) this.#onIdle();
   }
   /** To the first in line, when it wants just that, no other thread waits, and nothing else is to be decided. */
-  #handOn(weight, retryAfterMs) {
-    if (this.#rooms[HANDS_ON] !== 1 || retryAfterMs !== 0 || this.#isLookDue()) return false;
+  #handOn(weight, retryAfterMs, at) {
+    if (this.#rooms[HANDS_ON] !== 1 || retryAfterMs !== 0 || this.#isLookDue(at)) return false;
     if (this.#waiters.hasDeadlines) this.#expire(this.#now());
     const { first } = this.#line;
     if (first === undefined || first.weight !== weight) return false;
     this.#queue(-1);
     const inbox = this.#inbox;
-    inbox[HELD] += this.#waiters.grant();
+    inbox[HELD] += this.#waiters.grant(at);
     inbox[FULL] = 1;
     if (!this.#isKnown()) this.pass();
     return true;
   }
-  #isLookDue() {
+  #isLookDue(at) {
     const look = this.#times[LOOK];
-    return look !== Infinity && look <= this.#clock.now() + this.#offset;
+    return look !== Infinity && look <= (at ?? this.time());
   }
   #giveBack(weight, retryAfterMs) {
     if (retryAfterMs === 0 && !this.#isLookDue() && this.#putBack(weight)) return;
@@ -371,7 +375,7 @@ class Permits {
     let left = count;
     for (; left > 0 && this.#line.first?.weight === weight; left -= 1) {
       this.#queue(-1);
-      this.#inbox[HELD] += this.#waiters.grant();
+      this.#inbox[HELD] += this.#waiters.grant(undefined);
     }
     this.#knownFirst = Math.max(0, this.#knownFirst - count);
     return left * weight;

@@ -10,34 +10,58 @@ const { Line } = require('./line');
 /** Of a JavaScript timer. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-class Waiter {
-  // its place in line, and among the deadlines
-  previous = undefined;
-  next = undefined;
-  run = undefined;
-  until = Infinity;
-  place = -1;
-  order = 0;
-  /** Of its signal. */
-  detach = undefined;
-  what = undefined;
+let resolver;
+let rejecter;
+/** Of all promises here: one function instead of one for each. */
+const keep = (resolve, reject) => {
+  resolver = resolve;
+  rejecter = reject;
+};
 
-  constructor(weight, held, timeoutMs) {
+class Waiter {
+  /** `isTimed`: whose promise gives the time since when it has its permit, where that is known. */
+  constructor(weight, held, isTimed) {
     this.weight = weight;
     this.held = held;
-    this.timeoutMs = timeoutMs;
-    this.turn = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+    this.isTimed = isTimed;
+    // its place in line
+    this.previous = this.next = this.run = undefined;
+    this.patience = undefined;
+    this.resolve = this.reject = undefined;
   }
-  grant() {
-    if (this.detach !== undefined) this.detach();
-    this.resolve(true);
+  /** The promise of its turn. */
+  promise() {
+    const turn = new Promise(keep);
+    this.resolve = resolver;
+    this.reject = rejecter;
+    return turn;
+  }
+  grant(at) {
+    this.patience?.detach?.();
+    this.resolve(this.isTimed ? at : true);
   }
   fail(error) {
-    this.detach?.();
+    this.patience?.detach?.();
     this.reject(error);
+  }
+}
+
+/** How long one waits: until a time, or a signal. */
+class Patience {
+  // the place among the deadlines
+  place = -1;
+  order = 0;
+  /** Of the signal. */
+  detach = undefined;
+
+  constructor(waiter, until, timeoutMs, what) {
+    this.waiter = waiter;
+    this.until = until;
+    this.timeoutMs = timeoutMs;
+    this.what = what;
+  }
+  fail(error) {
+    this.waiter.fail(error);
   }
 }
 
@@ -45,7 +69,7 @@ class Waiters {
   #permits;
   #what;
   #isShared;
-  #line = new Line();
+  #line = new Line(new Waiter(0, 0, false));
   #deadlines = new Deadlines();
   #timer;
   #timerAt = Infinity;
@@ -64,31 +88,34 @@ class Waiters {
   }
 
   /** Returns the promise of its turn. */
-  add(weight, held, timeoutMs, signal) {
-    const waiter = new Waiter(weight, held, timeoutMs);
+  add({ weight, timeoutMs, signal }, held, isTimed) {
+    const waiter = new Waiter(weight, held, isTimed);
+    const turn = waiter.promise();
     this.#line.push(waiter);
-    if (timeoutMs !== Infinity) {
-      waiter.until = Math.floor(this.#permits.time()) + timeoutMs;
-      this.#deadlines.add(waiter);
-    }
-    if (signal !== undefined) {
-      waiter.what = `the wait for ${this.#what}`;
-      heed(signal, waiter, this.#giveUp);
-    }
-    return waiter.turn;
+    if (timeoutMs !== Infinity || signal !== undefined) this.#limit(waiter, timeoutMs, signal);
+    return turn;
   }
-  #giveUp = (waiter) => {
-    if (!this.#line.remove(waiter)) return;
-    this.#deadlines.remove(waiter);
-    this.#permits.left(1);
+  #limit(waiter, timeoutMs, signal) {
+    const until = timeoutMs === Infinity ? Infinity : Math.floor(this.#permits.time()) + timeoutMs;
+    const patience = new Patience(waiter, until, timeoutMs, `the wait for ${this.#what}`);
+    waiter.patience = patience;
+    if (until !== Infinity) this.#deadlines.add(patience);
+    if (signal !== undefined) heed(signal, patience, this.#giveUp);
+  }
+  #remove(waiter) {
+    if (!this.#line.remove(waiter)) return false;
+    if (waiter.patience !== undefined) this.#deadlines.remove(waiter.patience);
+    return true;
+  }
+  #giveUp = ({ waiter }) => {
+    if (this.#remove(waiter)) this.#permits.left(1);
   };
 
-  /** The turn of the first has come; returns what it holds from now on. */
-  grant() {
+  /** The turn of the first has come, at that time if it is known; returns what it holds from now on. */
+  grant(at) {
     const { first } = this.#line;
-    this.#line.remove(first);
-    if (first.place >= 0) this.#deadlines.remove(first);
-    first.grant();
+    this.#remove(first);
+    first.grant(at);
     return first.held;
   }
   /** Whether somebody waits with a deadline. */
@@ -99,9 +126,8 @@ class Waiters {
   expire(now) {
     let count = 0;
     for (let { first } = this.#deadlines; first !== undefined && first.until <= now; { first } = this.#deadlines) {
-      this.#deadlines.remove(first);
-      this.#line.remove(first);
-      first.fail(make('Timeout', { what: `the wait for ${this.#what}`, timeoutMs: first.timeoutMs }));
+      this.#remove(first.waiter);
+      first.fail(make('Timeout', { what: first.what, timeoutMs: first.timeoutMs }));
       count += 1;
     }
     return count;
@@ -110,7 +136,7 @@ class Waiters {
   clear(errorOf) {
     const all = this.#line.clear();
     for (const waiter of all) {
-      this.#deadlines.remove(waiter);
+      if (waiter.patience !== undefined) this.#deadlines.remove(waiter.patience);
       waiter.fail(errorOf());
     }
     return all.length;

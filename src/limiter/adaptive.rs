@@ -306,6 +306,10 @@ impl Held {
         self.stir(&stirred);
         Ok(result)
     }
+    #[cfg(feature = "test-hooks")]
+    pub fn poison(&self) -> napi::Result<()> {
+        self.shared.limiter.lock().call(|_| std::panic::panic_any("on purpose"))
+    }
     fn stir(&self, members: &[MemberId]) {
         if members.is_empty() {
             return;

@@ -4,6 +4,9 @@ mod adaptive;
 mod keyed;
 mod shared;
 
+#[cfg(feature = "test-hooks")]
+pub use adaptive::Held as AdaptiveHeld;
+
 use napi_derive::napi;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

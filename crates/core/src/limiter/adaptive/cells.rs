@@ -219,6 +219,10 @@ impl Cells {
             queued.fetch_sub(i32::try_from(count).unwrap_or(0), SeqCst);
         }
     }
+    /// Whether a thread may hand what it releases on to who is first in its own line.
+    pub fn hands_on(&self) -> bool {
+        self.word(HANDS_ON).is_some_and(|word| Word::load(word) == 1)
+    }
     /// How many stand in line.
     pub fn queued(&self) -> u64 {
         self.word(QUEUED).map_or(0, Word::load).max(0) as u64
