@@ -465,6 +465,9 @@ export declare function limiterResetStats(held: ExternalObject<Held>): void
 /** How long until that weight finds room in the window; 0: no clock can tell. */
 export declare function limiterRetryAfter(held: ExternalObject<Held>, weight: number, now: number): number
 
+/** The adaptive limiter takes its permits from these from now on. */
+export declare function limiterShare(limiter: ExternalObject<Held>, nodes: ExternalObject<Held>): void
+
 /** The status, in place of the outbox's events: those wait for the next crossing. */
 export declare function limiterStatus(held: ExternalObject<Held>, now: number): void
 
@@ -476,6 +479,9 @@ export declare function limiterTry(held: ExternalObject<Held>, weight: number, n
 
 /** Other limits. */
 export declare function limiterUpdate(held: ExternalObject<Held>, limit: number, windowMs: number, now: number): void
+
+/** The script: KEYS one key, ARGV limit, windowMs, want, debt, back, backAt, node; returns six numbers. */
+export declare function limitsScript(): string
 
 /** Lets go of the queue; settles when everything submitted is on disk and, for the last hold, the file is closed. */
 export declare function logClose(shell: number, id: number, held: ExternalObject<Held>): void
@@ -506,6 +512,66 @@ export declare function nativeVersion(): string
 
 /** Settles an id in the next turn of the event loop: how slices of long work yield, since timers may be faked. */
 export declare function nextTurn(shell: number, id: number): void
+
+/** What the script has returned. */
+export declare function nodeAnswer(held: ExternalObject<Held>, ticket: number, granted: number, slice: number, leaseMs: number, retryAfterMs: number, used: number, nodesSeen: number, now: number): void
+
+/** It has not been answered in time, or nobody knows. */
+export declare function nodeFailed(held: ExternalObject<Held>, ticket: number, now: number): void
+
+/** 1 allowed, 0 denied, by lease or on credit; the numbers stay as they were. */
+export declare function nodesCheck(held: ExternalObject<Held>, key: unknown, weight: number, now: number): number
+
+/** Settles when debt and what is unspent have been told and the connection is closed; without a connection that is due then. */
+export declare function nodesClose(shell: number, id: number, held: ExternalObject<Held>, now: number): void
+
+/** The injected client is left alone, or not any more. */
+export declare function nodesDown(held: ExternalObject<Held>, isDown: boolean, now: number): void
+
+/** What is to be sent by an injected client: of each request its ticket, key, limit, window, want, debt, back, backAt and node. */
+export declare function nodesDue(held: ExternalObject<Held>, now: number): unknown
+
+/**
+ * The same with the numbers; `limit` is the key's own, or negative. `asks`: by lease only; -1: Redis is asked, to be tried
+ * again then.
+ */
+export declare function nodesLook(held: ExternalObject<Held>, key: unknown, weight: number, limit: number, asks: boolean, now: number): number
+
+/** Many at once, in order: 1 or 0 for each into `out`, which is as long. */
+export declare function nodesMany(held: ExternalObject<Held>, keys: unknown[], out: Uint8Array, now: number): void
+
+/**
+ * What the last call found, as a Float64Array: remaining, limit, retryAfterMs, resetMs, windowMs; size, bytes, allowed, denied,
+ * evicted; how many requests are due; how long until a lease ends of which something may go back.
+ */
+export declare function nodesNumbers(held: ExternalObject<Held>): unknown
+
+/**
+ * Opens limits with the settings of `lib/limiter/nodes.js`, as JSON; `keyPrefix` goes before each key. Tells under that id:
+ * an error as JSON when Redis went away, true when it is back, undefined when an adaptive limiter is to look.
+ */
+export declare function nodesOpen(settings: string, keyPrefix: string, shell: number, id: number): ExternalObject<Held>
+
+/** The key starts afresh: here, and in Redis, where our own connection deletes it. Returns how Redis calls it. */
+export declare function nodesReset(held: ExternalObject<Held>, key: unknown, now: number): string
+
+/** All keys that are known here do. */
+export declare function nodesResetAll(held: ExternalObject<Held>, now: number): Array<string>
+
+/** Counts anew. */
+export declare function nodesResetStats(held: ExternalObject<Held>, now: number): void
+
+/** Milliseconds; 0: now. */
+export declare function nodesRetryAfter(held: ExternalObject<Held>, key: unknown, weight: number, limit: number, now: number): number
+
+/** Size, bytes and counts, into the numbers; keys that are over go, a part of them at a time. */
+export declare function nodesStats(held: ExternalObject<Held>, now: number): void
+
+/** Another limit and window. */
+export declare function nodesUpdate(held: ExternalObject<Held>, maxRequests: number, windowMs: number, now: number): void
+
+/** Settles when the request for that key that is out or due has ended, or after that time. Of our own connection only. */
+export declare function nodesWait(shell: number, id: number, held: ExternalObject<Held>, key: unknown, waitMs: number): void
 
 /**
  * The cells of that name, made as zeros when nobody has them open; alive while any environment holds them. All

@@ -138,6 +138,15 @@ describe('results', () => {
   });
 });
 
+test('a key that QStash refuses as an id goes as its hash', async () => {
+  const { url, requests } = await qstash();
+  const keys = ['order-7', 'order:7', 'Bestellung ü', 'x'.repeat(300), 'a.b_c'];
+  await qstashSink({ url, token })(keys.map(to), { keys });
+  const sent = requests[0].messages.map(({ headers }) => headers['Upstash-Deduplication-Id']);
+  const hash = (key) => require('node:crypto').createHash('sha256').update(key).digest('base64url');
+  expect(sent).toEqual(['order-7', hash('order:7'), hash('Bestellung ü'), hash('x'.repeat(300)), 'a.b_c']);
+});
+
 describe('sizes', () => {
   const sizeOf = (messages) => Buffer.byteLength(JSON.stringify(messages));
 

@@ -27,11 +27,13 @@ test('a default import, a namespace import and named imports agree', async () =>
 
 test('only the default condition is needed to resolve the package', () => {
   const { exports: map } = require('../../package.json');
-  expect(Object.keys(map['.'])).toEqual(['types', 'default']);
-  expect(Object.keys(map)).toEqual(['.', './package.json']);
+  const { './package.json': manifest, ...entries } = map;
+  expect([manifest, entries['.'], entries['./compat']]).toEqual(['./package.json', expect.anything(), expect.anything()]);
+  for (const entry of Object.values(entries)) expect(Object.keys(entry)).toEqual(['types', 'default']);
 });
 
-const shipped = ['index.js', 'binding.js', 'index.d.ts', ...readdirSync(path.join(root, 'lib'), { recursive: true }).map((file) => path.join('lib', String(file)))]
+const inside = (folder) => readdirSync(path.join(root, folder), { recursive: true }).map((file) => path.join(folder, String(file)));
+const shipped = ['index.js', 'binding.js', 'index.d.ts', ...inside('lib'), ...inside('compat')]
   .filter((file) => /\.(js|d\.ts)$/.test(file));
 const specifiers = (file) => [...readFileSync(path.join(root, file), 'utf8').matchAll(/(?:require\(|from )'([^']+)'/g)].map(([, specifier]) => specifier);
 
@@ -62,6 +64,7 @@ test('nothing of the web is touched when the package is loaded', () => {
     require('node:fs'); require('node:module'); require('node:stream');
     for (const name of missing) Object.defineProperty(globalThis, name, { get() { throw new Error(name + ' was touched'); }, configurable: true });
     require('./index.js');
+    require('./compat');
     console.log('loaded');`], { cwd: root, encoding: 'utf8' });
   expect(out).toBe('loaded\n');
 });

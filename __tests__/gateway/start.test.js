@@ -122,6 +122,7 @@ test('--check passes, over all recorded streams that are there', () => {
   const { status, stdout } = check(shared);
   expect(stdout).toMatch(/all as they should be/);
   expect(stdout).not.toMatch(/FAIL|PART|WRONG/);
+  expect(stdout).toMatch(/^4 requests above the limit of their key: 429, retry-after: \d+$/m);
   const streams = path.join(shared, 'data', 'streams');
   const recorded = fs.existsSync(streams)
     ? fs.readdirSync(streams, { recursive: true }).filter((file) => file.endsWith('.sse'))

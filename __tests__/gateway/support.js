@@ -45,9 +45,9 @@ async function start(file, env, before) {
     },
   };
 }
-/** `npm start` with that environment, on a free port. */
+/** `npm start` with that environment, on a free port; without limits, which limits.test.js is for. */
 const startGateway = (env = {}) =>
-  start('main.mjs', { PORT: '0', TOKENS_PER_SECOND: '0', USAGE: 'off', ...env }, 'try: curl').then((gateway) => ({
+  start('main.mjs', { PORT: '0', TOKENS_PER_SECOND: '0', USAGE: 'off', RATE_LIMIT: '0', UPSTREAM_CONCURRENCY: '0', ...env }, 'try: curl').then((gateway) => ({
     ...gateway,
     url: /gateway on (\S+)/.exec(gateway.output())[1],
   }));

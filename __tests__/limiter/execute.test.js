@@ -167,6 +167,24 @@ describe('what adapts', () => {
   });
 });
 
+test('an interval that a look at the status ends is told at once, and who may go by it goes', async () => {
+  const { clock, limiter } = timed({ limit: 0, concurrency: 1, adaptive: { intervalMs: 1000, maxLimit: 2 } });
+  const told = [];
+  limiter.on('adjusted', (...args) => told.push(args));
+  const first = await limiter.take();
+  const second = limiter.take();
+  first.release('success', { latencyMs: 20 });
+  const held = await second;
+  let third;
+  void limiter.take().then((permit) => { third = permit; });
+  clock.ms += 1000;
+  expect(limiter.getStatus()).toMatchObject({ concurrency: 2, inFlight: 2, queued: 0 });
+  expect(told).toEqual([[1, 2, 'healthy']]);
+  await new Promise(setImmediate);
+  expect(third).toBeDefined();
+  [held, third].forEach((permit) => permit.release());
+});
+
 test('metrics() counts on over resets, and what was held is gone at the end', async () => {
   const limiter = make({ name: 'counted', limit: 2, maxQueue: 0 });
   const of = (what) => Number(new RegExp(`^sluice_limiter_${what}\\{name="counted"\\} (\\d+)$`, 'm').exec(metrics())?.[1] ?? -1);

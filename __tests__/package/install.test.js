@@ -70,13 +70,29 @@ describe('with the platform package', () => {
     expect(run(folder, source, 'module')).toBe(`true ${version} object`);
   });
 
+  test('every drop-in resolves, by require and by import, at its subpath and at sluice/compat', () => {
+    const { exports } = require('../../package.json');
+    const subpaths = Object.keys(exports).filter((subpath) => subpath.startsWith('./compat/')).map((subpath) => `sluice${subpath.slice(1)}`);
+    const all = Object.keys(require('../../compat'));
+    const listed = `JSON.stringify([${subpaths.map((subpath) => `Object.keys(require('${subpath}'))`).join(',')}].flat().sort())`;
+    expect(JSON.parse(run(folder, `console.log(${listed})`))).toEqual([...all].sort());
+    const imports = subpaths.map((subpath) => `import { ${Object.keys(require(`../../compat/${path.basename(subpath)}`)).join(', ')} } from '${subpath}';`);
+    const source = `${imports.join('\n')}
+      import * as compat from 'sluice/compat';
+      import { ${all.map((name) => `${name} as ${name}2`).join(', ')} } from 'sluice/compat';
+      console.log([${all.map((name) => `${name} !== undefined && ${name} === ${name}2 && ${name} === compat.${name}`).join(', ')}].every(Boolean));`;
+    expect(run(folder, source, 'module')).toBe('true');
+  });
+
   test('tsc --strict takes CommonJS and ES module consumers', () => {
     mkdirSync(path.join(folder, 'node_modules', '@types'));
     symlinkSync(path.join(root, 'node_modules', '@types', 'node'), path.join(folder, 'node_modules', '@types', 'node'));
-    for (const file of ['consumer.mts', 'consumer.cts']) cpSync(path.join(root, '__tests__', 'types', file), path.join(folder, file));
+    const files = readdirSync(path.join(root, '__tests__', 'types'));
+    expect(files).toEqual(expect.arrayContaining(['consumer.mts', 'consumer.cts', 'compat.mts', 'compat.cts', 'compat-stores.mts']));
+    for (const file of files) cpSync(path.join(root, '__tests__', 'types', file), path.join(folder, file));
     const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const lib = 'es2022,esnext.disposable,dom,dom.iterable';
-    const args = ['--strict', '--noEmit', '--target', 'es2022', '--lib', lib, '--module', 'node16', '--types', 'node', 'consumer.mts', 'consumer.cts'];
+    const args = ['--strict', '--noEmit', '--target', 'es2022', '--lib', lib, '--module', 'node16', '--types', 'node', ...files];
     const ended = spawnSync(process.execPath, [tsc, ...args], { cwd: folder, env, encoding: 'utf8' });
     expect(ended.stdout).toBe('');
     expect(ended.status).toBe(0);

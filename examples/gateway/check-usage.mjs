@@ -82,7 +82,7 @@ async function acceptMs(dir) {
 export async function killed(failures) {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-check-'));
   const provider = await startProvider({ tokensPerSecond: 2000 });
-  const env = { PORT: '0', HOST: '127.0.0.1', CACHE: 'off', USAGE: 'on', USAGE_DIR: join(folder, 'usage'), UPSTREAM_URL: provider.url, UPSTREAM_FORMAT: 'openai-chat', UPSTREAM_FALLBACK_URL: '' };
+  const env = { PORT: '0', HOST: '127.0.0.1', CACHE: 'off', USAGE: 'on', USAGE_DIR: join(folder, 'usage'), UPSTREAM_URL: provider.url, UPSTREAM_FORMAT: 'openai-chat', UPSTREAM_FALLBACK_URL: '', RATE_LIMIT: '0' };
   const ids = new Map();
   const fail = (text) => failures.push(`recorded, gateway killed: ${text}`);
   const result = { row: {}, kills: 0, acknowledged: 0, missing: 0, twice: 0, acceptMs: '?' };

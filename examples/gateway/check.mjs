@@ -1,12 +1,13 @@
 // `npm start -- --check`: a streamed and a whole request of every dialect to every upstream format, every recorded
 // stream that is there, and answers that come from the cache, each compared with what plain JavaScript reads from it;
-// then a gateway that is killed while it answers, whose usage records have to be complete. Prints a table.
+// then clients that ask too often, and a gateway that is killed while it answers, whose usage records have to be complete. Prints a table.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TieredCache } from 'sluice';
 import { dialects, readBody, readStream, requestOf } from './plain.mjs';
+import { limited } from './check-limits.mjs';
 import { killed } from './check-usage.mjs';
 import { answer } from './provider/answer.mjs';
 import { startProvider } from './provider.mjs';
@@ -190,12 +191,15 @@ export async function check() {
     await provider.close();
   }
   rows.push(['cached', await cached(failures)]);
+  const limits = await limited(failures);
+  rows.push(['asked too often', limits.row]);
   const usage = await killed(failures);
   rows.push(['recorded, gateway killed', usage.row]);
   print(rows);
   console.log(
     `${upstreamFormats.length * dialects.length * 2} answers and ${count} recorded streams in ${dialects.length} dialects, ${6 * dialects.length} answers with the cache: ${failures.length === 0 ? 'all as they should be' : `${failures.length} WRONG`}`,
   );
+  console.log(`${limits.refused} requests above the limit of their key: 429, retry-after: ${limits.retryAfter}`);
   console.log(
     `${usage.acknowledged} acknowledged requests, ${usage.kills} gateways killed: ${usage.missing} without a record, ${usage.twice} with more than one; a record takes ${usage.acceptMs} ms until it is on disk`,
   );

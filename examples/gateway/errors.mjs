@@ -31,7 +31,8 @@ const kinds = {
 export class Failure extends Error {
   constructor(status, message, { param = null, code = null, retryAfter, retryable = false, cause } = {}) {
     super(message, { cause });
-    Object.assign(this, { status, param, code, retryAfter, retryable });
+    // the headers are for the limiter, which looks for them where errors of HTTP clients have them
+    Object.assign(this, { status, param, code, retryAfter, retryable, headers: { 'retry-after': retryAfter } });
   }
 }
 

@@ -3,6 +3,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { TieredCache } from 'sluice';
 import { createGateway } from './server.mjs';
+import { createLimits } from './limits.mjs';
 import { startProvider } from './provider.mjs';
 import { createUsage } from './usage.mjs';
 import { upstream, upstreamFormats } from './upstreams.mjs';
@@ -28,6 +29,11 @@ const usage = `Settings, all from the environment:
   REDIS_URL                keeps them in Redis too, for all gateways
   USAGE                    off: no records (on: a line of JSON for each answered request)
   USAGE_DIR                the folder of usage.ndjson (one of this user's in the folder for temporary files)
+  RATE_LIMIT               requests a minute for each client, by its key; 0: as many as it likes (600)
+  UPSTREAM_CONCURRENCY     requests at once to an upstream, to begin with: up to four times as many while it
+                           copes, fewer while it fails; 0: as many as come (64)
+  UPSTREAM_QUEUE           requests that may wait for an upstream (1000)
+  UPSTREAM_WAIT_MS         for how long each of them (10000)
   LOG                      1: a line of JSON for each request
 Arguments:
   --check                  sends requests of every dialect to every upstream format, prints a table, exits`;
@@ -94,8 +100,16 @@ async function main() {
       }),
     );
   }
+  const limits = createLimits({
+    upstreams,
+    perMinute: whole('RATE_LIMIT', 600),
+    concurrency: whole('UPSTREAM_CONCURRENCY', 64),
+    maxQueue: whole('UPSTREAM_QUEUE', 1000),
+    waitMs: whole('UPSTREAM_WAIT_MS', 10_000),
+  });
   const gateway = createGateway({
     upstreams,
+    limits,
     cache,
     cacheTtl: whole('CACHE_TTL', 3600),
     usage,
@@ -114,6 +128,7 @@ async function main() {
       await gateway.close();
       await usage?.close();
       await cache?.close();
+      await limits?.close();
       await provider?.close();
       process.exit(0);
     });
@@ -127,6 +142,7 @@ async function main() {
   GET  /healthz, /stats, /metrics
 cache: ${cache === null ? 'off' : `memory and disk${env.REDIS_URL ? ' and Redis' : ''}`}
 usage: ${usage === null ? 'off' : usage.path}
+limits: ${limits === null ? 'off' : limits.text}
 upstream: ${upstreams.map((one) => `${one.url} (${one.format})`).join(', then ')}${provider ? ', embedded and offline' : ''}
 try: curl -N ${url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"offline","stream":true,"messages":[{"role":"user","content":"Say 30 words about rivers"}]}'`);
 }

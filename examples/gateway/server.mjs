@@ -4,20 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  convertRequest,
-  convertResponse,
-  metrics,
-  parseResponse,
-  pipeStream,
-  readBody,
-  readDocument,
-  renderMessage,
-  respondWithError,
-  StreamAssembler,
-} from 'sluice';
+import { convertRequest, metrics, readDocument, respondWithError } from 'sluice';
 import { createAnswers } from './answers.mjs';
-import { errorBody, Failure, statusFor, upstreamMessage } from './errors.mjs';
+import { errorBody, Failure, statusFor } from './errors.mjs';
+import { ask, streamAnswer, wholeAnswer } from './exchange.mjs';
 import { betaOf, dialectOf, keyOf, routeOf, saying } from './routes.mjs';
 
 /** What is recorded of a request that nobody waited for to the end. */
@@ -35,104 +25,15 @@ const sendWhole = (res, bytes, { array }) =>
   sendJson(res, 200, array ? Buffer.concat([Buffer.from('['), bytes, Buffer.from(']')]) : bytes);
 const eventStream = { 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
 
-/** An upstream's failure before its first event, as a status. Addresses inside the house are not for clients. */
-function failureOf(error) {
-  if (error instanceof Failure) return error;
-  const options = { retryable: true, cause: error };
-  if (error.code === 'ETIMEDOUT' || error.code === 'ERR_TIMEOUT')
-    return new Failure(504, `upstream did not answer: ${error.message}`, options);
-  if (error.code === 'ERR_STREAM_UPSTREAM') {
-    const said = upstreamMessage(JSON.stringify(error.provider ?? null), error.message);
-    const kind = JSON.stringify(error.provider ?? '');
-    const status = /rate.?limit|throttl|exhausted/i.test(kind) ? 429 : /overloaded|unavailable/i.test(kind) ? 503 : 502;
-    return new Failure(status, said, options);
-  }
-  return new Failure(502, `upstream failed: ${error.syscall === undefined ? error.message : error.code}`, options);
-}
-
-/** A message, unless it is an error or says nothing that its dialect has. */
-function readable(message) {
-  if (message.error) throw message.error;
-  if (!message.complete && message.parts.length === 0) throw new Error('it is no answer');
-  return message;
-}
-
 /**
  * The gateway over `upstreams`, in the order in which they are asked. `log` hears of each request when it is over.
- * Answers are kept in `cache` for `cacheTtl` seconds, records go to `usage`; both are the caller's to close.
+ * Answers are kept in `cache` for `cacheTtl` seconds, records go to `usage`, `limits` holds back clients and requests; all three
+ * are the caller's to close.
  */
-export function createGateway({ upstreams, cache = null, cacheTtl, usage = null, maxBodyBytes = 32 * 1024 * 1024, heartbeatMs = 15_000, log = () => {} }) {
+export function createGateway({ upstreams, cache = null, cacheTtl, usage = null, limits = null, maxBodyBytes = 32 * 1024 * 1024, heartbeatMs = 15_000, log = () => {} }) {
   const answers = createAnswers({ cache, upstreams, ttl: cacheTtl, log });
   const running = new Set();
   let closing = false;
-
-  /** The upstream's response, or a Failure when it refuses or cannot be reached. */
-  async function ask(upstream, body, request) {
-    let response;
-    try {
-      response = await upstream.send(body, request);
-    } catch (error) {
-      throw failureOf(error);
-    }
-    const { statusCode: status, headers } = response;
-    if (status >= 200 && status < 300) {
-      if (!request.stream || !/^(text\/html|application\/json)\b/.test(headers['content-type'])) return response;
-      response.destroy();
-      throw new Failure(502, 'upstream answered something else than a stream', { retryable: true });
-    }
-    const bytes = await readBody(response, { maxBytes: 1024 * 1024, timeoutMs: 5000 }).catch(() => Buffer.alloc(0));
-    // Whatever is the matter with a 3xx, clients of the gateway cannot follow it.
-    throw new Failure(status < 400 ? 502 : status, upstreamMessage(bytes, `upstream answered ${status}`), {
-      retryAfter: headers['retry-after'],
-      retryable: status >= 500 || status === 429 || status === 408,
-    });
-  }
-
-  /** Streams the answer but for its end; throws while nothing has been sent, for the next upstream to try. */
-  async function streamAnswer(upstream, response, res, { client }) {
-    let early = null;
-    const message = await pipeStream(response, res, {
-      from: upstream.from,
-      to: client,
-      framing: upstream.framing,
-      heartbeatMs,
-      end: false,
-      onError(error, { bytesSent }) {
-        if (bytesSent > 0) return false;
-        early = error;
-        return true;
-      },
-    }).catch((error) => {
-      // what cannot be read has been told in a frame
-      if (early !== null || !res.headersSent || error.partial === undefined) throw error;
-      return { ...error.partial, error };
-    });
-    if (early !== null) throw failureOf(early);
-    return message;
-  }
-
-  /** The answer in one piece, as `{ message, bytes }`. */
-  async function wholeAnswer(upstream, response, { client }) {
-    let bytes;
-    let message;
-    try {
-      if (upstream.streamsOnly) {
-        const assembler = new StreamAssembler({ from: upstream.from, framing: upstream.framing, reuse: true });
-        for await (const chunk of response) assembler.push(chunk);
-        assembler.finish();
-        message = readable(assembler.message());
-        if (!message.complete) throw new Error('it ended early');
-        bytes = renderMessage(message, { to: client, stream: false });
-      } else {
-        const body = await readBody(response, { maxBytes: 64 * 1024 * 1024 });
-        message = readable(parseResponse(body, { from: upstream.from }));
-        bytes = convertResponse(body, { from: upstream.from, to: client });
-      }
-    } catch (error) {
-      throw failureOf(error);
-    }
-    return { message, bytes };
-  }
 
   /** Reads the request, asks one upstream after the other, answers. Returns what is to be logged. */
   async function serve(req, res, route, run) {
@@ -159,16 +60,19 @@ export function createGateway({ upstreams, cache = null, cacheTtl, usage = null,
           const source = route.client === 'gemini' && upstream.asks !== 'gemini' ? saying(document, stream) : document;
           const body = convertRequest(source, { from: route.client, to: upstream.asks, model, lossy: true });
           const headers = upstream.asks === route.client ? betaOf(req) : {};
-          run.response = await ask(upstream, body, {
-            model,
-            stream: stream || upstream.streamsOnly,
-            key: keyOf(req),
-            headers,
-            signal,
-          });
-          const { message, bytes } = stream
-            ? { message: await streamAnswer(upstream, run.response, res, route) }
-            : await wholeAnswer(upstream, run.response, route);
+          const exchange = async () => {
+            run.response = await ask(upstream, body, {
+              model,
+              stream: stream || upstream.streamsOnly,
+              key: keyOf(req),
+              headers,
+              signal,
+            });
+            return stream
+              ? { message: await streamAnswer(upstream, run.response, res, { client: route.client, heartbeatMs }) }
+              : wholeAnswer(upstream, run.response, route);
+          };
+          const { message, bytes } = await (limits === null ? exchange() : limits.upstream(upstream, exchange, signal));
           // The last byte waits for the record; everything before it is with the client already.
           await run.record({ model, status: res.destroyed ? CLIENT_LEFT : 200, usage: message.usage });
           if (stream) res.end();
@@ -246,6 +150,7 @@ export function createGateway({ upstreams, cache = null, cacheTtl, usage = null,
       route = routeOf(req);
       if (route.unknown) throw new Failure(404, `unknown path: ${req.method} ${req.url}`);
       if (req.method !== 'POST') throw new Failure(405, `${req.method} is not allowed here`);
+      limits?.client(req, res);
       outcome = await serve(req, res, route, run);
     } catch (error) {
       outcome = { error: res.destroyed ? 'the client left' : error.message };
@@ -265,9 +170,9 @@ export function createGateway({ upstreams, cache = null, cacheTtl, usage = null,
         upstreams: upstreams.map(({ format }) => format),
       };
       sendJson(res, closing ? 503 : 200, JSON.stringify(health));
-    } else if (req.method === 'GET' && req.url === '/stats' && (cache !== null || usage !== null)) {
+    } else if (req.method === 'GET' && req.url === '/stats' && (cache ?? usage ?? limits) !== null) {
       const answered = cache && { ...cache.getStats(), health: cache.health() };
-      sendJson(res, 200, JSON.stringify({ ...answered, ...(usage && { usage: usage.stats() }) }));
+      sendJson(res, 200, JSON.stringify({ ...answered, ...(usage && { usage: usage.stats() }), ...(limits && { limits: limits.stats() }) }));
     } else if (req.method === 'GET' && req.url === '/metrics') {
       send(res, 200, 'text/plain; version=0.0.4; charset=utf-8', metrics() + (usage?.metrics() ?? ''));
     } else {

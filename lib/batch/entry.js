@@ -76,6 +76,8 @@ Object.assign(Entry.prototype, {
   bytes: 0,
   /** Tries that it has behind it. */
   attempts: 0,
+  /** Age that it had when the clock of this process began. */
+  earlierMs: 0,
   /** The last failure, until the machine has said what becomes of it. */
   error: undefined,
   /** Stops listening to its caller's signal. */

@@ -7,12 +7,14 @@ const SETTLED_MS = 1000;
 
 class Outage {
   #tell;
+  #tellOver;
   #now;
   /** When a call failed last; undefined: it is not away. */
   #failedAt = undefined;
 
-  constructor(tell, now) {
+  constructor(tell, now, tellOver = () => {}) {
     this.#tell = tell;
+    this.#tellOver = tellOver;
     this.#now = now;
   }
   failed(error) {
@@ -25,7 +27,9 @@ class Outage {
     if (this.#failedAt !== undefined && began - this.#failedAt >= SETTLED_MS) this.over();
   }
   over() {
+    const wasAway = this.#failedAt !== undefined;
     this.#failedAt = undefined;
+    if (wasAway) this.#tellOver();
   }
 }
 

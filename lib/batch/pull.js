@@ -11,7 +11,7 @@ const shown = (flow, entry) => ({
   item: flow.itemOf(entry),
   key: entry.key,
   attempts: entry.attempts,
-  ageMs: Math.max(0, flow.now() - entry.at),
+  ageMs: Math.max(0, flow.now() - entry.at) + entry.earlierMs,
 });
 const inOrder = (a, b) => a.id - b.id;
 

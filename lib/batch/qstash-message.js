@@ -1,6 +1,7 @@
 'use strict';
 // A message as QStash takes it in `POST /v2/batch`, as JSON text.
 const { isUtf8 } = require('node:buffer');
+const { createHash } = require('node:crypto');
 const { isAnyArrayBuffer } = require('node:util').types;
 const { make, isError } = require('../errors');
 const { shown } = require('../options');
@@ -32,6 +33,9 @@ function bodyText(body) {
 
 const isBytes = (body) => ArrayBuffer.isView(body) || isAnyArrayBuffer(body);
 
+/** QStash refuses an id with a colon in it: a key of other than letters, digits, `_`, `-` and `.` goes as its hash. */
+const deduplicationId = (key) => (/^[\w.-]{1,255}$/.test(key) ? key : createHash('sha256').update(key).digest('base64url'));
+
 /** `Upstash-*` and the content type as they are; every other header is one for the destination. */
 function headersOf({ headers = {}, body }, key) {
   if (headers === null || typeof headers !== 'object') throw unsendable('headers', 'an object', headers);
@@ -46,7 +50,7 @@ function headersOf({ headers = {}, body }, key) {
     out[lower.startsWith('upstash-') || lower === 'content-type' ? name : `Upstash-Forward-${name}`] = String(value);
   }
   if (!names.has('content-type') && body !== undefined && typeof body !== 'string' && !isBytes(body)) out['Content-Type'] = 'application/json';
-  if (!names.has('upstash-deduplication-id') && typeof key === 'string' && key !== '') out['Upstash-Deduplication-Id'] = key;
+  if (!names.has('upstash-deduplication-id') && typeof key === 'string' && key !== '') out['Upstash-Deduplication-Id'] = deduplicationId(key);
   return out;
 }
 
@@ -59,4 +63,4 @@ function messageText(message, key) {
   return JSON.stringify({ destination, headers: headersOf(message, key), body: bodyText(message.body), queue });
 }
 
-module.exports = { messageText };
+module.exports = { deduplicationId, messageText };

@@ -1,15 +1,14 @@
 'use strict';
 // A handler for BatchBuffer that publishes: `POST /v2/batch` of QStash, one request per batch, one result per message.
-const { make, isError } = require('../errors');
+const { make } = require('../errors');
 const { read, text, bytes, func, outOfRange, wrongType } = require('../options');
+const { complaintOf, failure, publishParts, refusalOf } = require('./qstash-answer');
 const { messageText } = require('./qstash-message');
 
 /** What the service's smallest plan takes. */
 const MAX_BYTES = 1_000_000;
 /** A URL group answers for each of its endpoints; what is longer than this for each message is no answer. */
 const ANSWER_BYTES = 64 * 1024;
-/** One message can be the reason for these, so the others go without it. */
-const ISOLATED = new Set([400, 413, 422]);
 
 function address(value, option) {
   const url = text('https://qstash.upstash.io')(value, option);
@@ -31,8 +30,6 @@ function bearer(value, option) {
   return `Bearer ${value}`;
 }
 const shape = { url: address, token: bearer, fetch: func(undefined), maxBytes: bytes(MAX_BYTES) };
-
-const failure = (detail, fields, cause) => Object.assign(make('Qstash', { detail }, cause), fields);
 
 /** Reads an answer up to that many bytes; the rest is not awaited. Answers of mocks may have no stream. */
 async function readText(response, maxBytes) {
@@ -59,25 +56,12 @@ function parsed(json) {
     return undefined;
   }
 }
-const statusOf = (said) => [said?.status, said?.statusCode].find((status) => Number.isInteger(status) && status >= 400 && status < 600);
-/** What an error entry, or the body of an error, says; undefined for anything else. */
-function complaintOf(entry) {
-  if (entry === null || typeof entry !== 'object') return undefined;
-  const said = entry.error ?? (entry.messageId === undefined ? entry.message : undefined);
-  const detail = typeof said === 'object' ? said?.message : said;
-  return typeof detail === 'string' && detail !== '' ? detail.slice(0, 500) : undefined;
-}
-
 /** A message's result, or its error. */
 function resultOf(entry) {
-  if (Array.isArray(entry)) {
-    const failed = entry.map(resultOf).find(isError);
-    return failed === undefined ? entry : Object.assign(failed, { results: entry });
-  }
-  const detail = complaintOf(entry);
-  const status = statusOf(entry) ?? statusOf(entry?.error);
-  if (detail !== undefined || status !== undefined) return failure(detail ?? `status ${status}`, status === undefined ? {} : { status });
-  return typeof entry?.messageId === 'string' ? entry : failure('its answer has no messageId for this message');
+  const refusal = refusalOf(entry);
+  if (refusal !== undefined) return refusal;
+  const isTaken = Array.isArray(entry) ? entry.every((one) => typeof one?.messageId === 'string') : typeof entry?.messageId === 'string';
+  return isTaken ? entry : Object.assign(failure('its answer has no messageId for this message'), Array.isArray(entry) ? { results: entry } : {});
 }
 
 /** The entries of QStash's answer to `count` messages, in their order. */
@@ -139,7 +123,7 @@ function qstashSink(options) {
       if (signal?.aborted) throw error;
       throw failure(`no answer: ${error?.cause?.code ?? error?.code ?? error?.message ?? error}`, {}, error);
     }
-    return entriesOf(response, part.length, signal);
+    return (await entriesOf(response, part.length, signal)).map(resultOf);
   }
 
   return async (items, { keys = [], signal } = {}) => {
@@ -152,28 +136,7 @@ function qstashSink(options) {
         results[at] = error;
       }
     });
-    const parts = partsOf(messages, maxBytes);
-    // one after the other: messages of a QStash queue stay in order, and a service in trouble is left alone
-    while (parts.length > 0) {
-      const part = parts.shift();
-      try {
-        const entries = await publish(part, signal);
-        part.forEach(({ at }, index) => {
-          results[at] = resultOf(entries[index]);
-        });
-      } catch (error) {
-        const isolated = ISOLATED.has(error?.status);
-        if (isolated && part.length > 1) {
-          const half = part.length >> 1;
-          parts.unshift(part.slice(0, half), part.slice(half));
-          continue;
-        }
-        for (const { at } of isolated ? part : [part, ...parts.splice(0)].flat()) results[at] = error;
-      }
-    }
-    const [first] = results;
-    if (isError(first) && results.every((result) => result === first)) throw first;
-    return results;
+    return publishParts(partsOf(messages, maxBytes), (part) => publish(part, signal), results);
   };
 }
 

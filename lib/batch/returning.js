@@ -18,8 +18,11 @@ class Returning {
   restore(entry) {
     const flow = this.#flow;
     // never before the one that came before it, whatever the clocks say: it is handed over in this order
-    this.#returnedAt = Math.max(this.#returnedAt, flow.now() - Math.max(0, Date.now() - entry.row.at));
+    const now = flow.now();
+    const ageMs = Math.max(0, Date.now() - entry.row.at);
+    this.#returnedAt = Math.max(this.#returnedAt, now - ageMs);
     entry.at = this.#returnedAt;
+    entry.earlierMs = Math.max(0, ageMs - (now - entry.at));
     entry.lane = flow.lanes.of(entry.group);
     entry.state = STATE.BACK;
     const isDue = flow.machine.recover(entry.lane.number, entry.bytes, entry.at, entry.attempts);

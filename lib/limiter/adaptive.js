@@ -69,7 +69,7 @@ class AdaptiveLimiter extends EventEmitter {
     this.#tracks = config.concurrency > 0 || config.adaptive !== undefined;
     this.#limit = config.limit;
     const weak = new WeakRef(this);
-    this.#permits = new Permits(settingsOf(config), config, this.#what, (...told) => weak.deref()?.#tell('adjusted', told));
+    this.#permits = new Permits(settingsOf(config), config, this.#what, (event, ...told) => weak.deref()?.#tell(event, told));
     const permits = this.#permits;
     this.#counts = new Counts(ADAPTIVE, config, () => look(permits));
     this.#forget = limiters.live(this.#counts);
@@ -156,6 +156,7 @@ class AdaptiveLimiter extends EventEmitter {
   }
   async #close() {
     await this.#permits.close();
+    await this.#permits.giveBack();
     try {
       this.#counts.keep();
       this.#last = this.#permits.status();

@@ -6,7 +6,9 @@ const { Elapsed } = require('../elapsed');
 const { call, make } = require('../errors');
 const native = require('../native');
 const { outOfRange, wrongType } = require('../options');
+const { ClientNodes, Door } = require('./client-nodes');
 const { Counts, KEYED } = require('./counts');
+const { Nodes } = require('./nodes');
 const { readKey, readKeyed, readKeyOptions, readKeyWeight, readPositive, readWindow } = require('./options');
 
 const ALGORITHMS = ['exact', 'counter', 'gcra'];
@@ -40,8 +42,15 @@ class Keys {
   }
 }
 
+/** What a limiter in Redis has in place of the table: nothing. */
+const NO_KEYS = { handle: undefined };
+
 class KeyedLimiter extends EventEmitter {
   #keys;
+  /** With `redis`, in place of the table. */
+  #nodes;
+  #on;
+  #isOpen = true;
   #what;
   #counts;
   #forget;
@@ -55,16 +64,32 @@ class KeyedLimiter extends EventEmitter {
     this.#what = config.name === '' ? 'the limiter' : `the limiter ${JSON.stringify(config.name)}`;
     this.#maxRequests = config.maxRequests;
     this.#windowMs = config.windowMs;
-    this.#keys = new Keys(config);
-    const keys = this.#keys;
-    this.#counts = new Counts(KEYED, config, () => look(keys));
+    if (config.redis === undefined) this.#keys = new Keys(config);
+    else this.#share(config);
+    const held = this.#nodes ?? this.#keys;
+    this.#counts = new Counts(KEYED, config, () => look(held));
     this.#forget = keyedLimiters.live(this.#counts);
+  }
+
+  #share(config) {
+    this.#keys = NO_KEYS;
+    this.#on = {
+      degraded: (error) => tell(this, 'degraded', error),
+      recovered: () => tell(this, 'recovered'),
+      answered() {},
+      look() {},
+    };
+    const makeClient = (redis, nodes) => new ClientNodes(redis, new Door(nodes.handle, nodes.numbers, () => nodes.now()), this.#on);
+    this.#nodes = new Nodes({ ...config, limit: config.maxRequests, isSole: false }, this.#on, makeClient);
   }
 
   checkLimit(key, weight = 1) {
     const { handle } = this.#keys;
     if (weight !== 1) this.#checkWeight(readKeyWeight(weight));
-    if (typeof key !== 'string' || handle === undefined) this.#checkKey(key);
+    if (typeof key !== 'string' || handle === undefined) {
+      this.#checkKey(key);
+      return this.#nodes.check(key, weight);
+    }
     try {
       return native.keyedCheck(handle, key, weight, this.#keys.now()) === 1;
     } catch (error) {
@@ -73,6 +98,7 @@ class KeyedLimiter extends EventEmitter {
   }
   check(key, options) {
     const { weight, limit } = this.#asked(key, options);
+    if (this.#nodes !== undefined) return this.#nodes.find(key, weight, limit);
     const { handle, numbers } = this.#keys;
     const allowed = call(native.keyedLook, handle, key, weight, limit, this.#keys.now()) === 1;
     return {
@@ -89,18 +115,27 @@ class KeyedLimiter extends EventEmitter {
     for (let at = 0; at < keys.length; at += 1) if (typeof keys[at] !== 'string') throw wrongType(`keys[${at}]`, 'a string', keys[at]);
     this.#checkOpen();
     const out = new Uint8Array(keys.length);
-    call(native.keyedMany, this.#keys.handle, keys, out, this.#keys.now());
+    if (this.#nodes !== undefined) this.#nodes.many(keys, out);
+    else call(native.keyedMany, this.#keys.handle, keys, out, this.#keys.now());
     return out;
   }
   consume(key, options) {
     try {
-      return Promise.resolve(this.check(key, options));
+      if (this.#nodes === undefined) return Promise.resolve(this.check(key, options));
+      const { weight, limit } = this.#asked(key, options);
+      return this.#consume(key, weight, limit);
     } catch (error) {
       return Promise.reject(error);
     }
   }
+  async #consume(key, weight, limit) {
+    const result = await this.#nodes.consume(key, weight, limit);
+    this.#checkOpen();
+    return result;
+  }
   getRetryAfter(key, options) {
     const { weight, limit } = this.#asked(key, options);
+    if (this.#nodes !== undefined) return this.#nodes.retryAfter(key, weight, limit);
     return call(native.keyedRetryAfter, this.#keys.handle, key, weight, limit, this.#keys.now());
   }
 
@@ -112,31 +147,35 @@ class KeyedLimiter extends EventEmitter {
     this.#refresh();
     this.#windowMs = windowed ?? this.#windowMs;
     this.#maxRequests = maxRequests;
-    call(native.keyedUpdate, this.#keys.handle, maxRequests, this.#windowMs);
+    if (this.#nodes !== undefined) this.#nodes.update(maxRequests, this.#windowMs);
+    else call(native.keyedUpdate, this.#keys.handle, maxRequests, this.#windowMs);
   }
   getStats() {
-    const numbers = this.#keys.look();
+    const numbers = this.#look();
     return { allowed: numbers[ALLOWED], denied: numbers[DENIED], evicted: numbers[EVICTED] };
   }
   resetStats() {
     this.#checkOpen();
     this.#counts.sync();
-    call(native.keyedResetStats, this.#keys.handle);
+    if (this.#nodes !== undefined) this.#nodes.resetStats();
+    else call(native.keyedResetStats, this.#keys.handle);
     this.#counts.sync();
   }
   reset(key) {
     this.#checkKey(key);
-    call(native.keyedReset, this.#keys.handle, key);
+    if (this.#nodes !== undefined) this.#nodes.reset(key);
+    else call(native.keyedReset, this.#keys.handle, key);
   }
   resetAll() {
     this.#checkOpen();
-    call(native.keyedResetAll, this.#keys.handle);
+    if (this.#nodes !== undefined) this.#nodes.resetAll();
+    else call(native.keyedResetAll, this.#keys.handle);
   }
   get size() {
-    return this.#keys.look()[SIZE];
+    return this.#look()[SIZE];
   }
   get bytes() {
-    return this.#keys.look()[BYTES];
+    return this.#look()[BYTES];
   }
   close() {
     this.#closing ??= this.#close();
@@ -145,15 +184,25 @@ class KeyedLimiter extends EventEmitter {
   async #close() {
     this.#counts.keep();
     this.#forget();
-    const { numbers } = this.#keys;
+    this.#isOpen = false;
+    const held = this.#nodes ?? this.#keys;
     // what it has counted can still be read
-    this.#keys.numbers = Float64Array.from(numbers).fill(0, SIZE, ALLOWED);
-    native.keyedLeave(this.#keys.handle);
-    this.#keys.handle = undefined;
+    const last = Float64Array.from(held.look()).fill(0, SIZE, ALLOWED);
+    if (this.#nodes === undefined) {
+      native.keyedLeave(this.#keys.handle);
+      this.#keys.handle = undefined;
+    } else {
+      await this.#nodes.close();
+    }
+    held.numbers = last;
   }
 
+  #look() {
+    const held = this.#nodes ?? this.#keys;
+    return this.#isOpen ? held.look() : held.numbers;
+  }
   #checkOpen() {
-    if (this.#keys.handle === undefined) throw make('Closed', { what: this.#what });
+    if (!this.#isOpen) throw make('Closed', { what: this.#what });
   }
   #checkKey(key) {
     readKey(key);
@@ -162,6 +211,7 @@ class KeyedLimiter extends EventEmitter {
   /** Another thread may have changed limit and window. */
   #refresh() {
     const { handle, numbers } = this.#keys;
+    // without a table nobody else changes it
     if (handle === undefined) return;
     call(native.keyedLook, handle, '', 0, COMMON, this.#keys.now());
     this.#maxRequests = numbers[LIMIT];
@@ -187,6 +237,13 @@ class KeyedLimiter extends EventEmitter {
 const rethrow = (error) => {
   throw error;
 };
+function tell(limiter, event, ...args) {
+  try {
+    limiter.emit(event, ...args);
+  } catch {
+    // a listener's failure is no failure of the limiter
+  }
+}
 /** For metrics: what is counted, and what goes up and down. */
 function look(keys) {
   const numbers = keys.look();

@@ -2,6 +2,7 @@
 // What the limiters are made of and asked for: their options, checked and with their defaults, and what does not go together.
 const options = require('../options');
 const { readRedis } = require('../redis-option');
+const { ClientNodes } = require('./client-nodes');
 const { read, wrongType, outOfRange } = options;
 
 const MANY = 2 ** 31 - 1;
@@ -47,8 +48,11 @@ const KEYED_LIMITER = {
   ...SHARING,
 };
 
+/** Who shares a limit, and by which clock. */
 function sharing({ shared, redis, now }, given) {
-  if (redis !== undefined) throw outOfRange('redis', 'left out: this version keeps limits in memory', given.redis);
+  if (redis !== undefined && shared !== undefined) throw outOfRange('redis', 'left out with shared: with redis each thread shares as another host does', given.redis);
+  if (redis !== undefined && now !== undefined) throw outOfRange('now', 'left out with redis: windows there go by its clock', now);
+  if (redis?.client !== undefined) ClientNodes.check(redis.client, 'redis.client');
   if (now !== undefined && shared !== undefined) throw outOfRange('now', 'left out with shared: threads need one clock', now);
 }
 
@@ -68,6 +72,7 @@ function learning({ adaptive: rules, limit, concurrency }, given) {
 function readAdaptive(given) {
   const out = read(ADAPTIVE_LIMITER, given);
   sharing(out, given);
+  if (out.redis !== undefined && out.limit === 0) throw outOfRange('limit', 'above 0 with redis: work in flight is not shared', 0);
   if (out.limit === 0 && out.concurrency === 0) throw outOfRange('limit', 'above 0 where concurrency is 0', 0);
   return { ...out, adaptive: learning(out, given) };
 }
@@ -76,6 +81,7 @@ function readKeyed(given) {
   const out = read(KEYED_LIMITER, given);
   for (const name of ['windowMs', 'maxRequests']) if (out[name] === undefined) throw wrongType(name, 'a whole number of at least 1', undefined);
   sharing(out, given);
+  if (out.redis !== undefined && out.algorithm !== 'exact') throw outOfRange('algorithm', "'exact', or left out, with redis: a window there is a hundred slices", out.algorithm);
   return out;
 }
 

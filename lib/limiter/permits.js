@@ -5,6 +5,7 @@ const native = require('../native');
 const { subscribe, unsubscribe } = require('../completion');
 const { Elapsed } = require('../elapsed');
 const { call, make } = require('../errors');
+const { SharedPermits } = require('./shared-permits');
 const { Recent } = require('./recent');
 const { Waiters } = require('./waiters');
 
@@ -55,9 +56,12 @@ class Permits {
   #subscription;
   #tell;
   #onIdle;
+  /** With `redis`: where permits come from. */
+  #source;
 
-  /** `settings` as `limiterOpen` takes them; `tell(from, to, why)` hears of adjustments. */
-  constructor(settings, { shared, now }, what, tell) {
+  /** `settings` as `limiterOpen` takes them; `tell(event, ...args)` hears of what has happened. */
+  constructor(settings, config, what, tell) {
+    const { shared, now, redis } = config;
     this.#clock = new Elapsed(now);
     this.#recent = new Recent(this.#clock, settings.windowMs >= LONG_MS);
     this.#tell = tell;
@@ -79,8 +83,9 @@ class Permits {
     this.#cells = this.#rooms = new Int32Array(native.limiterCells(this.#handle));
     this.#times = new Float64Array(native.limiterTimes(this.#handle));
     this.#inbox = new Float64Array(native.limiterInbox(this.#handle));
-    this.#waiters = new Waiters(this, what, this.#isShared);
+    this.#waiters = new Waiters(this, what, this.#isShared || redis !== undefined);
     this.#line = this.#waiters.line;
+    if (redis !== undefined) this.#source = new SharedPermits(this, config, this.#handle, this.#clock, tell);
   }
 
   /** Elapsed milliseconds, as all threads of the limiter count them. */
@@ -196,7 +201,9 @@ class Permits {
     inbox[REQUESTS] += 1;
     inbox[THROTTLED] += 1;
     const turn = this.#waiters.add(asked, held, isTimed);
-    if (asked.timeoutMs !== Infinity) this.#waiters.arm(inbox[WAKE_AT]);
+    // Redis is asked for what all want
+    if (this.#source !== undefined) this.pass();
+    else if (asked.timeoutMs !== Infinity) this.#waiters.arm(inbox[WAKE_AT]);
     return turn;
   }
   /** So many more stand in line, in all threads; returns how many did. */
@@ -288,20 +295,22 @@ class Permits {
   }
   update(limit, windowMs) {
     this.#recent.isOn = windowMs >= LONG_MS;
+    this.#source?.update(limit, windowMs);
     this.#cross(native.limiterUpdate, limit, windowMs);
     this.#read();
   }
   /** The numbers of the moment, by name. */
   status() {
     const now = this.#now();
+    // an interval that ends with this look moves the limit and lets go who waits: that is told now, not by whoever crosses next
+    this.#cross(native.limiterPass);
+    this.#read();
     this.#cross(native.limiterStatus);
     const inbox = this.#inbox;
     const out = {};
     for (let at = 0; at < STATUS.length; at += 1) out[STATUS[at]] = inbox[EVENTS + at];
     // as a time of day
     out.lastAdjustment = out.lastAdjustment < 0 ? 0 : Math.round(this.#clock.wall() - (now - out.lastAdjustment));
-    // a crossing that lets somebody go, but does not say so
-    if (this.#line.length > 0) this.pass();
     return out;
   }
   resetStats() {
@@ -317,6 +326,12 @@ class Permits {
     this.pass();
     if (this.#inbox[HELD] === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#onIdle = resolve));
+  }
+  /** What Redis gave and nobody has spent goes back. */
+  async giveBack() {
+    if (this.#source === undefined) return;
+    this.pass();
+    await this.#source.close();
   }
   /** The thread uses it no more. */
   leave() {
@@ -368,7 +383,8 @@ class Permits {
     this.#waiters.arm(inbox[WAKE_AT]);
     // granted to who has left meanwhile
     if (surplus > 0) this.#giveBack(surplus, 0);
-    adjusted?.forEach((told) => this.#tell(...told));
+    this.#source?.send();
+    adjusted?.forEach((told) => this.#tell('adjusted', ...told));
   }
   /** The turn of so many of the first has come; returns the weight that nobody of them wants any more. */
   #granted(weight, count) {

@@ -4,17 +4,20 @@ use super::shared::Names;
 use super::{Numbers, whole};
 use crate::cells::{expose, expose_numbers};
 use crate::completion::{Announcer, undefined};
-use crate::error::Guarded;
+use crate::error::{Guarded, raise};
 use napi::bindgen_prelude::External;
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use parking_lot::Mutex;
+use sluice_core::error::{Error, Kind};
 use sluice_core::limiter::Millis;
 use sluice_core::limiter::adaptive::{
     Adapt, Admission, Algorithm, Config, Event, Limiter, MemberId, Report, Status, Target, Why,
 };
+use sluice_core::limiter::sharing;
+use sluice_io::limits::Limits;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 // The inbox: what the thread did without crossing, zeroed but for HELD and who waits.
 const REQUESTS: usize = 0;
@@ -83,6 +86,8 @@ struct Shared {
     limiter: Mutex<Guarded<Limiter>>,
     announcers: Mutex<HashMap<MemberId, Announcer>>,
     cells: sluice_core::limiter::adaptive::Cells,
+    /// Where its permits come from, when hosts share them.
+    limits: OnceLock<Arc<Limits>>,
 }
 /// One thread's part of it.
 pub struct Held {
@@ -138,7 +143,7 @@ pub fn limiter_open(
         let limiter = Limiter::new(config_of(&config));
         let cells = limiter.cells().clone();
         let limiter = Mutex::new(Guarded::new("AdaptiveLimiter", limiter));
-        Arc::new(Shared { limiter, announcers: Mutex::default(), cells })
+        Arc::new(Shared { limiter, announcers: Mutex::default(), cells, limits: OnceLock::new() })
     })?;
     let joined = shared.limiter.lock().call(|limiter| Ok(limiter.join()));
     let member = joined.inspect_err(|_| NAMES.leave(name.as_deref()))?;
@@ -163,12 +168,12 @@ pub fn limiter_inbox<'env>(env: &'env Env, held: &External<Held>) -> napi::Resul
 /// 1 taken, 0 not.
 #[napi(catch_unwind)]
 pub fn limiter_try(held: &External<Held>, weight: f64, now: f64) -> napi::Result<u32> {
-    held.cross(|limiter, member| u32::from(limiter.try_acquire(member, whole(weight), whole(now))))
+    held.cross(now, |limiter, member| u32::from(limiter.try_acquire(member, whole(weight), whole(now))))
 }
 /// For a thread in which nobody waits: 0 taken, 1 it waits, -1 as many wait as may.
 #[napi(catch_unwind)]
 pub fn limiter_acquire(held: &External<Held>, weight: f64, now: f64) -> napi::Result<i32> {
-    held.cross(|limiter, member| match limiter.acquire(member, whole(weight), whole(now)) {
+    held.cross(now, |limiter, member| match limiter.acquire(member, whole(weight), whole(now)) {
         Admission::Taken => 0,
         Admission::Waits => 1,
         Admission::Full => -1,
@@ -182,27 +187,32 @@ pub fn limiter_release(
     retry_after_ms: f64,
     now: f64,
 ) -> napi::Result<()> {
-    held.cross(|limiter, member| limiter.release(member, whole(weight), whole(retry_after_ms), whole(now)))
+    held.cross(now, |limiter, member| {
+        limiter.release(member, whole(weight), whole(retry_after_ms), whole(now))
+    })
 }
 /// A timer, an announcement, or LOOK has come, or others wait than before.
 #[napi(catch_unwind)]
 pub fn limiter_pass(held: &External<Held>, now: f64) -> napi::Result<()> {
-    held.cross(|limiter, member| limiter.pass(member, whole(now)))
+    held.cross(now, |limiter, member| limiter.pass(member, whole(now)))
 }
 /// Other limits.
 #[napi(catch_unwind)]
 pub fn limiter_update(held: &External<Held>, limit: f64, window_ms: f64, now: f64) -> napi::Result<()> {
-    held.cross(|limiter, member| limiter.update(member, whole(limit), whole(window_ms), whole(now)))
+    held.cross(now, |limiter, member| limiter.update(member, whole(limit), whole(window_ms), whole(now)))
 }
 /// How long until that weight finds room in the window; 0: no clock can tell.
 #[napi(catch_unwind)]
 pub fn limiter_retry_after(held: &External<Held>, weight: f64, now: f64) -> napi::Result<f64> {
-    held.cross(|limiter, member| limiter.retry_after(member, whole(weight), whole(now)) as f64)
+    held.cross(now, |limiter, member| limiter.retry_after(member, whole(weight), whole(now)) as f64)
 }
 /// The status, in place of the outbox's events: those wait for the next crossing.
 #[napi(catch_unwind)]
 pub fn limiter_status(held: &External<Held>, now: f64) -> napi::Result<()> {
-    let status = held.call(|limiter, _| limiter.status(whole(now)))?;
+    let mut status = held.call(|limiter, _| limiter.status(whole(now)))?;
+    if let Some(limits) = held.shared.limits.get() {
+        status.tokens = status.tokens.min(limits.nodes().sole_remaining(whole(now)));
+    }
     held.numbers.set(COUNT, 0.0);
     held.numbers.put(EVENTS, &numbers_of(&status));
     Ok(())
@@ -275,14 +285,21 @@ impl Held {
             weight: whole(numbers.get(WEIGHT)),
         }
     }
+    /// Its permits come from there.
+    pub fn share(&self, limits: Arc<Limits>) {
+        let _ = self.shared.limits.set(limits);
+    }
     /// Enters the inbox and calls.
     fn call<R>(&self, call: impl FnOnce(&mut Limiter, MemberId) -> R) -> napi::Result<R> {
         self.within(|limiter| call(limiter, self.member))
     }
     /// The same, and fills the outbox.
-    fn cross<R>(&self, call: impl FnOnce(&mut Limiter, MemberId) -> R) -> napi::Result<R> {
-        self.within(|limiter| {
-            let result = call(limiter, self.member);
+    fn cross<R>(&self, now: f64, call: impl FnOnce(&mut Limiter, MemberId) -> R) -> napi::Result<R> {
+        let crossed = self.within(|limiter| {
+            let (result, look_at) = match self.shared.limits.get() {
+                Some(limits) => self.cross_sharing(limits, limiter, whole(now), call)?,
+                None => (call(limiter, self.member), None),
+            };
             let mut count = 0;
             while count < MAX_EVENTS
                 && let Some(event) = limiter.event(self.member)
@@ -292,8 +309,29 @@ impl Held {
             }
             self.numbers.set(COUNT, count as f64);
             self.numbers.set(MORE, f64::from(u8::from(limiter.has_events(self.member))));
-            self.numbers.set(WAKE_AT, limiter.wake_at(self.member).map_or(f64::INFINITY, |at| at as f64));
-            result
+            let wake_at = [limiter.wake_at(self.member), look_at].into_iter().flatten().min();
+            self.numbers.set(WAKE_AT, wake_at.map_or(f64::INFINITY, |at| at as f64));
+            Some(result)
+        })?;
+        let error =
+            || Error::new(Kind::Internal).with("what", "the limiter").with("detail", "it has no node");
+        crossed.ok_or_else(|| raise(&error()))
+    }
+    /// The same with permits that hosts share; and when to look again.
+    fn cross_sharing<R>(
+        &self,
+        limits: &Limits,
+        limiter: &mut Limiter,
+        now: Millis,
+        call: impl FnOnce(&mut Limiter, MemberId) -> R,
+    ) -> Option<(R, Option<Millis>)> {
+        limits.call(now, |nodes| {
+            nodes.sole(limiter.limit(), now, |node, terms, away| {
+                sharing::before(limiter, self.member, node, terms, now);
+                let result = call(limiter, self.member);
+                let request = sharing::behind(limiter, self.member, node, terms, away, now);
+                ((result, sharing::wake_at(limiter, node, now)), request)
+            })
         })
     }
     fn within<R>(&self, call: impl FnOnce(&mut Limiter) -> R) -> napi::Result<R> {

@@ -2,6 +2,7 @@
 
 mod adaptive;
 mod keyed;
+mod nodes;
 mod shared;
 
 #[cfg(feature = "test-hooks")]

@@ -265,6 +265,8 @@ test('the file of the queue that this one replaces is taken in once, then rename
     const first = open(where, null, { durable: { import: file } });
     expect(await first.recovered).toBe(2);
     expect(first.pending().map(({ item, attempts }) => [item, attempts])).toEqual([[{ order: 1 }, 0], ['second', 2]]);
+    // since they came, by the clock on the wall, however young this process is
+    for (const [at, { ageMs }] of first.pending().entries()) expect(Math.abs(Date.now() - list[at].timestamp - ageMs)).toBeLessThan(10_000);
     await first.close();
     expect(fs.readdirSync(path.dirname(file))).toEqual([`${name}.imported`]);
     const second = open(where, null, { durable: { import: file } });

@@ -33,7 +33,9 @@ impl Redis {
             (left < terms.limit).then_some((slice + 1) * slice_ms + terms.window_ms)
         });
         let first = room_at.unwrap_or(now);
-        Answer { granted, slice, lease_ms: slice_ms, retry_after_ms: first.saturating_sub(now).max(1), nodes }
+        let used = self.slices.values().sum();
+        let retry_after_ms = first.saturating_sub(now).max(1);
+        Answer { granted, slice, lease_ms: slice_ms, retry_after_ms, used, nodes }
     }
 }
 
@@ -71,7 +73,7 @@ proptest! {
             prop_assert!(parts[node].debt() <= share(limit));
             if parts[node].should_ask(now) {
                 let request = parts[node].ask(0, &terms, now).unwrap();
-                prop_assert!(request.want <= share(limit));
+                prop_assert!(request.want <= share(limit).max(3), "at most what one of the checks weighs");
                 // lost on the way there, lost on the way back, late
                 let answer = (luck != 0).then(|| redis.take(&request, &terms, nodes as u64, now));
                 let answer = answer.filter(|_| luck != 1);
@@ -119,7 +121,7 @@ fn what_a_lease_has_left_goes_back_when_it_is_over() {
     let request = node.ask(5, &terms, 0).unwrap();
     assert_eq!(request, Request { want: 5, debt: 1, back: 0, back_slice: 0 });
     assert!(node.ask(5, &terms, 0).is_none(), "one at a time");
-    node.answered(&Answer { granted: 5, slice: 7, lease_ms: 100, retry_after_ms: 0, nodes: 1 }, 20);
+    node.answered(&Answer { granted: 5, slice: 7, lease_ms: 100, retry_after_ms: 0, used: 6, nodes: 1 }, 20);
     assert_eq!(node.debt(), 0);
     assert_eq!(node.check(2, &terms, 99), Verdict::Allowed);
     assert_eq!((node.held(99), node.held(100)), (3, 0), "from when it was asked for");
@@ -134,7 +136,10 @@ fn a_refusal_ends_debt_until_there_is_room() {
     assert_eq!(node.check(10, &terms, 0), Verdict::Allowed);
     assert_eq!(node.check(1, &terms, 0), Verdict::Denied { retry_after_ms: 1 }, "a tenth");
     node.ask(0, &terms, 0).unwrap();
-    node.answered(&Answer { granted: 0, slice: 0, lease_ms: 100, retry_after_ms: 500, nodes: 2 }, 10);
+    node.answered(
+        &Answer { granted: 0, slice: 0, lease_ms: 100, retry_after_ms: 500, used: 100, nodes: 2 },
+        10,
+    );
     assert_eq!(node.check(1, &terms, 100), Verdict::Denied { retry_after_ms: 410 });
     assert!(!node.should_ask(100));
     assert!(node.should_ask(510));
@@ -143,7 +148,7 @@ fn a_refusal_ends_debt_until_there_is_room() {
 
 #[test]
 fn while_redis_is_away_each_mode_does_what_it_says() {
-    let answer = Answer { granted: 0, slice: 0, lease_ms: 100, retry_after_ms: 1, nodes: 4 };
+    let answer = Answer { granted: 0, slice: 0, lease_ms: 100, retry_after_ms: 1, used: 0, nodes: 4 };
     for (when_down, passes) in [(WhenDown::Degrade, 25), (WhenDown::Open, 1000), (WhenDown::Closed, 0)] {
         let terms = Terms { limit: 100, window_ms: 10_000, when_down };
         let mut node = Node::default();
@@ -156,12 +161,17 @@ fn while_redis_is_away_each_mode_does_what_it_says() {
         let passed = (0..1000).filter(|_| node.check(1, &terms, 50) == Verdict::Allowed).count();
         assert_eq!(passed, passes, "{when_down:?}");
         if when_down == WhenDown::Degrade {
-            assert_eq!(node.check(1, &terms, 51), Verdict::Denied { retry_after_ms: 9_999 });
-            assert_eq!(node.check(1, &terms, 10_050), Verdict::Allowed);
+            assert_eq!(
+                node.check(1, &terms, 51),
+                Verdict::Denied { retry_after_ms: 10_048 },
+                "a slice leaves as a whole"
+            );
+            assert_eq!(node.check(1, &terms, 10_098), Verdict::Denied { retry_after_ms: 1 });
+            assert_eq!(node.check(1, &terms, 10_099), Verdict::Allowed);
         }
-        let request = node.ask(0, &terms, 10_051).unwrap();
+        let request = node.ask(0, &terms, 10_100).unwrap();
         assert_eq!(request.debt, (passed as u64 + u64::from(when_down == WhenDown::Degrade)).min(100));
-        assert!(node.answered(&answer, 10_060), "back again, said once");
+        assert!(node.answered(&answer, 10_110), "back again, said once");
         assert!(!node.is_down());
     }
 }

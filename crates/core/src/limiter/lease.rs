@@ -4,7 +4,7 @@
 //! the limit says. A refusal ends debt until Redis sees room. So what all nodes admit in a window is at most the limit and one `share` of debt per node.
 
 use super::Millis;
-use super::adaptive::Window;
+use super::adaptive::{Supply, Window};
 
 /// What a node may owe, and asks for at most: a tenth of the limit, at least 1.
 pub fn share(limit: u64) -> u64 {
@@ -12,6 +12,8 @@ pub fn share(limit: u64) -> u64 {
 }
 /// Of what is unspent so little asks for more.
 const LOW_WATER: u64 = 4;
+/// A window has so many slices.
+const SLICES: u64 = 100;
 
 /// What happens while Redis is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Answer {
     pub lease_ms: Millis,
     /// When enough of what is booked will have left for one permit to fit, if nothing was granted: the debt of all nodes included.
     pub retry_after_ms: Millis,
+    /// Permits that count, of all nodes, those granted here included.
+    pub used: u64,
     /// Nodes that asked in the last two windows, at least this one.
     pub nodes: u64,
 }
@@ -74,10 +78,20 @@ pub enum Verdict {
     },
 }
 
+/// What a try found that spends no debt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Try {
+    /// It is decided.
+    Known(Verdict),
+    /// Redis is to be asked.
+    Ask,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     at: Millis,
     debt: u64,
+    window_ms: Millis,
 }
 
 /// One key on one node.
@@ -93,37 +107,119 @@ pub struct Node {
     debt: u64,
     asked: Option<Asked>,
     refused_until: Millis,
-    /// Whom a refusal or the end of debt turned away since the last request.
+    /// Whom a refusal or the end of debt turned away since the last request, and the largest of them.
     missed: u64,
+    largest: u64,
     nodes: u64,
     down: bool,
+    /// Until then it is left alone.
+    paused_until: Millis,
     /// What was admitted while Redis was away.
     own: Window,
+    /// What counted by the last answer, and when nothing of it counts any more.
+    used: u64,
+    busy_until: Millis,
 }
 impl Node {
+    /// One that does not know anything but how many share, if anybody does.
+    pub fn new(nodes: u64) -> Self {
+        Self { nodes, ..Self::default() }
+    }
     /// Decides at once. 0 looks, as for 1.
     pub fn check(&mut self, weight: u64, terms: &Terms, now: Millis) -> Verdict {
-        let (wanted, takes) = (weight.max(1), weight > 0);
+        let found = self.look(weight, terms, now);
+        match found {
+            Verdict::Allowed => self.take(weight, terms, now),
+            Verdict::Denied { .. } if !self.down => self.turn_away(weight, terms),
+            Verdict::Denied { .. } => {}
+        }
+        found
+    }
+    /// What a check would find.
+    pub fn look(&mut self, weight: u64, terms: &Terms, now: Millis) -> Verdict {
+        let wanted = weight.max(1);
         if wanted > terms.limit {
             return Verdict::Denied { retry_after_ms: terms.window_ms.max(1) };
         }
         if self.down {
-            return self.alone(wanted, takes, terms, now);
+            return self.alone(wanted, terms, now);
         }
         if self.held(now) >= wanted {
-            self.left -= if takes { wanted } else { 0 };
             return Verdict::Allowed;
         }
         if now < self.refused_until {
-            self.missed = self.missed.saturating_add(weight);
             return Verdict::Denied { retry_after_ms: self.refused_until - now };
         }
-        if self.debt + wanted <= share(terms.limit) {
-            self.debt += if takes { wanted } else { 0 };
+        if self.debt.saturating_add(wanted) <= share(terms.limit) {
             return Verdict::Allowed;
         }
-        self.missed = self.missed.saturating_add(weight);
         Verdict::Denied { retry_after_ms: 1 }
+    }
+    /// Decides by the lease, or by what Redis said last, but never on credit.
+    pub fn try_lease(&mut self, weight: u64, terms: &Terms, now: Millis) -> Try {
+        let wanted = weight.max(1);
+        let known = self.down || wanted > terms.limit || self.held(now) >= wanted || now < self.refused_until;
+        if known { Try::Known(self.check(weight, terms, now)) } else { Try::Ask }
+    }
+    /// So much was admitted at that moment.
+    fn take(&mut self, weight: u64, terms: &Terms, now: Millis) {
+        if weight == 0 {
+            return;
+        }
+        if self.down {
+            if terms.when_down == WhenDown::Degrade {
+                // in slices, as Redis has them: so many and no more
+                let slice_ms = (terms.window_ms / SLICES).max(1);
+                self.own.book((now / slice_ms).saturating_mul(slice_ms).saturating_add(slice_ms - 1), weight);
+            }
+            self.debt = self.debt.saturating_add(weight).min(terms.limit);
+        } else if self.held(now) >= weight {
+            self.left -= weight;
+        } else {
+            self.debt = self.debt.saturating_add(weight);
+        }
+        self.used_at(now, terms.window_ms);
+    }
+    /// So much was admitted of what `supply` gave: of the lease first, the rest is debt.
+    pub fn spend(&mut self, weight: u64, terms: &Terms, now: Millis) {
+        if weight == 0 {
+            return;
+        }
+        if self.down {
+            return self.take(weight, terms, now);
+        }
+        let leased = weight.min(self.left);
+        self.left -= leased;
+        self.debt = self.debt.saturating_add(weight - leased);
+        self.used_at(now, terms.window_ms);
+    }
+    /// Somebody wanted so much in vain.
+    pub fn turn_away(&mut self, weight: u64, terms: &Terms) {
+        if weight <= terms.limit {
+            self.missed = self.missed.saturating_add(weight);
+            self.largest = self.largest.max(weight);
+        }
+    }
+    fn used_at(&mut self, now: Millis, window_ms: Millis) {
+        // a lease is booked at its end, and a slice leaves as a whole
+        let late = 2 * (window_ms / SLICES) + 2;
+        self.busy_until = self.busy_until.max(now.saturating_add(window_ms).saturating_add(late));
+    }
+    /// What gates a window of an adaptive limiter: the lease, then credit.
+    pub fn supply(&self, terms: &Terms, now: Millis) -> Supply {
+        if self.down {
+            return match terms.when_down {
+                WhenDown::Degrade => Supply::Degraded(self.degraded_limit(terms)),
+                WhenDown::Open => Supply::Open,
+                WhenDown::Closed => Supply::Shut,
+            };
+        }
+        let credit = share(terms.limit).saturating_sub(self.debt);
+        let credit = if now < self.refused_until { 0 } else { credit };
+        match self.held(now) {
+            0 => Supply::Credit(credit),
+            left => Supply::Leased { left, until: self.until.saturating_sub(1) },
+        }
     }
     /// Permits of the lease that are left at this moment.
     pub fn held(&self, now: Millis) -> u64 {
@@ -134,32 +230,81 @@ impl Node {
     pub fn debt(&self) -> u64 {
         self.debt
     }
-    /// Whether Redis should be asked now: the lease is about to be used up, or there is debt to book or something to give back.
+    /// About how many permits are free.
+    pub fn remaining(&mut self, terms: &Terms, now: Millis) -> u64 {
+        if self.down {
+            self.own.expire(now, terms.window_ms);
+            return match terms.when_down {
+                WhenDown::Closed => 0,
+                WhenDown::Open => terms.limit,
+                WhenDown::Degrade => self.degraded_limit(terms).saturating_sub(self.own.used()),
+            };
+        }
+        if now < self.refused_until {
+            return 0;
+        }
+        let used = if now < self.busy_until { self.used } else { 0 };
+        terms
+            .limit
+            .saturating_sub(used.saturating_add(self.debt))
+            .saturating_add(self.held(now))
+            .min(terms.limit)
+    }
+    /// How long until the whole limit is free again, at most.
+    pub fn reset_ms(&self, now: Millis) -> Millis {
+        self.busy_until.saturating_sub(now)
+    }
+    /// Whether Redis should be asked now: for permits, or because there is debt to book or something to give back, or to see whether it is back.
     pub fn should_ask(&self, now: Millis) -> bool {
-        let low = self.held(now) <= self.granted / LOW_WATER
-            && (self.missed > 0 || self.debt > 0 || self.spent() > 0);
         let to_book = self.debt > 0 || (self.left > 0 && now >= self.until);
-        self.asked.is_none() && ((low && now >= self.refused_until) || to_book)
+        let may = self.asked.is_none() && now >= self.paused_until;
+        may && (self.wants(now) || to_book || self.down)
+    }
+    /// Whether it should be asked for permits: the lease is about to be used up, or there is none and somebody came.
+    pub fn wants(&self, now: Millis) -> bool {
+        let used_up = self.spent() > 0 && now < self.until;
+        let is_wanted = self.missed > 0 || self.debt > 0 || used_up;
+        now >= self.rests_until() && is_wanted && self.held(now) <= self.granted / LOW_WATER
+    }
+    /// Whether a request is out.
+    pub fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+    /// Whether Redis knows all that matters of it.
+    pub fn is_forgettable(&mut self, terms: &Terms, now: Millis) -> bool {
+        self.own.expire(now, terms.window_ms);
+        let holds = self.left > 0 || self.debt > 0 || self.asked.is_some();
+        !holds && now >= self.refused_until && self.own.used() == 0
     }
     fn spent(&self) -> u64 {
         self.granted - self.left
     }
+    fn demanded(&self, now: Millis) -> u64 {
+        // used up before its end: twice as much would have been used
+        let early = self.left == 0 && now < self.until;
+        if self.granted == 0 { self.demand } else { self.spent().saturating_mul(if early { 2 } else { 1 }) }
+    }
     /// The request to send, for `waiting` permits that somebody waits for besides; None: one is out. What is held goes back with it.
     pub fn ask(&mut self, waiting: u64, terms: &Terms, now: Millis) -> Option<Request> {
+        let want = self
+            .demanded(now)
+            .saturating_add(self.missed)
+            .clamp(1, share(terms.limit))
+            .max(waiting.max(self.largest).min(terms.limit));
+        self.request(want, terms, now)
+    }
+    /// A request that books debt and gives back what is held, and wants nothing; None: one is out.
+    pub fn settle(&mut self, terms: &Terms, now: Millis) -> Option<Request> {
+        self.request(0, terms, now)
+    }
+    fn request(&mut self, want: u64, terms: &Terms, now: Millis) -> Option<Request> {
         if self.asked.is_some() {
             return None;
         }
-        // used up before its end: twice as much would have been used
-        let early = self.left == 0 && self.granted > 0 && now < self.until;
-        self.demand = if self.granted > 0 { self.spent() * if early { 2 } else { 1 } } else { self.demand };
-        let want = self
-            .demand
-            .saturating_add(self.missed)
-            .clamp(1, share(terms.limit))
-            .max(waiting.min(terms.limit));
+        self.demand = self.demanded(now);
         let request = Request { want, debt: self.debt, back: self.left, back_slice: self.slice };
-        (self.left, self.granted, self.missed) = (0, 0, 0);
-        self.asked = Some(Asked { at: now, debt: self.debt });
+        (self.left, self.granted, self.missed, self.largest) = (0, 0, 0, 0);
+        self.asked = Some(Asked { at: now, debt: self.debt, window_ms: terms.window_ms });
         Some(request)
     }
     /// Redis has answered what was asked. True: it had been away.
@@ -167,11 +312,36 @@ impl Node {
         let Some(asked) = self.asked.take() else { return false };
         self.debt = self.debt.saturating_sub(asked.debt);
         self.nodes = answer.nodes.max(1);
+        self.paused_until = 0;
         (self.left, self.granted, self.slice) = (answer.granted, answer.granted, answer.slice);
         self.until = asked.at.saturating_add(answer.lease_ms);
         self.refused_until = if answer.granted == 0 { now.saturating_add(answer.retry_after_ms) } else { 0 };
+        self.used = answer.used;
+        if answer.used > 0 {
+            self.used_at(now, asked.window_ms);
+        }
         self.own = Window::default();
         std::mem::take(&mut self.down)
+    }
+    /// Bytes of the log of what was admitted while Redis was away.
+    pub fn log_bytes(&self) -> u64 {
+        self.own.bytes()
+    }
+    /// Keeps that log shorter: what it holds counts longer, never shorter.
+    pub fn shorten(&mut self) {
+        self.own.collapse();
+    }
+    /// The end of the lease.
+    pub fn until(&self) -> Millis {
+        self.until
+    }
+    /// Until when asking for permits is in vain.
+    pub fn rests_until(&self) -> Millis {
+        self.refused_until.max(self.paused_until)
+    }
+    /// Redis is not to be asked before that.
+    pub fn pause(&mut self, until: Millis) {
+        self.paused_until = until;
     }
     /// It did not answer in time, or failed: what was asked may or may not be booked, so debt is booked again. The permits that were given back with it are gone until
     /// their window is over.
@@ -191,25 +361,17 @@ impl Node {
     pub fn degraded_limit(&self, terms: &Terms) -> u64 {
         (terms.limit / self.nodes.max(1)).max(1)
     }
-    fn alone(&mut self, wanted: u64, takes: bool, terms: &Terms, now: Millis) -> Verdict {
+    fn alone(&mut self, wanted: u64, terms: &Terms, now: Millis) -> Verdict {
         let most = match terms.when_down {
             WhenDown::Closed => return Verdict::Denied { retry_after_ms: 1 },
-            WhenDown::Open => u64::MAX,
+            WhenDown::Open => return Verdict::Allowed,
             WhenDown::Degrade => self.degraded_limit(terms),
         };
         self.own.expire(now, terms.window_ms);
-        if self.own.used().saturating_add(wanted) > most {
-            let room = most.checked_sub(wanted).and_then(|most| self.own.down_to(most, terms.window_ms));
-            return Verdict::Denied {
-                retry_after_ms: room.map_or(terms.window_ms, |at| at.saturating_sub(now)).max(1),
-            };
+        if self.own.used().saturating_add(wanted) <= most {
+            return Verdict::Allowed;
         }
-        if takes {
-            if terms.when_down == WhenDown::Degrade {
-                self.own.book(now, wanted);
-            }
-            self.debt = self.debt.saturating_add(wanted).min(terms.limit);
-        }
-        Verdict::Allowed
+        let room = most.checked_sub(wanted).and_then(|most| self.own.down_to(most, terms.window_ms));
+        Verdict::Denied { retry_after_ms: room.map_or(terms.window_ms, |at| at.saturating_sub(now)).max(1) }
     }
 }

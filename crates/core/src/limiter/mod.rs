@@ -5,6 +5,7 @@ pub mod adaptive;
 pub mod headers;
 pub mod keyed;
 pub mod lease;
+pub mod sharing;
 
 /// Whole milliseconds of elapsed time.
 pub type Millis = u64;

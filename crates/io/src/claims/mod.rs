@@ -3,12 +3,11 @@
 //! What is said while a packet is away goes with the next one: one round trip carries everything that has gathered, in
 //! order. While Redis does not answer every ask is answered `Away` at the latest after the time of a call.
 
-mod outage;
 mod worker;
 
+use crate::outage::Outage;
 use crate::redis::{self, Link};
 use crate::runtime::Runtime;
-use outage::Outage;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use sluice_core::error::Error;
@@ -97,7 +96,8 @@ impl Claims {
         }
     }
     fn start(&self) -> Option<UnboundedSender<Job>> {
-        let outage = Arc::new(Outage::new(self.degraded.lock().take()?));
+        let tell = self.degraded.lock().take()?;
+        let outage = Arc::new(Outage::new(Box::new(move |why| why.into_iter().for_each(&tell))));
         let link = Link::new(self.config.link.clone(), outage.clone());
         let runtime = Runtime::get().ok()?;
         link.begin().ok()?;

@@ -1,8 +1,8 @@
 //! Who says the words, on the I/O thread.
 
-use super::outage::Outage;
 use super::{Answer, Config, Job, Then, Word};
 use crate::client::owner;
+use crate::outage::Outage;
 use crate::redis::{Claimed, Link, Step};
 use bytes::Bytes;
 use sluice_core::batch::claim;

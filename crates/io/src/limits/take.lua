@@ -3,13 +3,15 @@
 -- ARGV: limit, windowMs, want, debt, back, backAt, node.
 -- Returns granted, slice, lease in ms, retryAfterMs (0: there is room), used, nodes.
 local MOST_SLICES, MOST_NODES = 256, 1000
-local key, limit, window = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
-local want, debt, back, back_at = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+-- a mock's Lua has whole numbers of 32 bits: fractions are what Redis' has
+local function number(at) return tonumber(ARGV[at]) + 0.0 end
+local key, limit, window = KEYS[1], number(1), number(2)
+local want, debt, back, back_at = number(3), number(4), number(5), number(6)
 local me = 'n:' .. ARGV[7]
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = time[1] * 1000.0 + math.floor(time[2] / 1000)
 local span = math.max(1, math.floor(window / 100))
-local current = (math.floor(now / span) + 1) * span
+local current = (math.floor(now / span) + 1.0) * span
 -- a lease is over one span from now
 local booking = current + span
 local function text(number) return string.format('%.0f', number) end
@@ -22,7 +24,7 @@ for at = 1, #all, 2 do
   local slice, permits = tonumber(field), tonumber(value)
   if field == me then
     granted_at, granted = string.match(value, '^%d+:(%d+):(%d+)$')
-    granted_at, granted = tonumber(granted_at), tonumber(granted) or 0
+    granted_at, granted = tonumber(granted_at), tonumber(granted) or 0.0
   elseif slice and permits then
     if slice + window <= now then
       gone[#gone + 1] = field

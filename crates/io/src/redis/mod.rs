@@ -12,6 +12,7 @@ pub(crate) mod compress;
 mod connection;
 mod fault;
 pub(crate) mod lease;
+mod limit;
 mod link;
 mod node;
 mod pushes;
@@ -25,6 +26,7 @@ mod topology;
 mod value;
 pub(crate) mod write;
 
+pub use limit::Take;
 pub use link::Link;
 
 use bytes::Bytes;

@@ -46,6 +46,7 @@ impl From<Said> for Answer {
             slice: said.slice,
             lease_ms: said.lease_ms,
             retry_after_ms: said.retry_after_ms,
+            used: said.used,
             nodes: said.nodes,
         }
     }

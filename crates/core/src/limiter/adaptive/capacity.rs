@@ -14,6 +14,9 @@ pub(super) struct Capacity {
     pub now: Millis,
     pub in_flight: u64,
     pub supply: Supply,
+    /// Taken of the window since somebody asked, and the most that the supply lacked for one.
+    pub drawn: u64,
+    pub lacked: u64,
     window: Window,
     hold_until: Millis,
 }
@@ -26,6 +29,8 @@ impl Capacity {
             now: 0,
             in_flight: 0,
             supply: Supply::Own,
+            drawn: 0,
+            lacked: 0,
             window: Window::default(),
             hold_until: 0,
         }
@@ -62,7 +67,7 @@ impl Capacity {
     pub(super) fn book(&mut self, spent: &[(Millis, u64)]) {
         for &(at, weight) in spent {
             self.window.book(at, weight);
-            self.supply.spend(weight);
+            self.draw(weight);
         }
         if let Some(&(last, _)) = spent.last() {
             self.now = self.now.max(last);
@@ -73,10 +78,20 @@ impl Capacity {
     pub(super) fn admit(&mut self, weight: u64) {
         if self.limit > 0 {
             self.window.book(self.now, weight);
-            self.supply.spend(weight);
+            self.draw(weight);
         }
         if self.concurrency > 0 {
             self.in_flight = self.in_flight.saturating_add(weight);
+        }
+    }
+    fn draw(&mut self, weight: u64) {
+        self.supply.spend(weight);
+        self.drawn = self.drawn.saturating_add(weight);
+    }
+    /// That weight was refused.
+    pub(super) fn lack(&mut self, weight: u64) {
+        if self.supply.left(self.now) < weight {
+            self.lacked = self.lacked.max(weight);
         }
     }
     pub(super) fn release(&mut self, weight: u64) {

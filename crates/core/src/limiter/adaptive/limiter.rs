@@ -101,6 +101,7 @@ impl Limiter {
         } else {
             self.stats.rejected += 1;
             self.missed();
+            self.capacity.lack(weight);
             Admission::Full
         };
         self.exit(Some(member));
@@ -134,10 +135,22 @@ impl Limiter {
         self.exit(Some(member));
     }
     /// Where the window's permits come from, from now on.
-    pub fn supply(&mut self, supply: Supply, now: Millis) {
+    pub fn supply(&mut self, member: MemberId, supply: Supply, now: Millis) {
         self.enter(now);
         self.capacity.supply = supply;
-        self.exit(None);
+        self.exit(Some(member));
+    }
+    /// How much of the window was taken since this was asked last.
+    pub fn drawn(&mut self) -> u64 {
+        std::mem::take(&mut self.capacity.drawn)
+    }
+    /// The largest weight that was refused for want of supply since this was asked last.
+    pub fn lacked(&mut self) -> u64 {
+        std::mem::take(&mut self.capacity.lacked)
+    }
+    /// Permits per window, as it stands.
+    pub fn limit(&self) -> u64 {
+        self.capacity.limit
     }
 
     /// The next that a thread is to be told: all of it after each call that this thread made, but `status`.
@@ -221,7 +234,7 @@ impl Limiter {
         let offer = Offer {
             now: capacity.now,
             ends: capacity.supply.until().map_or(ends, |until| ends.min(until)),
-            permits: if capacity.limit > 0 { capacity.permits() } else { 0 },
+            permits: if capacity.limit > 0 && capacity.supply.is_lent() { capacity.permits() } else { 0 },
             room: if waiting == 0 && !capacity.is_held() { room } else { None },
             hands_on: hands_on && capacity.concurrency > 0,
         };

@@ -15,6 +15,8 @@ pub enum Supply {
         /// The last millisecond of the grant.
         until: Millis,
     },
+    /// So many on credit, each to be told of at once: none without a crossing.
+    Credit(u64),
     /// Redis is away: this limit instead of its own.
     Degraded(u64),
     /// Redis is away: everybody may go.
@@ -35,6 +37,7 @@ impl Supply {
     pub(super) fn left(&self, now: Millis) -> u64 {
         match *self {
             Supply::Leased { left, until } if now <= until => left,
+            Supply::Credit(left) => left,
             Supply::Leased { .. } | Supply::Shut => 0,
             _ => u64::MAX,
         }
@@ -46,8 +49,12 @@ impl Supply {
             _ => None,
         }
     }
+    /// Whether permits may be taken without a crossing.
+    pub(super) fn is_lent(&self) -> bool {
+        !matches!(self, Supply::Credit(_))
+    }
     pub(super) fn spend(&mut self, weight: u64) {
-        if let Supply::Leased { left, .. } = self {
+        if let Supply::Leased { left, .. } | Supply::Credit(left) = self {
             *left = left.saturating_sub(weight);
         }
     }

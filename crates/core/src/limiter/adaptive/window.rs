@@ -53,4 +53,13 @@ impl Window {
     pub fn empty_at(&self, window_ms: Millis) -> Option<Millis> {
         self.entries.back().map(|&(at, _)| at.saturating_add(window_ms))
     }
+    /// Counts everything from the latest time, which forgives nothing, and takes least memory.
+    pub fn collapse(&mut self) {
+        let Some(&(last, _)) = self.entries.back() else { return };
+        self.entries = VecDeque::from([(last, self.used)]);
+    }
+    /// Bytes of the log.
+    pub fn bytes(&self) -> u64 {
+        (self.entries.capacity() * size_of::<(Millis, u64)>()) as u64
+    }
 }

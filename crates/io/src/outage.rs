@@ -1,6 +1,5 @@
-//! Whether Redis is away: told once, from the first call in vain until it answers again.
+//! Whether Redis is away, as users are told: once, from the first call in vain until it answers again.
 
-use super::Tell;
 use crate::redis::{Change, Listener, State};
 use parking_lot::Mutex;
 use sluice_core::error::{Error, Kind};
@@ -9,7 +8,10 @@ use std::time::{Duration, Instant};
 /// A call that answers so soon after one that did not says nothing: of a cluster another master may be away.
 const SETTLED: Duration = Duration::from_secs(1);
 
-pub(super) struct Outage {
+/// Who is told: why Redis is away, or None when it is back.
+pub(crate) type Tell = Box<dyn Fn(Option<Error>) + Send + Sync>;
+
+pub(crate) struct Outage {
     tell: Tell,
     /// When a call failed last; None: it is not away.
     since: Mutex<Option<Instant>>,
@@ -21,7 +23,7 @@ impl Outage {
     /// Calls failed.
     pub fn failed(&self, why: &Error) {
         if self.since.lock().replace(Instant::now()).is_none() {
-            (self.tell)(why.clone());
+            (self.tell)(Some(why.clone()));
         }
     }
     /// Calls that began then were answered, all of them.
@@ -29,7 +31,18 @@ impl Outage {
         let mut since = self.since.lock();
         if since.is_some_and(|failed| began.saturating_duration_since(failed) >= SETTLED) {
             *since = None;
+            (self.tell)(None);
         }
+    }
+    /// It answers again.
+    pub fn over(&self) {
+        if self.since.lock().take().is_some() {
+            (self.tell)(None);
+        }
+    }
+    /// When to ask it something, where nobody else does, so that it is told when it is back.
+    pub fn settles_at(&self) -> Option<Instant> {
+        self.since.lock().map(|failed| failed + SETTLED)
     }
 }
 impl Listener for Outage {
@@ -42,7 +55,7 @@ impl Listener for Outage {
                 let why = why.unwrap_or_else(|| Error::new(Kind::Redis).with("detail", "it is down"));
                 self.failed(&why);
             }
-            State::Up => *self.since.lock() = None,
+            State::Up => self.over(),
             State::Idle => {}
         }
     }
@@ -58,7 +71,10 @@ mod tests {
     fn is_told_once_until_it_is_over() {
         let told = Arc::new(AtomicU32::new(0));
         let counter = told.clone();
-        let outage = Outage::new(Box::new(move |_| {
+        let back = Arc::new(AtomicU32::new(0));
+        let backs = back.clone();
+        let outage = Outage::new(Box::new(move |why| {
+            let counter = if why.is_some() { &counter } else { &backs };
             counter.fetch_add(1, Ordering::Relaxed);
         }));
         let why = Error::new(Kind::Redis).with("detail", "late");
@@ -76,5 +92,8 @@ mod tests {
         outage.state(State::Up, None);
         outage.state(State::Down, None);
         assert_eq!(count(), 3);
+        outage.state(State::Up, None);
+        outage.over();
+        assert_eq!(back.load(Ordering::Relaxed), 3, "each was over once");
     }
 }

@@ -1,0 +1,496 @@
+'use strict';
+// RateLimiter as services have it: fields, status, thresholds by hand; and what was wrong with theirs.
+const { RateLimiter, createRateLimiter, upstashRateLimiter } = require('sluice/compat/rate-limiter');
+
+const own = { ...process.env };
+const VARIABLES = ['ENABLE_PERFORMANCE_OPTIMIZATION', 'QSTASH_RATE_LIMIT', 'QSTASH_RATE_WINDOW', 'QSTASH_ADAPTIVE_RATE', 'QSTASH_MIN_RATE', 'QSTASH_MAX_RATE'];
+const open = [];
+const make = (...given) => {
+  const limiter = new RateLimiter(...given);
+  open.push(limiter);
+  return limiter;
+};
+beforeEach(() => {
+  for (const name of VARIABLES) delete process.env[name];
+  jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) });
+});
+afterEach(() => {
+  process.env = { ...own };
+  open.splice(0).forEach((limiter) => void limiter.close());
+  jest.useRealTimers();
+  jest.restoreAllMocks();
+});
+const pass = (ms) => jest.advanceTimersByTimeAsync(ms);
+const after = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value));
+const refuse = (ms, error) => new Promise((resolve, reject) => setTimeout(reject, ms, error));
+
+/** Sends whatever the limiter lets through: each of so many callers begins again when its call has ended. */
+function saturate(limiter, work, callers = 12) {
+  const seen = { sent: 0, at: [], isOver: false };
+  for (let at = 0; at < callers; at += 1) {
+    void (async () => {
+      while (!seen.isOver) {
+        await limiter.execute(() => {
+          seen.sent += 1;
+          seen.at.push(Date.now());
+          return work();
+        }).catch(() => {});
+      }
+    })();
+  }
+  return seen;
+}
+
+describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mode, switched) => {
+  beforeEach(() => {
+    if (switched !== undefined) process.env.ENABLE_PERFORMANCE_OPTIMIZATION = switched;
+  });
+
+  test('status has these members and no others', () => {
+    expect(make(10, 1000).getStatus()).toStrictEqual({
+      maxRequests: 10, currentTokens: 10, windowMs: 1000, isAdaptive: false,
+      stats: { totalRequests: 0, throttledRequests: 0, averageLatency: 0, lastAdjustment: Date.now() },
+    });
+    expect(make(7, 1000, { adaptive: true })).toMatchObject({ adaptive: true, minRequests: 3, maxRequestsLimit: 14, adjustmentInterval: 60_000 });
+    expect(make(1, 1000)).toMatchObject({ minRequests: 1, maxRequestsLimit: 2 });
+    expect(make(10, 1000, { minRequests: 5, maxRequests: 20, adjustmentInterval: 10 })).toMatchObject({ minRequests: 5, maxRequestsLimit: 20, adjustmentInterval: 10 });
+  });
+
+  test('permits are taken at once while there are some, then waited for', async () => {
+    const limiter = make(2, 1000);
+    expect([await limiter.acquire(), await limiter.acquire(), limiter.tokens]).toEqual([true, true, 0]);
+    let isServed = false;
+    const turn = limiter.acquire().then((value) => (isServed = value));
+    await pass(999);
+    expect(isServed).toBe(false);
+    await pass(1);
+    expect([await turn, limiter.tokens]).toEqual([true, 1]);
+    expect(limiter.stats).toMatchObject({ totalRequests: 3, throttledRequests: 1 });
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('execute gives what the work gives, and its own error', async () => {
+    const limiter = make(5, 1000);
+    const answer = { a: 1 };
+    const failure = new Error('mine');
+    expect(await limiter.execute(async () => answer)).toBe(answer);
+    expect(await limiter.execute(() => 7)).toBe(7);
+    await expect(limiter.execute(() => Promise.reject(failure))).rejects.toBe(failure);
+    await expect(limiter.execute(() => { throw failure; })).rejects.toBe(failure);
+    await expect(limiter.execute('no function')).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    expect(limiter).toMatchObject({ successCount: 2, failureCount: 2 });
+    expect(limiter.stats.totalRequests).toBe(4);
+    const work = limiter.execute(() => after(50, 'late'));
+    await pass(50);
+    expect(await work).toBe('late');
+    expect(limiter.stats.averageLatency).toBeCloseTo(10, 5); // five calls, one of 50 ms
+  });
+
+  test('a clock that only Date.now tells is heard', async () => {
+    jest.useRealTimers();
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(5000);
+    const limiter = make(1, 1000);
+    await limiter.acquire();
+    expect(limiter.tokens).toBe(0);
+    clock.mockReturnValue(5999);
+    expect(limiter.tokens).toBe(0);
+    clock.mockReturnValue(6000);
+    expect(limiter.tokens).toBe(1);
+    await limiter.execute(() => clock.mockReturnValue(6080));
+    expect(limiter.stats.averageLatency).toBe(80);
+  });
+
+  test.each([
+    // successes, failures, average latency, then
+    [10, 0, 50, 11], [91, 9, 99.9, 11], [9, 1, 50, 10], [10, 0, 100, 10], [10, 0, 300, 10], [10, 0, 500, 10], [10, 0, 500.1, 9],
+    [7, 3, 50, 10], [69, 31, 50, 9], [5, 5, 50, 9], [0, 1, 0, 9], [95, 5, 600, 9], [0, 0, 50, 10], [0, 0, 900, 10],
+  ])('the rule by hand: %d successes, %d failures at %d ms make of 10: %d', async (successes, failures, latencyMs, expected) => {
+    const limiter = make(10, 1000, { adaptive: true, adjustmentInterval: 60_000 });
+    limiter.successCount = successes;
+    limiter.failureCount = failures;
+    limiter.stats.averageLatency = latencyMs;
+    await pass(59_999);
+    limiter._adjustIfNeeded();
+    expect(limiter.maxRequests).toBe(10);
+    await pass(1);
+    limiter._adjustIfNeeded();
+    expect(limiter.getStatus().maxRequests).toBe(expected);
+    const isOver = successes + failures > 0;
+    expect([limiter.successCount, limiter.failureCount]).toEqual(isOver ? [0, 0] : [successes, failures]);
+    expect(limiter.stats.lastAdjustment).toBe(isOver ? Date.now() : Date.now() - 60_000);
+    // once per interval
+    limiter.successCount = successes;
+    limiter.failureCount = failures;
+    if (isOver) limiter._adjustIfNeeded();
+    expect(limiter.maxRequests).toBe(expected);
+  });
+
+  test('by hand and by calls at once: what was written counts with what was measured', async () => {
+    const limiter = make(10, 1000, { adaptive: true, adjustmentInterval: 1000 });
+    limiter.stats.averageLatency = 600;
+    limiter.stats.lastAdjustment = Date.now() - 1000;
+    await limiter.execute(() => 1);
+    expect(limiter.maxRequests).toBe(9);
+    limiter.successCount = 95;
+    limiter.failureCount = 4;
+    limiter.stats.averageLatency = 10;
+    await pass(1000);
+    await limiter.execute(() => 1);
+    expect(limiter.maxRequests).toBe(10);
+    expect([limiter.successCount, limiter.failureCount]).toEqual([0, 0]);
+  });
+
+  test('it stays within its bounds', async () => {
+    const limiter = make(4, 1000, { adaptive: true, minRequests: 3, maxRequests: 5, adjustmentInterval: 1000 });
+    const seen = [];
+    for (const [successes, failures] of [[9, 0], [9, 0], [9, 0], [0, 9], [0, 9], [0, 9], [0, 9]]) {
+      Object.assign(limiter, { successCount: successes, failureCount: failures });
+      await pass(1000);
+      limiter._adjustIfNeeded();
+      seen.push(limiter.maxRequests);
+    }
+    expect(seen).toEqual([5, 5, 5, 4, 3, 3, 3]);
+    // a start outside of them is not thrown across
+    const above = make(20, 1000, { adaptive: true, minRequests: 3, maxRequests: 10, adjustmentInterval: 1000 });
+    above.successCount = 9;
+    await pass(1000);
+    above._adjustIfNeeded();
+    expect(above.maxRequests).toBe(20);
+    const below = make(2, 1000, { adaptive: true, minRequests: 3, adjustmentInterval: 1000, logger: { info: jest.fn() } });
+    below.failureCount = 9;
+    await pass(1000);
+    below._adjustIfNeeded();
+    expect([below.maxRequests, below.logger.info.mock.calls]).toEqual([2, []]);
+  });
+
+  test('in use is who waited, and who took the last permit; so is who calls the rule by hand', async () => {
+    const settings = { adaptive: true, adjustmentInterval: 1000 };
+    const last = make(2, 1000, settings);
+    await last.execute(() => 1);
+    await last.execute(() => 1);
+    await pass(2000);
+    await last.execute(() => 1);
+    expect(last.maxRequests).toBe(3);
+    const waited = make(2, 10_000, settings);
+    await waited.acquire();
+    await waited.acquire();
+    await pass(5000);
+    waited.resetStats();
+    const ended = waited.execute(() => 1);
+    await pass(5000);
+    await ended;
+    expect([waited.tokens, waited.maxRequests]).toEqual([2, 3]);
+    const byHand = make(20, 1000, settings);
+    for (let at = 0; at < 10; at += 1) await byHand.execute(() => 1);
+    await pass(1000);
+    byHand._adjustIfNeeded();
+    expect(byHand.maxRequests).toBe(21);
+    const reset = make(20, 1000, settings);
+    await reset.execute(() => 1);
+    reset.resetStats();
+    await pass(1000);
+    await reset.execute(() => 1);
+    expect(reset.maxRequests).toBe(20);
+  });
+
+  test('classify says what a result counts as', async () => {
+    const limiter = make(10, 1000, { classify: (error, value) => (error ? 'ignored' : value === 'bad' ? 'failure' : 'success') });
+    await limiter.execute(() => 'bad');
+    await limiter.execute(() => ({ status: 500 }));
+    await expect(limiter.execute(() => Promise.reject(new Error('cancelled')))).rejects.toThrow('cancelled');
+    expect([limiter.successCount, limiter.failureCount]).toEqual([1, 1]);
+    limiter.classify = () => 'ignored';
+    await limiter.execute(() => 1);
+    expect([limiter.successCount, limiter.failureCount]).toEqual([1, 1]);
+  });
+
+  test('fields can be written', async () => {
+    const limiter = make(5, 1000);
+    const { stats } = limiter;
+    expect(limiter.getStatus().stats).toBe(stats);
+    stats.totalRequests = 100;
+    expect(limiter.getStatus().stats.totalRequests).toBe(100);
+    expect(limiter).toMatchObject({ maxRequests: 5, windowMs: 1000, tokens: 5, lastRefill: Date.now() });
+    expect(Object.keys(limiter)).toEqual(expect.arrayContaining(['maxRequests', 'windowMs', 'tokens', 'lastRefill', 'minRequests', 'maxRequestsLimit', 'adaptive', 'stats', 'successCount', 'failureCount', 'adjustmentInterval']));
+    for (const [written, read] of [[2, 2], [4, 4], [0, 0], [9, 5], [-1, 0], [1.5, 1]]) {
+      limiter.tokens = written;
+      expect(limiter.tokens).toBe(read);
+    }
+    limiter.tokens = 0;
+    let isServed = false;
+    void limiter.acquire().then(() => (isServed = true));
+    await pass(0);
+    expect(isServed).toBe(false);
+    limiter.maxRequests = 6;
+    await pass(0);
+    expect([isServed, limiter.tokens, limiter.maxRequests]).toEqual([true, 0, 6]);
+    limiter.lastRefill = Date.now() - 400;
+    expect(limiter.tokens).toBe(0);
+    limiter.lastRefill -= 600;
+    expect(limiter.tokens).toBe(6);
+    limiter.windowMs = 50;
+    limiter.tokens = 0;
+    await pass(50);
+    expect(limiter.tokens).toBe(6);
+    await limiter.acquire();
+    expect(limiter.lastRefill).toBe(Date.now());
+    await pass(49);
+    await limiter.acquire();
+    expect(limiter.lastRefill).toBe(Date.now() - 49);
+    expect(() => { limiter.maxRequests = 0; }).toThrow(RangeError);
+    expect(limiter.maxRequests).toBe(6);
+  });
+
+  test('updateConfig begins a window with all permits, and lets go who waits', async () => {
+    const limiter = make(1, 60_000);
+    await limiter.acquire();
+    let served = 0;
+    for (let at = 0; at < 3; at += 1) void limiter.acquire().then(() => (served += 1));
+    await pass(100);
+    limiter.updateConfig(20, 2000);
+    await pass(0);
+    expect(served).toBe(3);
+    expect(limiter).toMatchObject({ maxRequests: 20, windowMs: 2000, tokens: 17, lastRefill: Date.now() });
+    limiter.updateConfig(8);
+    expect(limiter).toMatchObject({ maxRequests: 8, windowMs: 2000, tokens: 8 });
+    expect(() => limiter.updateConfig(0)).toThrow(RangeError);
+  });
+
+  test('resetStats begins to count anew', async () => {
+    const limiter = make(5, 1000);
+    await limiter.execute(() => 1);
+    const before = limiter.stats;
+    await pass(77);
+    limiter.resetStats();
+    expect(limiter.stats).toStrictEqual({ totalRequests: 0, throttledRequests: 0, averageLatency: 0, lastAdjustment: Date.now() });
+    expect([limiter.successCount, limiter.failureCount, before.totalRequests]).toEqual([0, 0, 1]);
+  });
+
+  test('methods find each other through the object: spies see it', async () => {
+    const limiter = make(5, 1000, { adaptive: true, adjustmentInterval: 10 });
+    const acquire = jest.spyOn(limiter, 'acquire');
+    const adjust = jest.spyOn(limiter, '_adjustIfNeeded').mockImplementation(() => {});
+    await limiter.execute(() => 1);
+    await limiter.execute(() => Promise.reject(new Error('no'))).catch(() => {});
+    expect([acquire.mock.calls.length, adjust.mock.calls.length]).toEqual([2, 2]);
+    class Counting extends RateLimiter {
+      async acquire() {
+        this.asked = (this.asked ?? 0) + 1;
+        return super.acquire();
+      }
+    }
+    const counting = new Counting(5, 1000);
+    await counting.execute(() => 1);
+    expect(counting.asked).toBe(1);
+    const fixed = make(5, 1000);
+    const never = jest.spyOn(fixed, '_adjustIfNeeded');
+    await fixed.execute(() => 1);
+    expect(never).not.toHaveBeenCalled();
+  });
+
+  test('collaborators may be given, and replaced later', async () => {
+    const first = { info: jest.fn() };
+    let now = 1000;
+    const limiter = make(10, 1000, { adaptive: true, adjustmentInterval: 60_000, logger: first, now: () => now });
+    await limiter.acquire();
+    now += 999;
+    expect(limiter.tokens).toBe(9);
+    now += 1;
+    expect(limiter.tokens).toBe(10);
+    Object.assign(limiter, { successCount: 10 });
+    now += 60_000;
+    limiter._adjustIfNeeded();
+    expect(first.info.mock.calls).toEqual([[expect.stringContaining('11')]]);
+    const second = { info: jest.fn() };
+    limiter.logger = second;
+    limiter.now = undefined;
+    limiter.stats.lastAdjustment = Date.now() - 60_000;
+    Object.assign(limiter, { failureCount: 10 });
+    limiter._adjustIfNeeded();
+    expect([first.info.mock.calls.length, second.info.mock.calls.length, limiter.maxRequests]).toEqual([1, 1, 10]);
+    await limiter.acquire();
+    await pass(1000);
+    expect(limiter.tokens).toBe(10);
+  });
+
+  test('createRateLimiter', () => {
+    const limiter = createRateLimiter({ maxRequests: 15, windowMs: 5000, minRequests: 2 });
+    expect(limiter).toBeInstanceOf(RateLimiter);
+    expect(limiter).toMatchObject({ maxRequests: 15, windowMs: 5000, minRequests: 2, maxRequestsLimit: 15, adaptive: false });
+    process.env.QSTASH_RATE_LIMIT = '99';
+    process.env.QSTASH_ADAPTIVE_RATE = 'true';
+    expect(createRateLimiter()).toMatchObject({ maxRequests: 10, windowMs: 60_000, adaptive: false });
+    expect(createRateLimiter({ adaptive: true }).getStatus().isAdaptive).toBe(true);
+  });
+
+  test('values out of range are refused by name', () => {
+    for (const [given, option] of [[[0, 1000], 'maxRequests'], [[2.5, 1000], 'maxRequests'], [['5', 1000], 'maxRequests'], [[5, 0], 'windowMs'], [[5, 1000, { minRequests: -1 }], 'minRequests'], [[5, 1000, { now: 5 }], 'now']]) {
+      expect(() => new RateLimiter(...given)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option }));
+    }
+    expect(() => new RateLimiter(5, 1000, 'fast')).toThrow(TypeError);
+    expect(make(5, 1000, { level: 'debug', minRequests: null }).minRequests).toBe(2);
+  });
+});
+
+describe('the environment', () => {
+  test('of a limiter without a limit of its own, read when it is made', () => {
+    expect(make()).toMatchObject({ maxRequests: 5, windowMs: 60_000, minRequests: 3, maxRequestsLimit: 10, adaptive: false });
+    Object.assign(process.env, { QSTASH_RATE_LIMIT: '8', QSTASH_RATE_WINDOW: '1000', QSTASH_ADAPTIVE_RATE: 'true', QSTASH_MIN_RATE: '2', QSTASH_MAX_RATE: '30' });
+    expect(make()).toMatchObject({ maxRequests: 8, windowMs: 1000, minRequests: 2, maxRequestsLimit: 30, adaptive: true });
+    expect(make(undefined, 500, { minRequests: 4, adaptive: false })).toMatchObject({ maxRequests: 8, windowMs: 500, minRequests: 4, adaptive: false });
+    expect(make(100, 1000)).toMatchObject({ maxRequests: 100, minRequests: 50, maxRequestsLimit: 200, adaptive: false });
+  });
+  test.each([['QSTASH_RATE_LIMIT', 'many'], ['QSTASH_RATE_LIMIT', '0'], ['QSTASH_RATE_WINDOW', '-5'], ['QSTASH_ADAPTIVE_RATE', 'perhaps'], ['QSTASH_MIN_RATE', '1.5'], ['QSTASH_MAX_RATE', 'x']])('%s=%s is refused by name', (name, value) => {
+    process.env[name] = value;
+    expect(() => new RateLimiter()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option: name }));
+  });
+  test.each([['QSTASH_ADAPTIVE_RATE', 'false'], ['ENABLE_PERFORMANCE_OPTIMIZATION', 'false'], ['ENABLE_PERFORMANCE_OPTIMIZATION', '0']])('%s=%s: a fixed limit, whatever happens', async (name, value) => {
+    Object.assign(process.env, { QSTASH_ADAPTIVE_RATE: 'true', [name]: value });
+    const limiter = make();
+    const seen = saturate(limiter, () => refuse(900, new Error('down')));
+    await pass(20 * 60_000 - 1);
+    seen.isOver = true;
+    expect(limiter.getStatus()).toMatchObject({ maxRequests: 5, isAdaptive: false });
+    expect(seen.sent).toBe(20 * 5);
+    // an argument wins
+    expect(make(5, 1000, { adaptive: true }).getStatus().isAdaptive).toBe(true);
+  });
+  test('upstashRateLimiter is made on first use', async () => {
+    expect(upstashRateLimiter).toBeInstanceOf(RateLimiter);
+    jest.resetModules();
+    const fresh = require('sluice/compat/rate-limiter');
+    expect(fresh.upstashRateLimiter).not.toBe(upstashRateLimiter);
+    process.env.QSTASH_RATE_LIMIT = '9';
+    const { upstashRateLimiter: limiter } = fresh;
+    expect(limiter).toBeInstanceOf(fresh.RateLimiter);
+    expect(limiter.getStatus()).toMatchObject({ maxRequests: 9, currentTokens: 9, windowMs: 60_000 });
+    process.env.QSTASH_RATE_LIMIT = '4';
+    expect(limiter.maxRequests).toBe(9);
+    const acquire = jest.spyOn(limiter, 'acquire');
+    expect(await limiter.execute(() => 3)).toBe(3);
+    expect(acquire).toHaveBeenCalledTimes(1);
+    limiter.tokens = 2;
+    limiter.stats.totalRequests = 50;
+    expect([limiter.tokens, limiter.getStatus().stats.totalRequests, 'tokens' in limiter, Object.keys(limiter).includes('tokens')]).toEqual([2, 50, true, true]);
+    await limiter.close();
+  });
+});
+
+describe('defects of the originals', () => {
+  test('falls to its minimum on a healthy backend', async () => {
+    process.env.QSTASH_ADAPTIVE_RATE = 'true';
+    const limiter = make();
+    const seen = saturate(limiter, () => after(20));
+    await pass(3_600_000 - 1);
+    seen.isOver = true;
+    // 5, then one more each minute up to 10: by hand, 5 + 6 + 7 + 8 + 9 + 55 x 10
+    expect(seen.sent).toBe(585);
+    expect(limiter.maxRequests).toBe(10);
+    expect(limiter.stats.averageLatency).toBeCloseTo(20, 5);
+  });
+
+  test('never lowers in a total outage', async () => {
+    const limiter = make(10, 1000, { adaptive: true, minRequests: 3, maxRequests: 20, adjustmentInterval: 1000 });
+    const seen = saturate(limiter, () => refuse(5, new Error('connect ECONNREFUSED')));
+    await pass(10_000);
+    seen.isOver = true;
+    expect(limiter.maxRequests).toBe(3);
+  });
+
+  test('failures are not counted', async () => {
+    const limiter = make(10, 1000);
+    const failing = limiter.execute(() => refuse(30, new Error('no')));
+    const settled = expect(failing).rejects.toThrow('no');
+    await pass(30);
+    await settled;
+    expect(limiter).toMatchObject({ successCount: 0, failureCount: 1, stats: { averageLatency: 30 } });
+    await limiter.execute(() => ({ status: 503 }));
+    await limiter.execute(() => ({ status: 429 }));
+    expect(limiter).toMatchObject({ successCount: 0, failureCount: 3 });
+  });
+
+  test('a permit that was handed out counts as a success', async () => {
+    const limiter = make(10, 1000);
+    for (let at = 0; at < 10; at += 1) await limiter.acquire();
+    expect(limiter).toMatchObject({ successCount: 0, failureCount: 0, stats: { totalRequests: 10 } });
+  });
+
+  test('waiting for a permit counts as latency, and as a failure', async () => {
+    const limiter = make(1, 1000);
+    const both = Promise.all([limiter.execute(() => after(20)), limiter.execute(() => after(20))]);
+    await pass(1020);
+    await both;
+    expect(limiter).toMatchObject({ successCount: 2, failureCount: 0, stats: { averageLatency: 20, throttledRequests: 1, totalRequests: 2 } });
+  });
+
+  test('an average that starts at zero raises on a slow backend', async () => {
+    const limiter = make(1, 1000, { adaptive: true, maxRequests: 9, adjustmentInterval: 1000 });
+    const seen = saturate(limiter, () => after(600), 2);
+    await pass(3000);
+    seen.isOver = true;
+    expect(limiter.maxRequests).toBe(1);
+    expect(limiter.stats.averageLatency).toBe(600);
+  });
+
+  test('twice the limit at the edge of a window', async () => {
+    const limiter = make(5, 1000);
+    await pass(990);
+    const at = [];
+    const all = Promise.all(Array.from({ length: 20 }, () => limiter.acquire().then(() => at.push(Date.now()))));
+    await pass(10_000);
+    await all;
+    for (const first of at) expect(at.filter((time) => time >= first && time < first + 1000).length).toBeLessThanOrEqual(5);
+    expect(at.at(-1) - at[0]).toBe(3000);
+  });
+
+  test('those who wait get more permits than there are, in any order', async () => {
+    const limiter = make(1, 1000);
+    await limiter.acquire();
+    const order = [];
+    for (let at = 0; at < 4; at += 1) void limiter.acquire().then(() => order.push([at, Date.now()]));
+    const began = Date.now();
+    await pass(4000);
+    expect(order).toEqual([0, 1, 2, 3].map((at) => [at, began + 1000 * (at + 1)]));
+  });
+
+  test('an idle limiter grows to its maximum', async () => {
+    const limiter = make(10, 1000, { adaptive: true, adjustmentInterval: 1000 });
+    for (let round = 0; round < 5; round += 1) {
+      await limiter.execute(() => 1);
+      await pass(1000);
+    }
+    expect(limiter.maxRequests).toBe(10);
+  });
+
+  test('"later", says the upstream, and is asked again at once', async () => {
+    const limiter = make(10, 60_000);
+    await limiter.execute(() => ({ status: 429, headers: { 'retry-after': '2' } }));
+    let isServed = false;
+    void limiter.acquire().then(() => (isServed = true));
+    await pass(1999);
+    expect(isServed).toBe(false);
+    await pass(1);
+    expect(isServed).toBe(true);
+  });
+
+  test('a clock that is set back stops adjusting', async () => {
+    const limiter = make(10, 1000, { adaptive: true, adjustmentInterval: 1000 });
+    jest.setSystemTime(Date.now() - 3_600_000);
+    limiter.failureCount = 5;
+    limiter._adjustIfNeeded();
+    await pass(1000);
+    limiter._adjustIfNeeded();
+    expect(limiter.maxRequests).toBe(9);
+    await limiter.execute(() => jest.setSystemTime(Date.now() - 5000));
+    expect(limiter.stats.averageLatency).toBe(0);
+  });
+
+  test('whoever waits can grow without a bound', async () => {
+    const limiter = make(1, 60_000, { maxQueue: 2 });
+    await limiter.acquire();
+    const waiting = [limiter.acquire(), limiter.acquire()].map((turn) => turn.catch((error) => error.code));
+    await expect(limiter.acquire()).rejects.toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' });
+    await limiter.close();
+    expect(await Promise.all(waiting)).toEqual(['ERR_CLOSED', 'ERR_CLOSED']);
+  });
+});

@@ -1,0 +1,165 @@
+'use strict';
+// CacheService: three tiers behind the names that services know.
+const { mkdirSync } = require('node:fs');
+const { TieredCache } = require('..');
+const { wrongType, outOfRange } = require('../lib/options');
+const { isOptimized, text, flag } = require('./environment');
+const { newFolder, use, remove, sweep } = require('./own-folder');
+const { scheduled } = require('./schedule');
+
+const DEFAULT_TTL_SECONDS = 3600;
+const ENGINE = ['name', 'memory', 'jitter', 'codec', 'lease', 'now', 'random'];
+const GET = ['skipL1', 'skipL2', 'skipL3', 'signal'];
+const SET = ['skipL1', 'skipL2', 'skipL3', 'skipTtlRandomization', 'l1Ttl', 'l3Ttl', 'tags'];
+
+/** What is there of those names; undefined where nothing is: the engine's short ways are for calls without options. */
+function pick(names, options) {
+  if (options === undefined || options === null) return undefined;
+  const given = names.filter((name) => options[name] !== undefined && options[name] !== null);
+  return given.length === 0 ? undefined : Object.fromEntries(given.map((name) => [name, options[name]]));
+}
+
+function redisOf({ redis }) {
+  if (redis !== undefined) return redis ?? false;
+  const url = text('REDIS_URL');
+  if (url !== undefined && !/^(rediss?|valkeys?|unix|redis\+unix):\/\/./.test(url)) throw outOfRange('REDIS_URL', 'a URL as redis://host:port', url);
+  return url ?? false;
+}
+
+/** `l3Path` says where, not whether: the switches reach services that have it in their code. `disk` says whether. */
+function diskOf({ disk, l3Path }, optimized) {
+  if (disk === false) return { disk: false };
+  if (typeof disk === 'string') return { disk };
+  if (disk === undefined && !(flag('CACHE_L3_ENABLED', true) && optimized)) return { disk: false };
+  const given = disk?.path ?? l3Path ?? text('CACHE_L3_PATH');
+  const own = given === undefined ? newFolder() : undefined;
+  return { disk: { ...disk, path: given ?? own }, own };
+}
+
+class CacheService {
+  #own;
+  #job;
+  #warms;
+  #opened = false;
+  #started;
+  #ended;
+
+  constructor(options) {
+    const given = options ?? {};
+    const optimized = isOptimized();
+    const { disk, own } = diskOf(given, optimized);
+    const redis = redisOf(given);
+    const below = disk !== false || redis !== false;
+    const negative = given.negative ?? (below && optimized && flag('CACHE_BLOOM_FILTER', true) ? {} : false);
+    /** The engine. */
+    this.cache = new TieredCache({ ...pick(ENGINE, given), redis, disk, negative });
+    this.#own = own;
+    this.#planWarmup(given.warmup ?? {}, optimized);
+  }
+
+  #planWarmup({ enabled, schedule = text('CACHE_WARMUP_SCHEDULE'), keys = [], concurrency }, optimized) {
+    /** What is loaded at the start, by the schedule, and by preheat() without keys. */
+    this.warmup = { keys, concurrency };
+    this.#warms = (enabled ?? (optimized && flag('CACHE_WARMUP_ENABLED', true))) && keys.length > 0;
+    if (this.#warms && schedule !== undefined) this.#job = scheduled(schedule);
+  }
+
+  /** What begins with the first use: the folder, the schedule, the warm-up. */
+  #open() {
+    if (this.#opened || this.#ended !== undefined) return;
+    this.#opened = true;
+    if (this.#own !== undefined) {
+      use(this.#own);
+      try {
+        mkdirSync(this.#own, { recursive: true, mode: 0o700 });
+      } catch {
+        // the tier tells why it cannot be had
+      }
+      sweep();
+    }
+    if (!this.#warms) return;
+    const warm = () => this.preheat().catch(() => {});
+    this.#job?.schedule(warm);
+    warm();
+  }
+
+  initialize() {
+    this.#open();
+    this.#started ??= this.cache.initialize();
+    return this.#started;
+  }
+
+  async get(key, type = 'json', options) {
+    this.#open();
+    if (type === 'json') return this.cache.get(key, pick(GET, options));
+    if (type !== 'text' && type !== 'buffer') throw wrongType('type', "'json', 'text' or 'buffer'", type);
+    const bytes = await this.cache.getBytes(key, pick(GET, options));
+    return type === 'text' && bytes !== null ? bytes.toString('utf8') : bytes;
+  }
+
+  async set(key, value, ttlSeconds, options) {
+    this.#open();
+    const ttl = ttlSeconds ?? DEFAULT_TTL_SECONDS;
+    if (typeof ttl === 'number' && ttl <= 0) {
+      await this.delete(key);
+      return true;
+    }
+    return this.cache.set(key, value, ttl, pick(SET, options));
+  }
+
+  async delete(keyOrPattern, options) {
+    this.#open();
+    const exact = this.cache.deleteMany([keyOrPattern]);
+    // a star says so itself; `pattern: false` is for keys of users' texts
+    const isPattern = options?.pattern ?? (typeof keyOrPattern === 'string' && keyOrPattern.includes('*'));
+    return (await exact) + (isPattern ? await this.cache.deletePattern(keyOrPattern) : 0) > 0;
+  }
+
+  async preheat(keys = this.warmup.keys, options = {}) {
+    this.#open();
+    if (!Array.isArray(keys)) throw wrongType('keys', 'an array of { key, loader, ttl } or { key, value, ttl }', keys);
+    const list = keys.map((one) => ({ key: one?.key, loader: one?.loader ?? (() => one?.value), ttl: one?.ttl ?? DEFAULT_TTL_SECONDS }));
+    return this.cache.warmup(list, pick(['concurrency', 'onProgress'], { concurrency: this.warmup.concurrency, ...options }));
+  }
+
+  async batchOperation(operations) {
+    if (!Array.isArray(operations)) throw wrongType('operations', "an array of { type: 'get', 'set' or 'delete', key, … }", operations);
+    return Promise.all(operations.map((one) => this.#operate(one)));
+  }
+  /** Begun in the order of the list: a get behind a set of its key sees it. */
+  async #operate(operation) {
+    const { type, key, value, ttl, options, as } = operation ?? {};
+    try {
+      if (type === 'get') return { success: true, key, value: await this.get(key, as, options) };
+      if (type === 'set') return { success: await this.set(key, value, ttl, options), key };
+      if (type === 'delete') return { success: true, key, deleted: await this.delete(key, options) };
+      throw wrongType('type', "'get', 'set' or 'delete'", type);
+    } catch (error) {
+      return { success: false, key, error };
+    }
+  }
+
+  getStats() {
+    return this.cache.getStats();
+  }
+  resetStats() {
+    this.cache.resetStats();
+  }
+
+  async listKeys(prefix = '', limit = Infinity) {
+    this.#open();
+    return this.cache.keys(prefix, limit);
+  }
+
+  destroy() {
+    this.#ended ??= this.#end();
+    return this.#ended;
+  }
+  async #end() {
+    this.#job?.stop();
+    await this.cache.close();
+    if (this.#own !== undefined && this.#opened) remove(this.#own);
+  }
+}
+
+module.exports = { CacheService };

@@ -1,0 +1,207 @@
+'use strict';
+// A batch buffer whose waiting tasks can be seen and changed as an array, and whose settings may change while it works.
+const { BatchBuffer } = require('..');
+const { make } = require('../lib/errors');
+
+const nothing = () => {};
+
+class Outbox {
+  #owner;
+  #buffer;
+  /** Buffers with older settings that still deliver. */
+  #retired = new Set();
+  #generation = 0;
+  #isStale = false;
+  #dropped = 0;
+  #isClosed = false;
+  /** What waits, oldest first, and how many of it were there when it was last looked at. */
+  #list = [];
+  #count = 0;
+  /** Tasks that the buffer was given, those that are not in the list though it has them, those that it has handed over, and why others are not to be sent. */
+  #given = new WeakSet();
+  #unlisted = new WeakSet();
+  #left = new WeakSet();
+  #withdrawn = new WeakMap();
+
+  /**
+   * The owner has `settings()`, options of a BatchBuffer; `deliver(tasks, context)`, its handler; `keyOf(task)`, the key
+   * of one that was put into the list by hand, or undefined; `died(task, { id, key, error, attempts })`;
+   * `dropped(task, id)`, for a newer one; `degraded(error)`.
+   */
+  constructor(owner) {
+    this.#owner = owner;
+    this.#buffer = this.#open();
+  }
+
+  #open() {
+    const generation = this.#generation;
+    const buffer = new BatchBuffer((tasks, context) => this.#handOver(tasks, context), { ...this.#owner.settings(), maxDeadLetters: 0 });
+    buffer.on('deadLetter', ({ id, item, key, error, attempts }) => {
+      if (!this.#withdrawn.has(item)) this.#owner.died(item, { id: this.#idOf(id, generation), key, error, attempts });
+    });
+    buffer.on('dropped', (task) => {
+      this.#drop(task);
+      this.#owner.dropped(task, `dropped-${(this.#dropped += 1)}`);
+    });
+    buffer.on('degraded', (part, error) => this.#owner.degraded(error));
+    return buffer;
+  }
+  #idOf(id, generation = this.#generation) {
+    return generation === 0 ? id : `${generation}-${id}`;
+  }
+  /** The buffer with the settings of now. */
+  #current() {
+    if (!this.#isStale || this.#isClosed) return this.#buffer;
+    this.#isStale = false;
+    const next = this.#open();
+    const closing = this.#buffer.close().then(() => this.#retired.delete(closing));
+    this.#retired.add(closing);
+    this.#buffer = next;
+    this.#generation += 1;
+    return next;
+  }
+  /** The settings have changed: what waits leaves with those of before. */
+  change() {
+    this.#isStale = true;
+    if (this.#list.length > 0) this.#current();
+  }
+
+  get list() {
+    return this.#list;
+  }
+  set list(tasks) {
+    if (tasks === this.#list) return;
+    this.#list = tasks;
+    this.#count = -1;
+    this.look();
+  }
+
+  /** Takes a task: resolves with its id when it is accepted, or with `{ result, isRepeat }` when it is delivered. */
+  bring(task, key, isAwaited) {
+    this.look();
+    const buffer = this.#current();
+    const before = key === undefined ? 0 : buffer.getStats().duplicates;
+    this.#given.add(task);
+    this.#list.push(task);
+    this.#count = this.#list.length;
+    const accepted = isAwaited ? buffer.add(task, { key }) : buffer.enqueue(task, { key });
+    if (key !== undefined && buffer.getStats().duplicates > before) this.#drop(task);
+    return accepted.then((value) => {
+      // what repeats a key is not handed over, wherever the first one was
+      if (isAwaited) this.#drop(task);
+      if (isAwaited) return { result: value, isRepeat: !this.#left.has(task) };
+      if (value.startsWith('key:')) this.#drop(task);
+      return this.#idOf(value);
+    }, (error) => {
+      this.#drop(task);
+      throw this.#withdrawn.get(task) ?? error;
+    });
+  }
+
+  /** Follows what was done to the list by hand. */
+  look() {
+    const list = this.#list;
+    if (list.length === this.#count || this.#isClosed) return;
+    const present = new Set(list);
+    const buffer = this.#current();
+    this.#withdraw((task) => !present.has(task), make('Aborted', { what: 'the message' }));
+    const added = list.filter((task) => !this.#given.has(task));
+    for (const task of added) this.#given.add(task);
+    this.#count = list.length;
+    for (const task of added) {
+      buffer.add(task, { key: this.#owner.keyOf(task) }).then((result) => task.resolve?.(result), (error) => {
+        this.#drop(task);
+        (task.reject ?? nothing)(error);
+      });
+    }
+  }
+
+  /** Takes back what has not left and is chosen; those who wait for it are told that error. */
+  #withdraw(isChosen, error) {
+    for (const { id, item, attempts } of this.#buffer.pending()) {
+      if (attempts > 0 || !isChosen(item)) continue;
+      this.#withdrawn.set(item, error);
+      this.#buffer.remove(id);
+    }
+  }
+  /** It waits no more. */
+  #drop(task) {
+    if (this.#left.has(task)) return;
+    this.#unlisted.add(task);
+    const at = this.#list.indexOf(task);
+    if (at >= 0) this.#list.splice(at, 1);
+    this.#count = this.#list.length;
+  }
+
+  #handOver(tasks, context) {
+    if (context.attempt > 1) return this.#owner.deliver(tasks, context);
+    const list = this.#list;
+    const isChanged = list.length !== this.#count;
+    const isPrefix = tasks.every((task, at) => list[at] === task);
+    for (const task of tasks) this.#left.add(task);
+    if (isPrefix) {
+      list.splice(0, tasks.length);
+      this.#count = isChanged ? -1 : list.length;
+      return this.#owner.deliver(tasks, context);
+    }
+    return this.#handOverSome(tasks, context, isChanged);
+  }
+  /** The list is not as the buffer has it: what was taken out of it by hand is not sent. */
+  #handOverSome(tasks, context, isChanged) {
+    const list = this.#list;
+    const present = new Set([...list, ...tasks.filter((task) => this.#unlisted.has(task))]);
+    const leaving = new Set(tasks);
+    const kept = list.filter((task) => !leaving.has(task));
+    list.splice(0, list.length, ...kept);
+    this.#count = isChanged ? -1 : list.length;
+    const wanted = tasks.filter((task) => present.has(task));
+    return this.#deliverSome(tasks, wanted, present, context);
+  }
+  async #deliverSome(tasks, wanted, present, context) {
+    const keys = context.keys.filter((_, at) => present.has(tasks[at]));
+    const { attempt, reason, group, signal } = context;
+    const results = wanted.length === 0 ? [] : await this.#owner.deliver(wanted, { attempt, reason, group, signal, keys });
+    let next = 0;
+    return tasks.map((task) => {
+      if (!present.has(task)) return this.#gone(task);
+      next += 1;
+      return results?.[next - 1];
+    });
+  }
+
+  /** An error that is not tried again, for a task that somebody has taken out. */
+  #gone(task) {
+    const error = Object.assign(make('Aborted', { what: 'the message' }), { status: 400 });
+    this.#withdrawn.set(task, error);
+    return error;
+  }
+
+  /** Drops what waits, and rejects it with that error. How many they were. */
+  clear(error) {
+    this.look();
+    const count = this.#list.length;
+    this.#list.length = this.#count = 0;
+    if (!this.#isClosed) this.#withdraw(() => true, error);
+    return count;
+  }
+  async flush() {
+    this.look();
+    // what a closed one had is on its way
+    await Promise.all([this.#isClosed ? this.#buffer.close() : this.#current().flush(), ...this.#retired]);
+  }
+  async close(options) {
+    this.look();
+    this.#isClosed = true;
+    const [account] = await Promise.all([this.#buffer.close(options), ...this.#retired]);
+    return account;
+  }
+  status() {
+    this.look();
+    return this.#buffer.getBufferStatus();
+  }
+  stats() {
+    return this.#buffer.getStats();
+  }
+}
+
+module.exports = { Outbox };

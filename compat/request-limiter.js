@@ -1,0 +1,180 @@
+'use strict';
+// RequestLimiter: limits of clients in front of a server: so many in a window, and so many in a second.
+const { KeyedLimiter, hashKey, rateLimitHeaders } = require('..');
+const { func, integer, outOfRange, wrongType } = require('../lib/options');
+const { OwnElapsed } = require('./elapsed');
+
+const MANY = 2 ** 31 - 1;
+const BURST_MS = 1000;
+const MOST_WINDOWS = 64;
+const DEFAULTS = { limit: 100, windowMs: 60_000, burst: 20 };
+const MESSAGE = 'Too many requests, please try again later.';
+const NOBODY = 'unknown';
+const STATE = Symbol('state');
+
+const readLimit = integer(0, MANY);
+const readWindow = integer(1, MANY);
+const readStatus = integer(100, 599);
+/** `burst` may be false: none. */
+const NUMBERS = { limit: readLimit, windowMs: readWindow, burst: (value, name) => (value === false ? 0 : readLimit(value, name)) };
+
+/** What is there of a limit, a window and a burst, checked. */
+function numbersOf(given, prefix = '') {
+  const out = {};
+  for (const name in NUMBERS) if (given[name] !== undefined) out[name] = NUMBERS[name](given[name], prefix + name);
+  return out;
+}
+function readTrust(value) {
+  if (value === undefined || typeof value === 'boolean') return value === true ? Infinity : 0;
+  return integer(0, 1000)(value, 'trustProxy');
+}
+/** The rule of a key, checked; `rules` is an object, a Map, or a function of the key. */
+function ruleOf(rules, key) {
+  if (rules === undefined || rules === null) return {};
+  const isMap = typeof rules.get === 'function';
+  const rule = typeof rules === 'function' ? rules(key) : isMap ? rules.get(key) : Object.hasOwn(rules, key) ? rules[key] : undefined;
+  if (rule === undefined || rule === null) return {};
+  if (typeof rule !== 'object') throw wrongType(`rules.${key}`, 'an object', rule);
+  return numbersOf(rule, `rules.${key}.`);
+}
+function checkRules(rules) {
+  if (rules === undefined || rules === null || typeof rules === 'function') return;
+  if (typeof rules !== 'object') throw wrongType('rules', 'an object, a Map or a function', rules);
+  for (const key of typeof rules.get === 'function' ? rules.keys() : Object.keys(rules)) ruleOf(rules, key);
+}
+
+class RequestLimiter {
+  constructor(options) {
+    const given = options ?? {};
+    if (typeof given !== 'object') throw wrongType('options', 'an object', given);
+    this.now = func()(given.now, 'now');
+    const clock = new OwnElapsed(this);
+    const table = { maxKeys: given.maxKeys, maxBytes: given.maxBytes, now: clock.now };
+    const open = (windowMs) => new KeyedLimiter({ ...table, windowMs, maxRequests: MANY });
+    // rules may have a window of their own: a table for each length there is
+    const state = { open, bursts: open(BURST_MS), windows: new Map(), allowed: 0, denied: 0 };
+    Object.defineProperty(this, STATE, { value: state, configurable: true });
+    Object.assign(this, DEFAULTS, { message: MESSAGE, statusCode: 429, rules: undefined, trustProxy: false });
+    // a caller's own wins over the method
+    if (given.keyGenerator !== undefined) this.keyGenerator = func()(given.keyGenerator, 'keyGenerator');
+    this.updateConfig(given);
+  }
+
+  /** What tells clients apart: their address, by default. */
+  keyGenerator(req) {
+    const { headers, socket, connection, ip } = req;
+    const hops = readTrust(this.trustProxy);
+    if (hops > 0) {
+      const said = headers?.['x-forwarded-for'];
+      const addresses = String(Array.isArray(said) ? said.join(',') : said ?? '').split(',').map((one) => one.trim()).filter((one) => one !== '');
+      // each proxy has appended whom it was called by: the last one is what the nearest says
+      if (addresses.length > 0) return plainAddress(addresses[Math.max(0, addresses.length - hops)]);
+    }
+    return plainAddress(socket?.remoteAddress ?? connection?.remoteAddress ?? ip ?? NOBODY);
+  }
+
+  /** Takes one request of its client's limits, if all of them allow it; at once. */
+  checkLimit(req) {
+    return told(this, check(this, req));
+  }
+
+  /** Sets the headers, then goes on or answers; returns whether it went on. */
+  handleRequest(req, res, next) {
+    const found = check(this, req);
+    const headers = rateLimitHeaders(found, 'both');
+    const set = res.setHeader ?? res.set;
+    for (const name in headers) set.call(res, name, headers[name]);
+    if (found.allowed) {
+      next?.();
+      return true;
+    }
+    const { message, retryAfter } = told(this, found);
+    const body = { error: { message, code: 'RATE_LIMIT_EXCEEDED', retryAfter } };
+    if (typeof res.status === 'function' && typeof res.json === 'function') {
+      res.status(this.statusCode).json(body);
+    } else {
+      res.statusCode = this.statusCode;
+      set.call(res, 'Content-Type', 'application/json');
+      res.end(JSON.stringify(body));
+    }
+    return false;
+  }
+
+  getStats() {
+    const { windows, allowed, denied } = this[STATE];
+    const tables = [...windows.values()];
+    const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
+    return { totalRequests: allowed + denied, allowed, denied, activeClients: sum(tables.map((table) => table.size)), evicted: sum(tables.map((table) => table.getStats().evicted)) };
+  }
+  /** The client starts afresh; its key as keyGenerator has it. */
+  resetClient(key) {
+    const { bursts, windows } = this[STATE];
+    for (const table of [bursts, ...windows.values()]) table.reset(hashed(key));
+  }
+  /** Those of the options that are given. */
+  updateConfig(config) {
+    const given = config ?? {};
+    if (typeof given !== 'object') throw wrongType('config', 'an object', given);
+    const numbers = numbersOf(given);
+    checkRules(given.rules);
+    if (given.statusCode !== undefined) readStatus(given.statusCode, 'statusCode');
+    readTrust(given.trustProxy);
+    const keyGenerator = func()(given.keyGenerator, 'keyGenerator');
+    if (numbers.windowMs !== undefined) resize(this[STATE], this.windowMs, numbers.windowMs);
+    Object.assign(this, numbers);
+    for (const name of ['rules', 'trustProxy', 'message', 'statusCode']) if (given[name] !== undefined) this[name] = given[name];
+    if (keyGenerator !== undefined) this.keyGenerator = keyGenerator;
+  }
+  async close() {
+    const { bursts, windows } = this[STATE];
+    await Promise.all([bursts, ...windows.values()].map((table) => table.close()));
+  }
+}
+
+/** An address without its port, which some proxies add; IPv4 in IPv6 is the same client. */
+const plainAddress = (address) => String(address).replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)(:\d+)?$/i, '$1');
+/** What is kept of a client. */
+const hashed = (key) => hashKey(String(key ?? NOBODY));
+
+function opened({ windows, open }, windowMs) {
+  if (windows.size >= MOST_WINDOWS) throw outOfRange('windowMs', `one of at most ${MOST_WINDOWS} lengths of window`, windowMs);
+  windows.set(windowMs, open(windowMs));
+  return windows.get(windowMs);
+}
+/** What was admitted counts in the new window too. */
+function resize({ windows }, from, to) {
+  const table = windows.get(from);
+  if (table === undefined || windows.has(to)) return;
+  windows.delete(from);
+  windows.set(to, table);
+  table.updateConfig(MANY, to);
+}
+
+/** What the client's limits say; none of them is taken from when one refuses. */
+function check(limiter, req) {
+  const state = limiter[STATE];
+  const key = String(limiter.keyGenerator(req) ?? NOBODY);
+  const id = hashed(key);
+  const { limit = limiter.limit, windowMs = limiter.windowMs, burst = limiter.burst } = ruleOf(limiter.rules, key);
+  const window = state.windows.get(windowMs) ?? opened(state, windowMs);
+  // a burst as large as the limit of a longer window refuses nothing
+  const hasBurst = burst > 0 && (burst < limit || windowMs < BURST_MS);
+  const burstSeen = hasBurst ? state.bursts.check(id, { weight: 0, limit: burst }) : undefined;
+  let found;
+  if (burstSeen?.allowed === false) {
+    const seen = window.check(id, { weight: 0, limit });
+    found = seen.retryAfterMs > burstSeen.retryAfterMs ? seen : burstSeen;
+  } else {
+    found = window.check(id, { limit });
+    if (found.allowed && hasBurst) state.bursts.check(id, { limit: burst });
+  }
+  state[found.allowed ? 'allowed' : 'denied'] += 1;
+  return found;
+}
+/** The same in the words of services. */
+function told({ message }, { allowed, remaining, retryAfterMs, limit }) {
+  if (allowed) return { allowed, remaining, retryAfter: 0, limit };
+  return { allowed, remaining, retryAfter: Math.max(1, Math.ceil(retryAfterMs / 1000)), limit, message };
+}
+
+module.exports = { RequestLimiter };
