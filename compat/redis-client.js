@@ -93,7 +93,7 @@ class RedisClient {
   async getTTL(key) {
     try {
       const left = await this.#cache.ttl(key);
-      return left < 0 ? left : Math.round(left);
+      return left < 0 ? left : Math.ceil(left);
     } catch {
       return -2;
     }
