@@ -17,6 +17,9 @@ const [LEASED, ENDS, LOOK, TAKEN] = [0, 1, 2, 3];
 // the inbox
 const [REQUESTS, SUCCESSES, FAILURES, LATENCY_MS, LATENCIES, HELD, FULL, THROTTLED, REJECTED] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 const [WAITING, WANTED, FIRST, WEIGHT] = [9, 10, 11, 12];
+// in hand, but on its way: a thread is ended between two calls or rounds, never within one run of statements, so what moves
+// from one place to another does so in one run, and nothing is lost with a thread
+const LOOSE = 13;
 // the outbox
 const [WAKE_AT, MORE, COUNT, EVENTS, EVENT] = [16, 17, 18, 20, 4];
 const [GRANTED, ADJUSTED] = [1, 2];
@@ -113,12 +116,14 @@ class Permits {
     const now = this.#recent.now() + this.#offset;
     if (now >= times[LOOK]) return false;
     const kind = cells[KIND];
+    const inbox = this.#inbox;
     let isFull = false;
     if ((kind & HAS_CONCURRENCY) !== 0) {
       for (;;) {
         const room = cells[ROOM];
         if (room < weight) return false;
         if (this.#exchange(cells, ROOM, room, room - weight)) {
+          inbox[LOOSE] += weight;
           isFull = room === weight;
           break;
         }
@@ -138,9 +143,9 @@ class Permits {
         }
       }
     }
-    const inbox = this.#inbox;
-    inbox[REQUESTS] += 1;
+    if ((kind & HAS_CONCURRENCY) !== 0) inbox[LOOSE] -= weight;
     inbox[HELD] += held;
+    inbox[REQUESTS] += 1;
     if (isFull) inbox[FULL] = 1;
     return true;
   }
@@ -241,6 +246,7 @@ class Permits {
     // what was released twice is not in hand
     const back = Math.min(held, inbox[HELD]);
     inbox[HELD] -= back;
+    inbox[LOOSE] += back;
     if (outcome !== 'ignored') {
       inbox[outcome === 'success' ? SUCCESSES : FAILURES] += 1;
       if (latencyMs !== undefined) {
@@ -257,9 +263,11 @@ class Permits {
     if (this.#waiters.hasDeadlines) this.#expire(this.#now());
     const { first } = this.#line;
     if (first === undefined || first.weight !== weight) return false;
-    this.#queue(-1);
     const inbox = this.#inbox;
-    inbox[HELD] += this.#waiters.grant(at);
+    inbox[LOOSE] -= weight;
+    inbox[HELD] += first.held;
+    this.#queue(-1);
+    this.#waiters.grant(at);
     inbox[FULL] = 1;
     if (!this.#isKnown()) this.pass();
     return true;
@@ -268,6 +276,7 @@ class Permits {
     const look = this.#times[LOOK];
     return look !== Infinity && look <= (at ?? this.time());
   }
+  /** What is loose goes back. */
   #giveBack(weight, retryAfterMs) {
     if (retryAfterMs === 0 && !this.#isLookDue() && this.#putBack(weight)) return;
     this.#cross(native.limiterRelease, weight, Math.ceil(retryAfterMs));
@@ -275,11 +284,18 @@ class Permits {
   }
   #putBack(weight) {
     const rooms = this.#rooms;
-    if ((rooms[KIND] & HAS_CONCURRENCY) === 0) return true;
+    const inbox = this.#inbox;
+    if ((rooms[KIND] & HAS_CONCURRENCY) === 0) {
+      inbox[LOOSE] -= weight;
+      return true;
+    }
     for (;;) {
       const room = rooms[ROOM];
       if (room < 0) return false;
-      if (this.#exchange(rooms, ROOM, room, room + weight)) return true;
+      if (this.#exchange(rooms, ROOM, room, room + weight)) {
+        inbox[LOOSE] -= weight;
+        return true;
+      }
     }
   }
 
@@ -388,10 +404,13 @@ class Permits {
   }
   /** The turn of so many of the first has come; returns the weight that nobody of them wants any more. */
   #granted(weight, count) {
+    const inbox = this.#inbox;
     let left = count;
     for (; left > 0 && this.#line.first?.weight === weight; left -= 1) {
+      inbox[HELD] += this.#line.first.held;
+      inbox[LOOSE] -= weight;
       this.#queue(-1);
-      this.#inbox[HELD] += this.#waiters.grant(undefined);
+      this.#waiters.grant(undefined);
     }
     this.#knownFirst = Math.max(0, this.#knownFirst - count);
     return left * weight;
