@@ -5,6 +5,8 @@ const { CacheManager, RedisClient } = require('sluice/compat');
 const { startRedis, stopAll } = require('../redis');
 const { mock } = require('../cache/clients');
 
+// what is not about deadlines has time, on a slow machine too
+const patient = { commandTimeoutMs: 20_000 };
 let server;
 let made;
 beforeAll(async () => {
@@ -52,9 +54,9 @@ describe('keys', () => {
 });
 
 describe.each([
-  ['a connection of its own', () => make({ host: server.host, port: server.port })],
-  ['a RedisClient', () => make(new RedisClient({ host: server.host, port: server.port }))],
-  ['a client of the application', () => make(mock().client)],
+  ['a connection of its own', () => make({ ...patient, host: server.host, port: server.port })],
+  ['a RedisClient', () => make(new RedisClient({ ...patient, host: server.host, port: server.port }))],
+  ['a client of the application', () => make({ ...patient, client: mock().client })],
 ])('%s', (_, start) => {
   let manager;
   beforeEach(async () => {

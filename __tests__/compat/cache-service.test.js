@@ -46,14 +46,16 @@ async function until(condition) {
   }
 }
 const exact = { skipTtlRandomization: true };
+// what is not about deadlines has time, on a slow machine too
+const patient = { commandTimeoutMs: 20_000 };
 
 describe.each([
   ['plain: ENABLE_PERFORMANCE_OPTIMIZATION=false', { ENABLE_PERFORMANCE_OPTIMIZATION: 'false', CACHE_L3_PATH: os.tmpdir() }, () => ({})],
   ['plain: each switch off', { CACHE_L3_ENABLED: 'false', CACHE_BLOOM_FILTER: 'false', CACHE_WARMUP_ENABLED: 'false' }, () => ({ l3Path: folder })],
-  ['plain, with Redis', { ENABLE_PERFORMANCE_OPTIMIZATION: '0' }, () => ({ redis: { url: server.url, keyPrefix: prefix() } })],
-  ['plain, with a client of the application', { ENABLE_PERFORMANCE_OPTIMIZATION: '0' }, () => ({ redis: mock().client })],
+  ['plain, with Redis', { ENABLE_PERFORMANCE_OPTIMIZATION: '0' }, () => ({ redis: { ...patient, url: server.url, keyPrefix: prefix() } })],
+  ['plain, with a client of the application', { ENABLE_PERFORMANCE_OPTIMIZATION: '0' }, () => ({ redis: { ...patient, client: mock().client } })],
   ['disk', {}, () => ({ l3Path: folder })],
-  ['three tiers', {}, () => ({ l3Path: folder, redis: { url: server.url, keyPrefix: prefix() } })],
+  ['three tiers', {}, () => ({ l3Path: folder, redis: { ...patient, url: server.url, keyPrefix: prefix() } })],
 ])('%s', (_, env, options) => {
   let service;
   beforeEach(async () => {
@@ -182,7 +184,7 @@ describe('tiers', () => {
     return (await service.get('probe')) === 1 && service.delete('probe');
   });
   test('a value set with skipL1 and skipL2 comes back from L3 after L1 is emptied', async () => {
-    for (const redis of [false, { url: server.url, keyPrefix: prefix() }]) {
+    for (const redis of [false, { ...patient, url: server.url, keyPrefix: prefix() }]) {
       const service = l3({ redis });
       if (redis) await believed(service);
       await service.set('k', { a: 1 }, 60, { skipL1: true, skipL2: true });
@@ -197,7 +199,7 @@ describe('tiers', () => {
   });
   test('skipL3 keeps a value off the disk, skipL2 out of Redis', async () => {
     const keyPrefix = prefix();
-    const service = l3({ redis: { url: server.url, keyPrefix } });
+    const service = l3({ redis: { ...patient, url: server.url, keyPrefix } });
     await service.set('a', 1, 60, { skipL3: true });
     await service.set('b', 1, 60, { skipL2: true });
     service.cache.clearSync();
@@ -206,7 +208,7 @@ describe('tiers', () => {
   });
   test('defect: a deletion by pattern that skips tiers, and ends at the first thousand', async () => {
     const keyPrefix = prefix();
-    const service = l3({ redis: { url: server.url, keyPrefix } });
+    const service = l3({ redis: { ...patient, url: server.url, keyPrefix } });
     await believed(service);
     await Promise.all(Array.from({ length: 1500 }, (_, at) => service.set(`u:${at}`, at, 60)));
     await service.set('kept', 1, 60);
@@ -239,7 +241,7 @@ describe('tiers', () => {
 describe('defect', () => {
   test('a filter that hides set keys', async () => {
     const keyPrefix = prefix();
-    const redis = { url: server.url, keyPrefix };
+    const redis = { ...patient, url: server.url, keyPrefix };
     const [service, other] = [l3({ redis }), make({ redis, disk: false })];
     for (let at = 0; at < 3; at += 1) expect(await service.get('k')).toBe(null);
     await until(async () => {
@@ -285,7 +287,7 @@ describe('defect', () => {
   test('a TTL of one second that became none', async () => {
     for (const random of [() => 0, () => 0.999_999]) {
       const keyPrefix = prefix();
-      const service = make({ redis: { url: server.url, keyPrefix }, disk: false, random });
+      const service = make({ redis: { ...patient, url: server.url, keyPrefix }, disk: false, random });
       expect(await service.set('k', 1, 1)).toBe(true);
       expect(await service.get('k')).toBe(1);
       expect(await server.command('PTTL', `${keyPrefix}k`)).toBeGreaterThan(0);
