@@ -102,7 +102,7 @@ const streams = [
   },
   {
     defect: 'Split characters',
-    plan: (random) => ({ place: range(random, 0, 200) }),
+    plan: (random) => ({ place: range(random, 60, 110) }),
     shows: ({ place }) => splits(Buffer.from(frame('你好世界') + END), [place]),
     async run(classes, { place }, world) {
       return (await piped(classes, cut(Buffer.from(frame('你好世界') + END), [place]), world)).got;

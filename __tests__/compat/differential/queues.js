@@ -107,20 +107,19 @@ const qstash = [
       const redis = new RedisMock({ host: 'claims' });
       world.last(() => redis.disconnect());
       await redis.flushall();
-      const { given } = client({ latency: 60_000 });
+      const { given } = client({ latency: 1000 });
       const made = await queue(classes, world, { client: given, redis, useIdempotency: true });
-      const published = publish(made, 1, world);
+      let isSettled = false;
+      publish(made, 1, world).then(() => (isSettled = true));
       for (let at = 0; (await redis.keys('*')).length === 0 && at < 100; at += 1) await turns(1);
       const [key] = await redis.keys('*');
       const left = await redis.ttl(key);
-      await turns(5);
-      await pass(200);
-      await turns(5);
-      await pass(61_000);
-      await turns(5);
-      await published;
+      for (let at = 0; !isSettled && at < 50; at += 1) {
+        await pass(100);
+        await turns(5);
+      }
       await world.call(made.close());
-      return left > 60;
+      return [isSettled, left > 60];
     },
   },
   {
@@ -157,8 +156,8 @@ const qstash = [
     async run(classes, { fails }, world) {
       const { given } = client({ answer: () => (fails ? Promise.reject(refused()) : { messageId: 'm' }) });
       const made = await queue(classes, world, { client: given, batchSize: 1 });
-      await publish(made, 1, world);
-      await pass(100);
+      publish(made, 1, world);
+      await pass(2000);
       const letters = await world.call(made.getDeadLetterQueue());
       await world.call(made.close());
       return letters.length;
@@ -329,7 +328,7 @@ const buffers = [
       await world.call(made.enqueue('a'));
       for (let at = 0; at < times; at += 1) {
         const [message] = await world.call(made.dequeueBatch());
-        await world.call(made.retryFailed(message.id));
+        if (message) await world.call(made.retryFailed(message.id));
       }
       const found = [await all(made, world), data(world.call(made.getExceededRetryMessages()))];
       await made.close();

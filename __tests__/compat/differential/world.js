@@ -26,11 +26,11 @@ const attempt = async (call) => {
     return { error: error.code ?? error.message };
   }
 };
-/** 'waits' when it has not settled after so many real milliseconds. */
-function within(ms, promise) {
+/** `late` when it has not settled after so many real milliseconds. */
+function within(ms, promise, late = 'waits') {
   let timer;
   const limit = new Promise((resolve) => {
-    timer = realSetTimeout(() => resolve('waits'), ms);
+    timer = realSetTimeout(() => resolve(late), ms);
   });
   return Promise.race([promise, limit]).finally(() => realClearTimeout(timer));
 }
