@@ -99,6 +99,9 @@ describe.each([
       await service.set('k', 1, 60);
       expect([await service.set('k', 2, ttl), await service.get('k')]).toEqual([true, null]);
     }
+    await service.set('kept', 1, 60);
+    await service.set('ke*', 1, 0);
+    expect(await service.get('kept')).toBe(1);
     await expect(service.set('k', 1, '60')).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     await expect(service.set('k', undefined, 60)).rejects.toMatchObject({ code: 'ERR_VALUE' });
   });

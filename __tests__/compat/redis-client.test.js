@@ -73,13 +73,15 @@ describe.each([
     expect(await client.get('k')).toEqual({ list: [1] });
     expect([await client.delete('k'), await client.delete('k'), await client.get('k')]).toEqual([true, false, null]);
   });
-  test('without a TTL, or with 0, a value has no end; getTTL counts whole seconds as Redis does', async () => {
+  test('without a TTL, or with 0, a value has no end; getTTL counts whole seconds, rounded up', async () => {
     for (const ttl of [undefined, null, 0, Infinity]) {
       await client.set('k', 1, ttl);
       expect(await client.getTTL('k')).toBe(-1);
     }
     await client.set('k', 1, 100);
-    expect([await client.getTTL('k'), await client.getTTL('none')]).toEqual([100, -2]);
+    expect(await client.getTTL('none')).toBe(-2);
+    const left = await client.getTTL('k');
+    expect([left, left > 90 && left <= 100]).toEqual([Math.floor(left), true]);
   });
   test('deletePattern counts what it deleted, beyond the first thousand; delete means its key literally', async () => {
     await Promise.all(Array.from({ length: 1300 }, (_, at) => client.set(`u:${at}`, at)));
@@ -115,6 +117,13 @@ test('what it writes and reads is plain JSON under the key as it is', async () =
   expect([await client.get('theirs'), await client.get('words')]).toEqual([{ b: 2 }, 'not json']);
   await server.command('SET', 'theirs', '{"b":3}');
   expect(await client.get('theirs')).toEqual({ b: 3 });
+});
+
+test.each([[1, 1], [400, 1], [1000, 1], [1001, 2], [99_500, 100], [-1, -1], [-2, -2]])('%i ms left are %i s', async (ms, seconds) => {
+  const client = make({ client: { get: async () => '1', set: async () => 'OK', del: async () => 1, pttl: async () => ms } });
+  const still = jest.spyOn(Date, 'now').mockReturnValue(1_700_000_000_000);
+  expect(await client.getTTL('k')).toBe(seconds);
+  still.mockRestore();
 });
 
 test('the exact commands on a mock, none for what was not asked', async () => {
