@@ -78,18 +78,20 @@ test.each([
 });
 
 test.each([['taken', (limiter) => limiter.tryAcquire()], ['given back', (limiter) => limiter.release('ignored')]])('an interval ends when the next permit is %s, refused or not', (_, look) => {
-  const { clock, limiter } = timed({ limit: 0, concurrency: 2, adaptive: true });
+  const { clock, limiter } = timed({ limit: 0, concurrency: 4, adaptive: true });
   const told = [];
   limiter.on('adjusted', (...args) => told.push(args));
-  // all that there was, and nobody was refused: that is in use too
-  limiter.tryAcquire(2);
-  limiter.release('success', { latencyMs: 20 });
+  limiter.tryAcquire();
+  limiter.release('ignored');
+  // all that there was, without a crossing, and nobody was refused: that is in use too
+  limiter.tryAcquire(4);
+  limiter.release('success', { weight: 2, latencyMs: 20 });
   clock.ms += 59_999;
   look(limiter);
   expect(told).toEqual([]);
   clock.ms += 1;
   look(limiter);
-  expect(told).toEqual([[2, 3, 'healthy']]);
+  expect(told).toEqual([[4, 5, 'healthy']]);
 });
 
 test('a limit that falls fails nobody who waits, whatever weight they wait for', async () => {
