@@ -214,12 +214,12 @@ fn between(working: &mut Simulation, until: u64, upstream: impl Fn(u64, u64) -> 
 
 #[test]
 fn the_gradient_settles_at_a_capacity_and_stays_there() {
-    // at, below and far above it; twelve hundred intervals are twice the memory of Netflix's average
-    for (cores, start) in [(40, 20), (40, 150), (10, 20)] {
+    // at, below and far above it; seven hundred intervals are more than the memory of Netflix's average
+    for (cores, start) in [(40, 20), (40, 150), (10, 20), (3, 20)] {
         let config = Config { concurrency: start, ..work(Algorithm::Gradient) };
         let mut working = Simulation::new(config);
         working.run(30_000, 1, u64::MAX, capacity(cores));
-        let (low, high) = between(&mut working, 150_000, capacity(cores));
+        let (low, high) = between(&mut working, 100_000, capacity(cores));
         println!("capacity {cores} from {start}: {low} to {high}");
         assert!(
             settled(cores).contains(&low) && settled(cores).contains(&high),
@@ -227,7 +227,7 @@ fn the_gradient_settles_at_a_capacity_and_stays_there() {
         );
         // what the probes cost
         let sent = working.sent;
-        working.run(170_000, 1, u64::MAX, capacity(cores));
+        working.run(120_000, 1, u64::MAX, capacity(cores));
         let most = 20_000 / 20 * cores;
         assert!(working.sent - sent > most * 95 / 100, "{} of {most}", working.sent - sent);
     }
@@ -237,7 +237,7 @@ fn the_gradient_settles_at_a_capacity_and_stays_there() {
 fn the_gradient_follows_a_step_in_capacity_both_ways() {
     let mut working = Simulation::new(work(Algorithm::Gradient));
     let mut now = 0;
-    for cores in [40, 10, 80, 20] {
+    for cores in [40, 10, 80, 4] {
         working.run(now + 20_000, 1, u64::MAX, capacity(cores));
         now += 40_000;
         let (low, high) = between(&mut working, now, capacity(cores));
@@ -267,7 +267,7 @@ fn a_probe_is_half_the_limit_for_as_long_as_work_lasts_and_ends_where_it_began()
         working.moves.iter().filter(|one| working.probes.contains(&one.0)).copied().collect();
     assert!(probes.len() >= 10, "{probes:?}");
     for two in probes.chunks_exact(2) {
-        assert_eq!(two[0].1 / 2, two[0].2, "{two:?}");
+        assert!((two[0].1 - 4).div_ceil(2).abs_diff(two[0].2) <= 1, "{two:?}");
         assert_eq!((two[1].1, two[1].2), (two[0].2, two[0].1), "{two:?}");
         // one interval until the work that was there has ended, one that is measured
         assert!((200..=220).contains(&(two[1].0 - two[0].0)), "{two:?}");
