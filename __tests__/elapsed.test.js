@@ -1,6 +1,6 @@
 'use strict';
 // Elapsed time: which clock rules, and what a change of clocks does.
-const { Elapsed } = require('../lib/elapsed');
+const { Elapsed, aheadOf } = require('../lib/elapsed');
 
 afterEach(() => {
   jest.useRealTimers();
@@ -136,4 +136,19 @@ test('moments of a fake clock are exact', () => {
   const first = clock.moment();
   jest.advanceTimersByTime(3);
   expect(clock.moment()).toBe(first + 3);
+});
+
+test('what one clock is ahead of another is known however often something comes between two readings', () => {
+  let ms = 0;
+  const held = [40, 0.001, 7, 3, 0.002, 0.001, 500];
+  const first = () => (ms += held.shift() ?? 0.001) + 1000;
+  const second = () => (ms += held.shift() ?? 0.001);
+  expect(aheadOf(first, second)).toBeCloseTo(1000, 1);
+  // a clock of whole milliseconds that stands still
+  expect(aheadOf(() => 12.75, () => 5)).toBe(7.75);
+  // held up each time: by no more than the shortest of them
+  let step = 64;
+  const slow = (ahead) => () => (ms += step = Math.max(step / 2, 1)) + ahead;
+  const found = aheadOf(slow(50), slow(0));
+  expect(Math.abs(found - 50)).toBeLessThanOrEqual(1);
 });

@@ -2,7 +2,7 @@
 // KeyedLimiter: one limit for each key, decided at once.
 const { EventEmitter } = require('node:events');
 const { keyedLimiters } = require('../alive');
-const { Elapsed } = require('../elapsed');
+const { Elapsed, aheadOf } = require('../elapsed');
 const { call, make } = require('../errors');
 const native = require('../native');
 const { outOfRange, wrongType } = require('../options');
@@ -25,7 +25,7 @@ class Keys {
 
   constructor({ algorithm, windowMs, maxRequests, maxKeys, maxBytes, keyPrefix, shared, now }) {
     this.#clock = new Elapsed(now);
-    if (shared !== undefined) this.#offset = native.limiterNow() - this.#clock.now();
+    if (shared !== undefined) this.#offset = aheadOf(native.limiterNow, () => this.#clock.now());
     this.handle = call(native.keyedOpen, ALGORITHMS.indexOf(algorithm), windowMs, maxRequests, maxKeys, maxBytes, keyPrefix, shared ?? null);
     this.numbers = new Float64Array(native.keyedNumbers(this.handle));
   }

@@ -3,7 +3,7 @@
 // docs/design/limiter.md says how. Who waits is in `waiters.js`.
 const native = require('../native');
 const { subscribe, unsubscribe } = require('../completion');
-const { Elapsed } = require('../elapsed');
+const { Elapsed, aheadOf } = require('../elapsed');
 const { call, make } = require('../errors');
 const { SharedPermits } = require('./shared-permits');
 const { Recent } = require('./recent');
@@ -71,7 +71,7 @@ class Permits {
     this.#what = what;
     this.#isShared = shared !== undefined;
     this.#maxQueue = settings.maxQueue;
-    if (shared !== undefined) this.#offset = native.limiterNow() - this.#clock.now();
+    if (shared !== undefined) this.#offset = aheadOf(native.limiterNow, () => this.#clock.now());
     // another thread announces what it left here: that must not keep a limiter that nobody uses
     const weak = new WeakRef(this);
     this.#subscription = subscribe(() => weak.deref()?.pass(), (shell, id) => {
