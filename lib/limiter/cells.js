@@ -6,14 +6,19 @@ const native = require('../native');
 // the cells
 const [LEASE, ROOM, KIND, HANDS_ON, QUEUED] = [0, 1, 2, 3, 4];
 const [HAS_WINDOW, HAS_CONCURRENCY] = [1, 2];
+// of the inbox
+const [REQUESTS, HELD, FULL] = [0, 5, 6];
+// in hand, but on its way: a thread is ended between two calls or rounds, never within one run of statements, so what moves
+// from one place to another does so in one run, and nothing is lost with a thread
+const LOOSE = 13;
 // the times
 const [LEASED, ENDS, LOOK, TAKEN] = [0, 1, 2, 3];
 
 /** What closed limiters show: nothing can be taken from it. */
 const NOTHING = Int32Array.of(0, -1, HAS_WINDOW | HAS_CONCURRENCY);
 
-/** What became of taking: it is to be asked for; the same, and the room that it has is to be given back; it has; it has the last. */
-const [ASK, OWES, TAKES, FILLS] = [0, 1, 2, 3];
+/** What became of taking: it is to be asked for; the same, and room that is loose is to be given back; it has. */
+const [ASK, OWES, TAKES] = [0, 1, 2];
 
 class Cells {
   /** To take from; those of nothing once it is closed. */
@@ -21,10 +26,12 @@ class Cells {
   /** To give back to. */
   #rooms;
   #times;
+  #inbox;
   #isShared;
 
-  /** `isShared`: other threads use them too. */
-  constructor(handle, isShared) {
+  /** `inbox`: the thread's own; `isShared`: other threads use the cells too. */
+  constructor(handle, inbox, isShared) {
+    this.#inbox = inbox;
     this.#cells = this.#rooms = new Int32Array(native.limiterCells(handle));
     this.#times = new Float64Array(native.limiterTimes(handle));
     this.#isShared = isShared;
@@ -45,19 +52,21 @@ class Cells {
   }
 
   // plain loads: what they say is proven by the exchange that follows, and they cost an eighth of atomic ones
-  /** Takes what is there at that time: ASK, OWES, TAKES or FILLS. */
-  take(weight, now) {
+  /** Takes what is there at that time, `held` of it to be released: ASK, OWES or TAKES. */
+  take(weight, held, now) {
     const cells = this.#cells;
     const times = this.#times;
     if (now >= times[LOOK]) return ASK;
     const kind = cells[KIND];
-    let taken = TAKES;
+    const inbox = this.#inbox;
+    let isFull = false;
     if ((kind & HAS_CONCURRENCY) !== 0) {
       for (;;) {
         const room = cells[ROOM];
         if (room < weight) return ASK;
         if (this.#exchange(cells, ROOM, room, room - weight)) {
-          if (room === weight) taken = FILLS;
+          inbox[LOOSE] += weight;
+          isFull = room === weight;
           break;
         }
       }
@@ -73,16 +82,27 @@ class Cells {
         }
       }
     }
-    return taken;
+    if ((kind & HAS_CONCURRENCY) !== 0) inbox[LOOSE] -= weight;
+    if (held > 0) inbox[HELD] += held;
+    inbox[REQUESTS] += 1;
+    if (isFull) inbox[FULL] = 1;
+    return TAKES;
   }
-  /** Gives room back; false: native code has to do it, since somebody waits. */
+  /** Gives back what is loose; false: native code has to do it, since somebody waits. */
   putBack(weight) {
     const rooms = this.#rooms;
-    if ((rooms[KIND] & HAS_CONCURRENCY) === 0) return true;
+    const inbox = this.#inbox;
+    if ((rooms[KIND] & HAS_CONCURRENCY) === 0) {
+      inbox[LOOSE] -= weight;
+      return true;
+    }
     for (;;) {
       const room = rooms[ROOM];
       if (room < 0) return false;
-      if (this.#exchange(rooms, ROOM, room, room + weight)) return true;
+      if (this.#exchange(rooms, ROOM, room, room + weight)) {
+        inbox[LOOSE] -= weight;
+        return true;
+      }
     }
   }
   /** So many more stand in the lines of all threads; returns how many did. */
@@ -101,4 +121,4 @@ class Cells {
   }
 }
 
-module.exports = { Cells, OWES, TAKES, FILLS };
+module.exports = { Cells, LOOSE, OWES, TAKES };

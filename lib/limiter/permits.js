@@ -5,7 +5,7 @@ const native = require('../native');
 const { subscribe, unsubscribe } = require('../completion');
 const { Elapsed } = require('../elapsed');
 const { call, make } = require('../errors');
-const { Cells, OWES, TAKES, FILLS } = require('./cells');
+const { Cells, LOOSE, OWES, TAKES } = require('./cells');
 const { SharedPermits } = require('./shared-permits');
 const { Recent } = require('./recent');
 const { Waiters } = require('./waiters');
@@ -70,8 +70,8 @@ class Permits {
     } else {
       lost.register(this, this.#subscription, this);
     }
-    this.#cells = new Cells(this.#handle, this.#isShared);
     this.#inbox = new Float64Array(native.limiterInbox(this.#handle));
+    this.#cells = new Cells(this.#handle, this.#inbox, this.#isShared);
     this.#waiters = new Waiters(this, what, this.#isShared || redis !== undefined);
     this.#line = this.#waiters.line;
     if (redis !== undefined) this.#source = new SharedPermits(this, config, this.#handle, this.#clock, tell);
@@ -96,16 +96,9 @@ class Permits {
   take(weight, held) {
     // nothing is there while somebody waits: no need to look
     if (this.#line.length > 0) return false;
-    const taken = this.#cells.take(weight, this.#recent.now() + this.#offset);
-    if (taken < TAKES) {
-      if (taken === OWES) this.#giveBack(weight, 0);
-      return false;
-    }
-    const inbox = this.#inbox;
-    inbox[REQUESTS] += 1;
-    if (held > 0) inbox[HELD] += held;
-    if (taken === FILLS) inbox[FULL] = 1;
-    return true;
+    const taken = this.#cells.take(weight, held, this.#recent.now() + this.#offset);
+    if (taken === OWES) this.#giveBack(weight, 0);
+    return taken === TAKES;
   }
   /** Takes by a crossing. */
   takeAcross(weight, held) {
@@ -194,6 +187,7 @@ class Permits {
     // what was released twice is not in hand
     const back = Math.min(held, inbox[HELD]);
     inbox[HELD] -= back;
+    inbox[LOOSE] += back;
     if (outcome !== 'ignored') {
       inbox[outcome === 'success' ? SUCCESSES : FAILURES] += 1;
       if (latencyMs !== undefined) {
@@ -210,9 +204,11 @@ class Permits {
     if (this.#waiters.hasDeadlines) this.#expire(this.#now());
     const { first } = this.#line;
     if (first === undefined || first.weight !== weight) return false;
-    this.#queue(-1);
     const inbox = this.#inbox;
-    inbox[HELD] += this.#waiters.grant(at);
+    inbox[LOOSE] -= weight;
+    inbox[HELD] += first.held;
+    this.#queue(-1);
+    this.#waiters.grant(at);
     inbox[FULL] = 1;
     if (!this.#isKnown()) this.pass();
     return true;
@@ -221,6 +217,7 @@ class Permits {
     const { lookAt } = this.#cells;
     return lookAt !== Infinity && lookAt <= (at ?? this.time());
   }
+  /** What is loose goes back. */
   #giveBack(weight, retryAfterMs) {
     if (retryAfterMs === 0 && !this.#isLookDue() && this.#cells.putBack(weight)) return;
     this.#cross(native.limiterRelease, weight, Math.ceil(retryAfterMs));
@@ -332,10 +329,13 @@ class Permits {
   }
   /** The turn of so many of the first has come; returns the weight that nobody of them wants any more. */
   #granted(weight, count) {
+    const inbox = this.#inbox;
     let left = count;
     for (; left > 0 && this.#line.first?.weight === weight; left -= 1) {
+      inbox[HELD] += this.#line.first.held;
+      inbox[LOOSE] -= weight;
       this.#queue(-1);
-      this.#inbox[HELD] += this.#waiters.grant(undefined);
+      this.#waiters.grant(undefined);
     }
     this.#knownFirst = Math.max(0, this.#knownFirst - count);
     return left * weight;
