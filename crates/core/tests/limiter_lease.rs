@@ -33,8 +33,8 @@ impl Redis {
             (left < terms.limit).then_some((slice + 1) * slice_ms + terms.window_ms)
         });
         let first = room_at.unwrap_or(now);
-        let used = self.slices.values().sum();
-        let retry_after_ms = first.saturating_sub(now).max(1);
+        let used: u64 = self.slices.values().sum();
+        let retry_after_ms = if used < terms.limit { 0 } else { first.saturating_sub(now).max(1) };
         Answer { granted, slice, lease_ms: slice_ms, retry_after_ms, used, nodes }
     }
 }

@@ -15,6 +15,11 @@ const LOW_WATER: u64 = 4;
 /// A window has so many slices.
 const SLICES: u64 = 100;
 
+/// What a lease lasts.
+fn slice_ms(terms: &Terms) -> Millis {
+    (terms.window_ms / SLICES).max(1)
+}
+
 /// What happens while Redis is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenDown {
@@ -106,6 +111,8 @@ pub struct Node {
     /// Admitted without a lease, and not booked for certain.
     debt: u64,
     asked: Option<Asked>,
+    /// When it asked before.
+    asked_at: Option<Millis>,
     refused_until: Millis,
     /// Whom a refusal or the end of debt turned away since the last request, and the largest of them.
     missed: u64,
@@ -169,7 +176,7 @@ impl Node {
         if self.down {
             if terms.when_down == WhenDown::Degrade {
                 // in slices, as Redis has them: so many and no more
-                let slice_ms = (terms.window_ms / SLICES).max(1);
+                let slice_ms = slice_ms(terms);
                 self.own.book((now / slice_ms).saturating_mul(slice_ms).saturating_add(slice_ms - 1), weight);
             }
             self.debt = self.debt.saturating_add(weight).min(terms.limit);
@@ -286,10 +293,12 @@ impl Node {
     }
     /// The request to send, for `waiting` permits that somebody waits for besides; None: one is out. What is held goes back with it.
     pub fn ask(&mut self, waiting: u64, terms: &Terms, now: Millis) -> Option<Request> {
-        let want = self
-            .demanded(now)
-            .saturating_add(self.missed)
-            .clamp(1, share(terms.limit))
+        // one that is asked for again within the time of a lease is worth one
+        let is_often = self.asked_at.is_some_and(|at| now < at.saturating_add(slice_ms(terms)));
+        let more = self.missed.saturating_add(self.demanded(now));
+        let want = more
+            .max(u64::from(is_often || self.debt == 0))
+            .min(share(terms.limit))
             .max(waiting.max(self.largest).min(terms.limit));
         self.request(want, terms, now)
     }
@@ -304,6 +313,7 @@ impl Node {
         self.demand = self.demanded(now);
         let request = Request { want, debt: self.debt, back: self.left, back_slice: self.slice };
         (self.left, self.granted, self.missed, self.largest) = (0, 0, 0, 0);
+        self.asked_at = Some(now);
         self.asked = Some(Asked { at: now, debt: self.debt, window_ms: terms.window_ms });
         Some(request)
     }

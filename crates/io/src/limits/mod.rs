@@ -1,7 +1,10 @@
 //! Limits that hosts share through Redis: a `Node` for each key, and over our own connection the requests of all that are
 //! due, in one packet. A decision never waits for Redis; docs/design/limiter.md, "Redis", says what that costs.
 
+mod entries;
 mod nodes;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use nodes::{Due, Found, Nodes, Stats, Ticket, when_down};
