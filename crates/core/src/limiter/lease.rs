@@ -324,6 +324,9 @@ impl Node {
         self.nodes = answer.nodes.max(1);
         self.paused_until = 0;
         (self.left, self.granted, self.slice) = (answer.granted, answer.granted, answer.slice);
+        // what was admitted meanwhile is booked with the lease, later than it was
+        let paid = self.debt.min(self.left);
+        (self.debt, self.left) = (self.debt - paid, self.left - paid);
         self.until = asked.at.saturating_add(answer.lease_ms);
         self.refused_until = if answer.granted == 0 { now.saturating_add(answer.retry_after_ms) } else { 0 };
         self.used = answer.used;
