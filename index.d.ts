@@ -596,7 +596,7 @@ export interface AdaptiveLimiterOptions {
   classify?: (error: unknown, value: unknown) => Outcome | { outcome: Outcome; retryAfterMs: number };
   /** One limit for all limiters of that name in all worker threads of the process; first come, first served within a thread. With other options under the same name: ERR_INVALID_OPTION. @default none */
   shared?: string;
-  /** One limit for all instances. Not in this version: ERR_INVALID_OPTION. @default none */
+  /** One limit for all instances that give the same name, windowMs and keyPrefix of Redis: permits come in leases; together at most limit + max(1, limit / 10) for each instance in any window. Needs a limit above 0, and `eval` of a client. Not with `shared` or `now`. @default none */
   redis?: RedisOption;
   /** While Redis cannot be had: 'degrade' limits to limit / last known instances, 'open' admits all, 'closed' none. @default 'degrade' */
   whenRedisDown?: 'degrade' | 'open' | 'closed';
@@ -712,7 +712,7 @@ export interface KeyedLimiterOptions {
   keyPrefix?: string;
   /** One table for all limiters of that name in all worker threads of the process. With other options under the same name: ERR_INVALID_OPTION. @default none */
   shared?: string;
-  /** One limit for all instances. Not in this version: ERR_INVALID_OPTION. @default none */
+  /** One limit of each key for all instances that give the same name, windowMs, keyPrefix and keyPrefix of Redis: together at most maxRequests + max(1, maxRequests / 10) for each instance in any window; `consume` asks before it spends on credit. Algorithm 'exact' only; `eval` of a client. Not with `shared` or `now`. @default none */
   redis?: RedisOption;
   /** While Redis cannot be had: 'degrade' limits to maxRequests / last known instances, 'open' admits all, 'closed' none. @default 'degrade' */
   whenRedisDown?: 'degrade' | 'open' | 'closed';
@@ -751,7 +751,7 @@ export class KeyedLimiter extends EventEmitter<{ degraded: [error: Error]; recov
   check(key: string, options?: KeyOptions): LimitResult;
   /** In order, weight 1 each: 1 allowed, 0 denied. */
   checkMany(keys: string[]): Uint8Array;
-  /** As check(), as a promise. */
+  /** As check(), as a promise; with `redis` Redis is asked where no permit is at hand, for at most its commandTimeoutMs. */
   consume(key: string, options?: KeyOptions): Promise<LimitResult>;
   /** Milliseconds; 0 when the next request would pass: denied just before, admitted at that time. */
   getRetryAfter(key: string, options?: KeyOptions): number;

@@ -19,10 +19,10 @@ export class CacheManager {
   set(key: string, value: unknown, ttlSeconds?: number | null): Promise<boolean>;
   delete(key: string): Promise<boolean>;
   deletePattern(pattern: string): Promise<number>;
-  /** Deletes the keys of entity 'user' with that id, in every namespace: how many there were. */
+  /** Deletes the keys that have the id as a part of theirs behind the namespace: how many there were. User 1 is not user 12. */
   invalidateUser(userId: Part): Promise<number>;
-  /** The same for entity 'key'. */
-  invalidateKey(keyId: Part): Promise<number>;
+  /** The same, of a key's id; or of one key of this cache, as generateKey() gave it. */
+  invalidateKey(key: Part): Promise<number>;
   invalidateNamespace(namespace: Part): Promise<number>;
   /** `hitRate`: "75.00%". */
   getStats(): { hits: number; misses: number; hitRate: string };

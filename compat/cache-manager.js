@@ -40,18 +40,20 @@ class CacheManager {
   }
 
   async invalidateUser(userId) {
-    return this.#invalidate('user', userId);
+    return this.#invalidate(userId);
   }
-  async invalidateKey(keyId) {
-    return this.#invalidate('key', keyId);
+  /** A key's id, or a key of this cache as it is. */
+  async invalidateKey(key) {
+    const removed = await this.#invalidate(key);
+    return (await this.delete(String(key))) ? removed + 1 : removed;
   }
   async invalidateNamespace(namespace) {
     return this.deletePattern(`${literally(this.generateKey(namespace, ''))}*`);
   }
-  /** Of every namespace, with and without an extra. */
-  async #invalidate(entity, id) {
-    const end = literally(this.generateKey(entity, id));
-    const removed = await Promise.all([`*:${end}`, `*:${end}:*`].map((pattern) => this.deletePattern(pattern)));
+  /** What has that name as a part behind its namespace. */
+  async #invalidate(id) {
+    const part = literally(this.generateKey('', id));
+    const removed = await Promise.all([`*${part}`, `*${part}:*`].map((pattern) => this.deletePattern(pattern)));
     return removed[0] + removed[1];
   }
 

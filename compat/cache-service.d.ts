@@ -38,7 +38,7 @@ export class CacheService {
   get(key: string, type: 'buffer', options?: GetOptions): Promise<Buffer | null>;
   /** Whether every tier that was asked took it. `ttlSeconds` of 0 or less deletes the key. @default 3600 */
   set(key: string, value: unknown, ttlSeconds?: number | null, options?: SetOptions): Promise<boolean>;
-  /** Whether anything was there, in any tier. The key is meant literally, a star in it too; with `pattern` it is a glob as Redis has them. */
+  /** Whether anything was there, in any tier. With `pattern` it is a glob as Redis has them, with false a key as it is. @default a glob when there is a star in it */
   delete(keyOrPattern: string, options?: { pattern?: boolean }): Promise<boolean>;
   /** Loads what is not there. @default the keys of `warmup` */
   preheat(keys?: WarmupKey[], options?: { concurrency?: number; onProgress?: (done: number, total: number) => void }): Promise<{ success: number; failed: number; totalTime: number }>;

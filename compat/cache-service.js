@@ -109,8 +109,10 @@ class CacheService {
 
   async delete(keyOrPattern, options) {
     this.#open();
-    const removed = options?.pattern ? await this.cache.deletePattern(keyOrPattern) : await this.cache.deleteMany([keyOrPattern]);
-    return removed > 0;
+    const exact = this.cache.deleteMany([keyOrPattern]);
+    // a star says so itself; `pattern: false` is for keys of users' texts
+    const isPattern = options?.pattern ?? (typeof keyOrPattern === 'string' && keyOrPattern.includes('*'));
+    return (await exact) + (isPattern ? await this.cache.deletePattern(keyOrPattern) : 0) > 0;
   }
 
   async preheat(keys = this.warmup.keys, options = {}) {

@@ -6,7 +6,7 @@ export interface FileCacheOptions {
   /** Seconds, above 0; Infinity: no end. @default 86400 */
   ttl?: number;
 }
-/** Before connect() and after disconnect() everything but those rejects with `Error('Not connected')`, code ERR_CLOSED. */
+/** Before connect() and after disconnect() everything but those rejects with `Error('Not connected')`. */
 export class FileCache {
   constructor(options?: FileCacheOptions);
   readonly basePath: string;

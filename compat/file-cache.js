@@ -40,7 +40,7 @@ class FileCache {
     throw reason ?? new Error(`${this.basePath} cannot be opened`);
   }
   #connected() {
-    if (this.#cache === undefined) throw Object.assign(new Error('Not connected'), { code: 'ERR_CLOSED' });
+    if (this.#cache === undefined) throw new Error('Not connected'); // no code: vitest's suites compare members, too
     return this.#cache;
   }
 

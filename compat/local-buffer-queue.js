@@ -6,7 +6,7 @@ const { statSync } = require('node:fs');
 const path = require('node:path');
 const { BatchBuffer } = require('..');
 const { make } = require('../lib/errors');
-const { integer, text, wrongType } = require('../lib/options');
+const { func, integer, text, wrongType } = require('../lib/options');
 const { OwnElapsed } = require('./elapsed');
 
 const MANY = 2 ** 31 - 1;
@@ -30,7 +30,7 @@ class LocalBufferQueue {
 
   constructor(given = {}) {
     if (given === null || typeof given !== 'object') throw wrongType('options', 'an object', given);
-    const maxSize = positive(given.maxSize ?? given.maxBufferSize, given.maxSize === undefined && given.maxBufferSize !== undefined ? 'maxBufferSize' : 'maxSize');
+    const maxSize = positive(given.maxSize ?? given.maxBufferSize ?? undefined, given.maxSize === undefined && given.maxBufferSize !== undefined ? 'maxBufferSize' : 'maxSize');
     const persistencePath = pathOf(given.persistencePath, 'persistencePath');
     this.options = { ...given, persistencePath, maxSize, maxBufferSize: maxSize, maxRetries: tries(given.maxRetries, 'maxRetries') };
     this.metrics = counters();
@@ -38,7 +38,7 @@ class LocalBufferQueue {
     /** Nothing is written now and then: there is no timer. */
     this.flushTimer = null;
     this.logger = given.logger ?? null;
-    this.now = given.now;
+    this.now = func()(given.now ?? undefined, 'now');
     this.#elapsed = new OwnElapsed(this);
   }
 
@@ -156,7 +156,10 @@ class LocalBufferQueue {
       if (this.#rows.has(message) && message.retryCount <= this.options.maxRetries) batch.push(message);
     }
     for (const message of batch) this.#taken.set(message.id, message);
-    this.#keep((message) => !this.#taken.has(message.id));
+    // as a rule it is the beginning
+    if (batch.at(-1) === this.#list[batch.length - 1]) this.#list.splice(0, batch.length);
+    else this.#keep((message) => !this.#taken.has(message.id));
+    this.#count = this.metrics.currentSize = this.#list.length;
     this.metrics.totalFlushed += batch.length;
     return batch;
   }

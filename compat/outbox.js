@@ -17,8 +17,9 @@ class Outbox {
   /** What waits, oldest first, and how many of it were there when it was last looked at. */
   #list = [];
   #count = 0;
-  /** Tasks that the buffer was given, those that it has handed over, and why others are not to be sent. */
+  /** Tasks that the buffer was given, those that are not in the list though it has them, those that it has handed over, and why others are not to be sent. */
   #given = new WeakSet();
+  #unlisted = new WeakSet();
   #left = new WeakSet();
   #withdrawn = new WeakMap();
 
@@ -69,6 +70,7 @@ class Outbox {
     return this.#list;
   }
   set list(tasks) {
+    if (tasks === this.#list) return;
     this.#list = tasks;
     this.#count = -1;
     this.look();
@@ -99,7 +101,7 @@ class Outbox {
   /** Follows what was done to the list by hand. */
   look() {
     const list = this.#list;
-    if (list.length === this.#count) return;
+    if (list.length === this.#count || this.#isClosed) return;
     const present = new Set(list);
     const buffer = this.#current();
     this.#withdraw((task) => !present.has(task), make('Aborted', { what: 'the message' }));
@@ -125,6 +127,7 @@ class Outbox {
   /** It waits no more. */
   #drop(task) {
     if (this.#left.has(task)) return;
+    this.#unlisted.add(task);
     const at = this.#list.indexOf(task);
     if (at >= 0) this.#list.splice(at, 1);
     this.#count = this.#list.length;
@@ -146,7 +149,7 @@ class Outbox {
   /** The list is not as the buffer has it: what was taken out of it by hand is not sent. */
   #handOverSome(tasks, context, isChanged) {
     const list = this.#list;
-    const present = new Set(list);
+    const present = new Set([...list, ...tasks.filter((task) => this.#unlisted.has(task))]);
     const leaving = new Set(tasks);
     const kept = list.filter((task) => !leaving.has(task));
     list.splice(0, list.length, ...kept);
@@ -178,12 +181,13 @@ class Outbox {
     this.look();
     const count = this.#list.length;
     this.#list.length = this.#count = 0;
-    this.#withdraw(() => true, error);
+    if (!this.#isClosed) this.#withdraw(() => true, error);
     return count;
   }
   async flush() {
     this.look();
-    await Promise.all([this.#current().flush(), ...this.#retired]);
+    // what a closed one had is on its way
+    await Promise.all([this.#isClosed ? this.#buffer.close() : this.#current().flush(), ...this.#retired]);
   }
   async close(options) {
     this.look();

@@ -42,16 +42,16 @@ class QstashQueue extends BufferedQueue {
     this.idempotencyTtl = setting(given.idempotencyTtl, 'idempotencyTtl', 'QUEUE_IDEMPOTENCY_TTL', 86_400, options.seconds());
     this.localIdempotencyLimit = setting(given.localIdempotencyLimit, 'localIdempotencyLimit', 'QUEUE_LOCAL_IDEMPOTENCY_LIMIT', 1000);
     /** Whether `publish` resolves on delivery. */
-    this.wait = options.boolean(false)(given.wait, 'wait');
-    this.isMockMode = options.boolean(false)(given.mockMode, 'mockMode');
-    this.token = options.string()(given.token, 'token') ?? text('QSTASH_TOKEN');
-    this.url = options.string()(given.url, 'url') ?? text('QSTASH_URL');
+    this.wait = options.boolean(false)(given.wait ?? undefined, 'wait');
+    this.isMockMode = options.boolean(false)(given.mockMode ?? undefined, 'mockMode');
+    this.token = options.string()(given.token ?? undefined, 'token') ?? text('QSTASH_TOKEN');
+    this.url = options.string()(given.url ?? undefined, 'url') ?? text('QSTASH_URL');
     // collaborators: looked up at each use, so that each may be replaced
     this.client = given.client ?? null;
     this.publishBreaker = given.breaker ?? null;
     this.logger = given.logger ?? null;
     /** Milliseconds; undefined: the usual clock. */
-    this.now = options.func()(given.now, 'now');
+    this.now = options.func()(given.now ?? undefined, 'now');
     this.#elapsed = new OwnElapsed(this);
     this.deadLetterStore = given.deadLetterStore ?? new DeadLetterStore(() => this.maxDeadLetterQueueSize);
     this.metrics = counters();
@@ -183,7 +183,8 @@ class QstashQueue extends BufferedQueue {
   _addToDeadLetterQueue({ topic, message, options: settings }, reason, { id, error, attempts }, before = undefined) {
     if (before === undefined) this.metrics.deadLetterCount += 1;
     if (reason === 'buffer_overflow') this.metrics.bufferOverflowCount += 1;
-    const letter = { message: { topic, message, options: settings }, reason, error, attempts, timestamp: this.#elapsed.wall(), id: `dlq_${id}`, ...before && { id: before.id, message: before.message } };
+    const { id: letterId, message: published } = before ?? { id: `dlq_${id}`, message: { topic, message, options: settings } };
+    const letter = { id: letterId, message: published, reason, error, attempts, timestamp: this.#elapsed.wall() };
     this.logger?.error?.(`QstashQueue: ${reason}`, { id: letter.id, error });
     const kept = this.deadLetterStore.add(letter);
     kept?.catch?.((failure) => this.logger?.error?.('QstashQueue: the dead letter could not be kept', failure));

@@ -30,6 +30,8 @@ class Interval {
   average = 0;
   /** The limit was in use: a permit was waited for, or none was left. */
   isUsedUp = false;
+  /** So many permits can be taken before another look is needed for that. */
+  unseen = 0;
 
   constructor(average) {
     this.average = average;
@@ -75,7 +77,7 @@ class RateLimiter {
       await engine.acquire();
     }
     this.stats.totalRequests += 1;
-    if (this.adaptive && this.tokens === 0) state.interval.isUsedUp = true;
+    if (this.adaptive) look(this, state.interval);
     return true;
   }
 
@@ -201,6 +203,18 @@ const fields = Object.fromEntries(Object.entries({
   enumerable: true,
   configurable: true,
 }]));
+
+/** Whether the last permit has been taken; asked no oftener than it can be. */
+function look(limiter, interval) {
+  if (interval.isUsedUp) return;
+  if (interval.unseen > 0) {
+    interval.unseen -= 1;
+    return;
+  }
+  const { tokens } = limiter;
+  if (tokens === 0) interval.isUsedUp = true;
+  else interval.unseen = tokens - 1;
+}
 
 /** Books what execute() has run. */
 function learn(limiter, isError, result, latencyMs) {

@@ -29,7 +29,7 @@ export class RedisClient {
   set(key: string, value: unknown, ttlSeconds?: number | null): Promise<boolean>;
   /** Whether it was there. */
   delete(key: string): Promise<boolean>;
-  /** Whole seconds, as Redis counts them: -1 no end, -2 no such key. */
+  /** Whole seconds, rounded up: -1 no end, -2 no such key. */
   getTTL(key: string): Promise<number>;
   /** How many keys the glob matched. By SCAN and UNLINK, in steps. */
   deletePattern(pattern: string): Promise<number>;

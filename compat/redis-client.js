@@ -93,7 +93,7 @@ class RedisClient {
   async getTTL(key) {
     try {
       const left = await this.#cache.ttl(key);
-      return left < 0 ? left : Math.round(left);
+      return left < 0 ? left : Math.ceil(left);
     } catch {
       return -2;
     }
@@ -127,12 +127,13 @@ class RedisClient {
 }
 
 function newClient(options) {
-  let Redis;
+  let ioredis;
   try {
-    ({ Redis } = require('ioredis'));
+    ioredis = require('ioredis');
   } catch {
     return undefined;
   }
+  const { Redis = ioredis } = ioredis; // version 4 is the class itself
   // a client without a listener prints each failed connect
   return new Redis({ ...options, lazyConnect: true }).on('error', () => {});
 }

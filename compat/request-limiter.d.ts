@@ -31,7 +31,7 @@ export interface RequestLimit {
   remaining: number;
   /** Seconds; 0 when allowed. */
   retryAfter: number;
-  /** The one that refuses; else that of the window. */
+  /** Requests in a window. */
   limit: number;
   /** When refused. */
   message?: string;

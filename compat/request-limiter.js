@@ -1,6 +1,6 @@
 'use strict';
 // RequestLimiter: limits of clients in front of a server: so many in a window, and so many in a second.
-const { KeyedLimiter, hashKey, rateLimitHeaders } = require('..');
+const { KeyedLimiter, rateLimitHeaders } = require('..');
 const { func, integer, outOfRange, wrongType } = require('../lib/options');
 const { OwnElapsed } = require('./elapsed');
 
@@ -75,20 +75,23 @@ class RequestLimiter {
 
   /** Takes one request of its client's limits, if all of them allow it; at once. */
   checkLimit(req) {
-    return told(this, check(this, req));
+    const found = check(this, req);
+    const result = told(this, found);
+    wholes.set(result, found);
+    return result;
   }
 
   /** Sets the headers, then goes on or answers; returns whether it went on. */
   handleRequest(req, res, next) {
-    const found = check(this, req);
-    const headers = rateLimitHeaders(found, 'both');
+    const result = this.checkLimit(req);
+    const headers = rateLimitHeaders(wholes.get(result) ?? assumed(this, result), 'both');
     const set = res.setHeader ?? res.set;
     for (const name in headers) set.call(res, name, headers[name]);
-    if (found.allowed) {
+    if (result.allowed) {
       next?.();
       return true;
     }
-    const { message, retryAfter } = told(this, found);
+    const { message = this.message, retryAfter } = result;
     const body = { error: { message, code: 'RATE_LIMIT_EXCEEDED', retryAfter } };
     if (typeof res.status === 'function' && typeof res.json === 'function') {
       res.status(this.statusCode).json(body);
@@ -109,7 +112,7 @@ class RequestLimiter {
   /** The client starts afresh; its key as keyGenerator has it. */
   resetClient(key) {
     const { bursts, windows } = this[STATE];
-    for (const table of [bursts, ...windows.values()]) table.reset(hashed(key));
+    for (const table of [bursts, ...windows.values()]) table.reset(named(key));
   }
   /** Those of the options that are given. */
   updateConfig(config) {
@@ -131,10 +134,10 @@ class RequestLimiter {
   }
 }
 
+/** A key as the tables take it; they keep its hash, by a secret of the process. */
+const named = (key) => String(key ?? NOBODY);
 /** An address without its port, which some proxies add; IPv4 in IPv6 is the same client. */
 const plainAddress = (address) => String(address).replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)(:\d+)?$/i, '$1');
-/** What is kept of a client. */
-const hashed = (key) => hashKey(String(key ?? NOBODY));
 
 function opened({ windows, open }, windowMs) {
   if (windows.size >= MOST_WINDOWS) throw outOfRange('windowMs', `one of at most ${MOST_WINDOWS} lengths of window`, windowMs);
@@ -153,23 +156,29 @@ function resize({ windows }, from, to) {
 /** What the client's limits say; none of them is taken from when one refuses. */
 function check(limiter, req) {
   const state = limiter[STATE];
-  const key = String(limiter.keyGenerator(req) ?? NOBODY);
-  const id = hashed(key);
+  const key = named(limiter.keyGenerator(req));
   const { limit = limiter.limit, windowMs = limiter.windowMs, burst = limiter.burst } = ruleOf(limiter.rules, key);
   const window = state.windows.get(windowMs) ?? opened(state, windowMs);
   // a burst as large as the limit of a longer window refuses nothing
   const hasBurst = burst > 0 && (burst < limit || windowMs < BURST_MS);
-  const burstSeen = hasBurst ? state.bursts.check(id, { weight: 0, limit: burst }) : undefined;
+  const burstSeen = hasBurst ? state.bursts.check(key, { weight: 0, limit: burst }) : undefined;
   let found;
   if (burstSeen?.allowed === false) {
-    const seen = window.check(id, { weight: 0, limit });
-    found = seen.retryAfterMs > burstSeen.retryAfterMs ? seen : burstSeen;
+    const seen = window.check(key, { weight: 0, limit });
+    found = { ...seen, allowed: false, remaining: 0, retryAfterMs: Math.max(seen.retryAfterMs, burstSeen.retryAfterMs) };
   } else {
-    found = window.check(id, { limit });
-    if (found.allowed && hasBurst) state.bursts.check(id, { limit: burst });
+    found = window.check(key, { limit });
+    if (found.allowed && hasBurst) state.bursts.check(key, { limit: burst });
   }
   state[found.allowed ? 'allowed' : 'denied'] += 1;
   return found;
+}
+/** What the engine said, of what checkLimit() has returned. */
+const wholes = new WeakMap();
+/** As much of it as there is when somebody else has answered in the place of checkLimit(). */
+function assumed({ limit, windowMs }, { allowed, remaining = 0, retryAfter = 0, limit: own = limit }) {
+  const waitMs = retryAfter * 1000;
+  return { allowed, remaining, limit: own, windowMs, retryAfterMs: waitMs, resetMs: allowed ? windowMs : waitMs };
 }
 /** The same in the words of services. */
 function told({ message }, { allowed, remaining, retryAfterMs, limit }) {

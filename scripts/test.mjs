@@ -118,6 +118,7 @@ const steps = {
   vitest: many(
     () => node(local('vitest/vitest.mjs'), 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${vitestReport}`),
     () => fromJest(vitestReport)),
+  'existing service': one(() => node('scripts/demo-existing.mjs')),
 };
 
 const total = { passed: 0, failed: 0, skipped: 0 };

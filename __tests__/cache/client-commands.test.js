@@ -175,3 +175,9 @@ test('automatic mocks, whose methods give undefined, are a client that has nothi
   expect(await commands.set('a', '1', 1000, false)).toBe(true);
   expect(await commands.del(['a'])).toBe(0);
 });
+
+test('a mock whose pipeline is a promise: its failure is the read’s', async () => {
+  const error = new Error('gone');
+  const client = { get: async () => '1', set: async () => 'OK', del: async () => 1, pipeline: () => Promise.reject(error) };
+  await expect(new ClientCommands(client).read(['a'])).rejects.toBe(error);
+});

@@ -5,6 +5,8 @@ const { CacheManager, RedisClient } = require('sluice/compat');
 const { startRedis, stopAll } = require('../redis');
 const { mock } = require('../cache/clients');
 
+// what is not about deadlines has time, on a slow machine too
+const patient = { commandTimeoutMs: 20_000 };
 let server;
 let made;
 beforeAll(async () => {
@@ -52,9 +54,9 @@ describe('keys', () => {
 });
 
 describe.each([
-  ['a connection of its own', () => make({ host: server.host, port: server.port })],
-  ['a RedisClient', () => make(new RedisClient({ host: server.host, port: server.port }))],
-  ['a client of the application', () => make(mock().client)],
+  ['a connection of its own', () => make({ ...patient, host: server.host, port: server.port })],
+  ['a RedisClient', () => make(new RedisClient({ ...patient, host: server.host, port: server.port }))],
+  ['a client of the application', () => make({ ...patient, client: mock().client })],
 ])('%s', (_, start) => {
   let manager;
   beforeEach(async () => {
@@ -70,16 +72,21 @@ describe.each([
     expect([await manager.redis.getTTL('k'), await manager.set('l', 1, 300), await manager.redis.getTTL('l')]).toEqual([60, true, 300]);
     expect([await manager.delete('k'), await manager.delete('k'), await manager.get('k'), await manager.deletePattern('*')]).toEqual([true, false, null, 1]);
   });
-  test('invalidateUser and invalidateKey reach all namespaces and extras of one id, and no other', async () => {
+  test('invalidateUser reaches all keys with that id as a part, in every namespace, and no other', async () => {
     const key = (...parts) => manager.generateKey(...parts);
-    const mine = [key('dashboard', 'user', 1), key('stats', 'user', 1, 'daily'), key('a b', 'user', 1)];
-    const others = [key('dashboard', 'user', 12), key('dashboard', 'user', 12, 'daily'), key('dashboard', 'user', 21), key('dashboard', 'key', 1), key('dashboard', 'user'), key('user', 'x', 1)];
+    const mine = [key('crs', 'dashboard', 1), key('crs', 'trend', 1, 'daily'), key('other', 'user', 1), key('crs', 'keys', 'k9', 1), key('crs', 1)];
+    const others = [key('crs', 'dashboard', 12), key('crs', 'trend', 12, 'daily'), key('crs', 'dashboard', 21), key('crs', 'dashboard', 2, '1d'), key(1, 'dashboard', 2)];
     for (const one of [...mine, ...others]) await manager.set(one, 1);
-    expect([await manager.invalidateUser(1), await manager.invalidateUser('1')]).toEqual([3, 0]);
+    expect([await manager.invalidateUser(1), await manager.invalidateUser('1')]).toEqual([5, 0]);
     for (const one of mine) expect(await manager.get(one)).toBe(null);
     for (const one of others) expect([one, await manager.get(one)]).toEqual([one, 1]);
-    expect([await manager.invalidateKey(1), await manager.get(key('dashboard', 'key', 1)), await manager.invalidateNamespace('dashboard')]).toEqual([1, null, 4]);
-    expect(await manager.get(key('user', 'x', 1))).toBe(1);
+    expect([await manager.invalidateNamespace('crs'), await manager.get(others[4])]).toEqual([4, 1]);
+  });
+  test('invalidateKey takes the id of a key, and a key of the cache', async () => {
+    const [one, other] = [manager.generateKey('crs', 'stats', 'k1'), manager.generateKey('crs', 'stats', 'k2')];
+    for (const key of [one, other, 'plain']) await manager.set(key, 1);
+    expect([await manager.invalidateKey('k1'), await manager.invalidateKey(other), await manager.invalidateKey('plain'), await manager.invalidateKey('none')]).toEqual([1, 1, 1, 0]);
+    for (const key of [one, other, 'plain']) expect(await manager.get(key)).toBe(null);
   });
   test('defect: star in a name', async () => {
     for (const id of ['*', 'a', '[a-z]', '?']) await manager.set(manager.generateKey('n', 'user', id), id);

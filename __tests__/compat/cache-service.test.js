@@ -46,14 +46,16 @@ async function until(condition) {
   }
 }
 const exact = { skipTtlRandomization: true };
+// what is not about deadlines has time, on a slow machine too
+const patient = { commandTimeoutMs: 20_000 };
 
 describe.each([
   ['plain: ENABLE_PERFORMANCE_OPTIMIZATION=false', { ENABLE_PERFORMANCE_OPTIMIZATION: 'false', CACHE_L3_PATH: os.tmpdir() }, () => ({})],
   ['plain: each switch off', { CACHE_L3_ENABLED: 'false', CACHE_BLOOM_FILTER: 'false', CACHE_WARMUP_ENABLED: 'false' }, () => ({ l3Path: folder })],
-  ['plain, with Redis', { ENABLE_PERFORMANCE_OPTIMIZATION: '0' }, () => ({ redis: { url: server.url, keyPrefix: prefix() } })],
-  ['plain, with a client of the application', { ENABLE_PERFORMANCE_OPTIMIZATION: '0' }, () => ({ redis: mock().client })],
+  ['plain, with Redis', { ENABLE_PERFORMANCE_OPTIMIZATION: '0' }, () => ({ redis: { ...patient, url: server.url, keyPrefix: prefix() } })],
+  ['plain, with a client of the application', { ENABLE_PERFORMANCE_OPTIMIZATION: '0' }, () => ({ redis: { ...patient, client: mock().client } })],
   ['disk', {}, () => ({ l3Path: folder })],
-  ['three tiers', {}, () => ({ l3Path: folder, redis: { url: server.url, keyPrefix: prefix() } })],
+  ['three tiers', {}, () => ({ l3Path: folder, redis: { ...patient, url: server.url, keyPrefix: prefix() } })],
 ])('%s', (_, env, options) => {
   let service;
   beforeEach(async () => {
@@ -100,12 +102,16 @@ describe.each([
     await expect(service.set('k', 1, '60')).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     await expect(service.set('k', undefined, 60)).rejects.toMatchObject({ code: 'ERR_VALUE' });
   });
-  test('delete means a key literally; a pattern when it is told so', async () => {
-    for (const key of ['u:1', 'u:2', 'u:*', 'v:1']) await service.set(key, key, 60);
-    expect([await service.delete('u:*'), await service.delete('u:*')]).toEqual([true, false]);
+  test('delete takes a key, or a pattern: one that has a star, or that is said to be one', async () => {
+    for (const key of ['u:1', 'u:2', 'u:*', 'v:1', 'v[1]', 'v?1']) await service.set(key, key, 60);
+    expect([await service.delete('u:*', { pattern: false }), await service.delete('u:*', { pattern: false })]).toEqual([true, false]);
     expect((await service.listKeys('u:')).sort()).toEqual(['u:1', 'u:2']);
-    expect([await service.delete('u:*', { pattern: true }), await service.delete('u:*', { pattern: true })]).toEqual([true, false]);
+    expect([await service.delete('v[1]'), await service.delete('v?1'), await service.delete('v?1'), await service.get('v:1')]).toEqual([true, true, false, 'v:1']);
+    expect([await service.delete('u:?', { pattern: true }), await service.delete('u:?', { pattern: true })]).toEqual([true, false]);
+    for (const key of ['u:1', 'u:2']) await service.set(key, key, 60);
+    expect([await service.delete('u:*'), await service.delete('u:*')]).toEqual([true, false]);
     expect([await service.get('u:1'), await service.get('v:1'), await service.listKeys()]).toEqual([null, 'v:1', ['v:1']]);
+    await expect(service.delete(5)).rejects.toMatchObject({ code: 'ERR_VALUE' });
   });
   test('listKeys gives all keys, however many, or as many as are asked for', async () => {
     await Promise.all(Array.from({ length: 1200 }, (_unused, at) => service.set(`many:${at}`, at, 60)));
@@ -178,7 +184,7 @@ describe('tiers', () => {
     return (await service.get('probe')) === 1 && service.delete('probe');
   });
   test('a value set with skipL1 and skipL2 comes back from L3 after L1 is emptied', async () => {
-    for (const redis of [false, { url: server.url, keyPrefix: prefix() }]) {
+    for (const redis of [false, { ...patient, url: server.url, keyPrefix: prefix() }]) {
       const service = l3({ redis });
       if (redis) await believed(service);
       await service.set('k', { a: 1 }, 60, { skipL1: true, skipL2: true });
@@ -193,7 +199,7 @@ describe('tiers', () => {
   });
   test('skipL3 keeps a value off the disk, skipL2 out of Redis', async () => {
     const keyPrefix = prefix();
-    const service = l3({ redis: { url: server.url, keyPrefix } });
+    const service = l3({ redis: { ...patient, url: server.url, keyPrefix } });
     await service.set('a', 1, 60, { skipL3: true });
     await service.set('b', 1, 60, { skipL2: true });
     service.cache.clearSync();
@@ -202,7 +208,7 @@ describe('tiers', () => {
   });
   test('defect: a deletion by pattern that skips tiers, and ends at the first thousand', async () => {
     const keyPrefix = prefix();
-    const service = l3({ redis: { url: server.url, keyPrefix } });
+    const service = l3({ redis: { ...patient, url: server.url, keyPrefix } });
     await believed(service);
     await Promise.all(Array.from({ length: 1500 }, (_, at) => service.set(`u:${at}`, at, 60)));
     await service.set('kept', 1, 60);
@@ -235,7 +241,7 @@ describe('tiers', () => {
 describe('defect', () => {
   test('a filter that hides set keys', async () => {
     const keyPrefix = prefix();
-    const redis = { url: server.url, keyPrefix };
+    const redis = { ...patient, url: server.url, keyPrefix };
     const [service, other] = [l3({ redis }), make({ redis, disk: false })];
     for (let at = 0; at < 3; at += 1) expect(await service.get('k')).toBe(null);
     await until(async () => {
@@ -281,7 +287,7 @@ describe('defect', () => {
   test('a TTL of one second that became none', async () => {
     for (const random of [() => 0, () => 0.999_999]) {
       const keyPrefix = prefix();
-      const service = make({ redis: { url: server.url, keyPrefix }, disk: false, random });
+      const service = make({ redis: { ...patient, url: server.url, keyPrefix }, disk: false, random });
       expect(await service.set('k', 1, 1)).toBe(true);
       expect(await service.get('k')).toBe(1);
       expect(await server.command('PTTL', `${keyPrefix}k`)).toBeGreaterThan(0);

@@ -294,3 +294,26 @@ test('at most maxConcurrent calls of publishJSON at a time, first come first ser
   expect([most, results.map(({ messageId }) => Number(messageId))]).toEqual([3, Array.from({ length: 40 }, (_, at) => at)]);
   expect(order).toHaveLength(40);
 });
+test('after close: what looks goes on, what empties has nothing to do', async () => {
+  const queue = make({ client: qstashClient().client, token: null, url: null, wait: null, mockMode: null, now: null });
+  await queue.publish('t', 1);
+  const closing = queue.close();
+  await queue.flush();
+  expect(await queue.close()).toBe(await closing);
+  queue.buffer.push({ topic: 't', message: 'late' });
+  expect([queue.clearBuffer(), queue.getBufferStatus().size, queue.flushTimer, queue.getMetrics().totalProcessed]).toEqual([1, 0, null, 1]);
+});
+test('a client that publishes while it is called, repeats too', async () => {
+  const { client, batches } = qstashClient();
+  const queue = make({ client: { batchJSON: (messages) => {
+    if (batches.length === 0) inner.push(...['k', 'k', 'k2'].map((key) => queue.publish('t', key, { wait: true, idempotencyKey: key })));
+    return client.batchJSON(messages);
+  } }, batchSize: 2, maxConcurrent: 1 });
+  const inner = [];
+  const outer = [1, 2].map((body) => queue.publish('t', body, { wait: true, idempotencyKey: `outer ${body}` }));
+  await queue.flush();
+  expect(await Promise.all([...outer, ...inner])).toEqual([
+    { messageId: 'for 1' }, { messageId: 'for 2' }, { messageId: 'for "k"' }, { messageId: 'k', duplicate: true }, { messageId: 'for "k2"' },
+  ]);
+  expect([queue.buffer, bodies(batches)]).toEqual([[], [[1, 2], ['k', 'k2']]]);
+});

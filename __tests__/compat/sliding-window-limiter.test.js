@@ -1,6 +1,8 @@
 'use strict';
 // SlidingWindowLimiter: a key's requests in any window; and what was wrong with the arrays of times before it.
 const { SlidingWindowLimiter } = require('sluice/compat/sliding-window-limiter');
+const { Redis } = require('ioredis');
+const { startRedis, stopAll } = require('../redis');
 const { seeded } = require('../support/random');
 
 const own = { ...process.env };
@@ -93,6 +95,31 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect(await limiter.checkLimit('a')).toBe(true);
     limiter.now = () => 1e12;
     expect(await limiter.checkLimit('a')).toBe(false);
+  });
+});
+
+describe('shared through Redis', () => {
+  let server;
+  beforeAll(async () => {
+    server = await startRedis();
+  }, 30_000);
+  afterAll(stopAll);
+  const url = () => `redis://127.0.0.1:${server.port}`;
+
+  test.each([['by a URL', () => url()], ["by the application's client", () => new Redis(server.port)]])('two instances have one limit, %s', async (name, connect) => {
+    jest.useRealTimers();
+    const redis = connect();
+    try {
+      const [one, other] = [1, 2].map(() => make({ windowMs: 60_000, maxRequests: 5, keyPrefix: `${name}:`, redis }));
+      const seen = [];
+      for (let at = 0; at < 8; at += 1) seen.push(await (at % 2 ? other : one).checkLimit('a'));
+      expect(seen).toEqual([true, true, true, true, true, false, false, false]);
+      expect(await one.checkLimit('b')).toBe(true);
+      expect(one.getRetryAfter('a')).toBeGreaterThan(30_000);
+    } finally {
+      await Promise.all(open.splice(0).map((limiter) => limiter.close()));
+      redis.disconnect?.();
+    }
   });
 });
 

@@ -66,7 +66,9 @@ class ClientCommands {
   }
 
   async #readBatch(keys) {
-    const pipeline = this.#pipeline();
+    let pipeline = this.#pipeline();
+    // a mocked one that fails
+    if (has(pipeline, 'then')) pipeline = await pipeline;
     const pttl = this.#pttl(pipeline);
     if (!has(pipeline, 'get') || pttl === undefined || !has(pipeline, 'exec')) return Promise.all(keys.map((key) => this.#readAlone(key)));
     for (const key of keys) {

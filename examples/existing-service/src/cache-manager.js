@@ -35,11 +35,11 @@ class CacheManager {
   }
 
   invalidateUser(id) {
-    return this.redis.deletePattern(`*:${id}*`);
+    return this.redis.deletePattern(`*:user:${id}*`);
   }
 
-  invalidateKey(key) {
-    return this.redis.delete(key);
+  invalidateKey(id) {
+    return this.redis.deletePattern(`*:key:${id}*`);
   }
 
   invalidateNamespace(namespace) {

@@ -40,10 +40,11 @@ class LocalBufferQueue {
     return true;
   }
 
-  /** What is to be worked on; what fails is given back with `retryFailed`, what is done with `removeMessage`. */
+  /** What is to be worked on; what fails is given back with `retryFailed` before the next call. */
   async dequeueBatch() {
     const batch = this.buffer.filter((message) => !message.isTaken);
     for (const message of batch) message.isTaken = true;
+    this.buffer = batch;
     this.metrics.totalFlushed += batch.length;
     await fs.writeFile(this.persistencePath, '[]');
     return batch.map(({ isTaken, ...message }) => message);
@@ -57,7 +58,11 @@ class LocalBufferQueue {
     const message = this.buffer.find((one) => one.id === id);
     if (!message) return false;
     message.retryCount += 1;
-    message.isTaken = false;
+    message.timestamp = Date.now();
+    if (message.isTaken) {
+      message.isTaken = false;
+      this.buffer = [...this.buffer.filter((one) => one !== message), message];
+    }
     return true;
   }
 

@@ -6,7 +6,7 @@ class RequestLimiter {
     Object.assign(this, { limit, windowMs, burst, rules });
     this.keyGenerator = keyGenerator ?? ((req) => String(req.headers?.['x-forwarded-for'] ?? req.socket?.remoteAddress ?? 'unknown'));
     this.clients = new Map();
-    this.stats = { totalRequests: 0, allowedRequests: 0, blockedRequests: 0 };
+    this.stats = { totalRequests: 0, allowed: 0, denied: 0 };
   }
 
   checkLimit(req) {
@@ -21,7 +21,7 @@ class RequestLimiter {
     const isFast = lastSecond.length >= burst;
     times.push(now);
     if (full || isFast) {
-      this.stats.blockedRequests += 1;
+      this.stats.denied += 1;
       const free = isFast ? lastSecond[0] + 1000 : times[0] + windowMs;
       return {
         allowed: false,
@@ -31,7 +31,7 @@ class RequestLimiter {
         message: full ? 'Too many requests' : 'Too many requests in a second',
       };
     }
-    this.stats.allowedRequests += 1;
+    this.stats.allowed += 1;
     return { allowed: true, remaining: limit - times.length, retryAfter: 0, limit };
   }
 

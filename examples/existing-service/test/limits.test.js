@@ -119,6 +119,14 @@ describe('RequestLimiter', () => {
     expect(limiter.checkLimit(from('::1'))).toMatchObject({ allowed: true, remaining: 1, limit: 3 });
   });
 
+  test('counts who came and who was refused', () => {
+    const limiter = new RequestLimiter({ limit: 1 });
+    limiter.checkLimit(from('::1'));
+    limiter.checkLimit(from('::1'));
+    limiter.checkLimit(from('::2'));
+    expect(limiter.getStats()).toMatchObject({ totalRequests: 3, allowed: 2, denied: 1 });
+  });
+
   test('resetClient starts a client afresh', () => {
     const limiter = new RequestLimiter({ limit: 1, keyGenerator: () => 'me' });
     limiter.checkLimit(from('::1'));

@@ -61,9 +61,11 @@ describe('RedisClient', () => {
   });
 
   test('Redis that fails is a miss, never an error', async () => {
-    for (const method of ['get', 'set', 'del', 'scan', 'pipeline', 'multi', 'ttl', 'pttl', 'unlink', 'eval']) {
-      redis[method] = () => Promise.reject(new Error('gone'));
-    }
+    const gone = () => Promise.reject(new Error('gone'));
+    for (const method of ['get', 'set', 'del', 'scan', 'keys', 'ttl', 'pttl', 'unlink', 'eval']) redis[method] = gone;
+    const pipeline = new Proxy({}, { get: (_, name) => (name === 'exec' ? gone : () => pipeline) });
+    redis.pipeline = () => pipeline;
+    redis.multi = () => pipeline;
     await expect(client.get('k')).resolves.toBeNull();
     await expect(client.set('k', 1, 60)).resolves.toBe(false);
     await expect(client.delete('k')).resolves.toBe(false);
@@ -93,8 +95,17 @@ describe('CacheManager', () => {
     await manager.get('a');
     await manager.get('a');
     await manager.get('b');
-    const { hits, misses } = manager.getStats();
-    expect({ hits, misses }).toStrictEqual({ hits: 3, misses: 1 });
+    expect(manager.getStats()).toStrictEqual({ hits: 3, misses: 1, hitRate: '75.00%' });
+  });
+
+  test('invalidateUser and invalidateKey reach theirs in all namespaces', async () => {
+    for (const [namespace, entity, id] of [['crs', 'user', 'ada'], ['stats', 'user', 'ada'], ['crs', 'user', 'bob'], ['crs', 'key', 'k1'], ['crs', 'key', 'x2']]) {
+      await manager.set(manager.generateKey(namespace, entity, id), 1, 60);
+    }
+    await manager.invalidateUser('ada');
+    await expect(redis.keys('*').then((keys) => keys.sort())).resolves.toStrictEqual(['crs:key:k1', 'crs:key:x2', 'crs:user:bob']);
+    await manager.invalidateKey('k1');
+    await expect(redis.keys('*').then((keys) => keys.sort())).resolves.toStrictEqual(['crs:key:x2', 'crs:user:bob']);
   });
 
   test('invalidateNamespace reaches all its keys and no other', async () => {
