@@ -141,8 +141,9 @@ fn a_refusal_ends_debt_until_there_is_room() {
         10,
     );
     assert_eq!(node.check(1, &terms, 100), Verdict::Denied { retry_after_ms: 410 });
-    assert!(!node.should_ask(100));
-    assert!(node.should_ask(510));
+    assert!(!node.should_ask(109));
+    assert!(node.should_ask(110), "others may have given something back");
+    assert_eq!(node.check(1, &terms, 509), Verdict::Denied { retry_after_ms: 1 }, "but no credit");
     assert_eq!(node.check(1, &terms, 510), Verdict::Allowed);
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use hashbrown::HashTable;
 use slab::Slab;
+use sluice_core::limiter::Millis;
 use sluice_core::limiter::lease::Node;
 use std::hash::{BuildHasher, RandomState};
 use tokio::sync::oneshot;
@@ -12,21 +13,57 @@ const NONE: u32 = u32::MAX;
 /// What an entry takes besides its key: itself, its place in the index, what the allocator adds.
 const ENTRY_BYTES: u64 = size_of::<Entry>() as u64 + 8 + 16;
 
+/// Those who ask first.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// How many permits Redis is asked for.
+    pub wanted: u64,
+    /// What each of them takes, and how it hears of the answer; where it hears in other ways it has no receiver.
+    heard: Vec<(u64, Option<oneshot::Sender<()>>)>,
+}
+impl Waiting {
+    pub fn add(&mut self, weight: u64) {
+        self.wanted = self.wanted.saturating_add(weight.max(1));
+    }
+    pub fn add_deaf(&mut self, weight: u64) {
+        self.heard.push((weight, None));
+    }
+    pub fn hear(&mut self, weight: u64) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.heard.push((weight, Some(sender)));
+        receiver
+    }
+    /// Those who have not given up, told that it has ended; what each takes.
+    pub fn end(&mut self) -> impl Iterator<Item = u64> {
+        let told = std::mem::take(self).heard.into_iter();
+        told.filter_map(|(weight, heard)| heard.is_none_or(|heard| heard.send(()).is_ok()).then_some(weight))
+    }
+}
+
 pub(super) struct Entry {
     pub key: Bytes,
     pub node: Node,
     /// Its own limit; None: that of all.
     pub limit: Option<u64>,
-    /// So many permits are waited for besides.
-    pub waiting: u64,
-    /// Who hears when the request that is out has ended.
-    pub heard: Vec<oneshot::Sender<()>>,
+    /// Who waits to be asked for, and who for the answer to the request that is out.
+    pub waiting: Waiting,
+    pub asked: Waiting,
+    /// What was granted to those who waited, until then.
+    pub reserved: u64,
+    pub reserved_until: Millis,
     /// Tells the answer to its request from one to a key that had its place before.
     pub turn: u32,
     pub is_due: bool,
     log_bytes: u64,
     newer: u32,
     older: u32,
+}
+
+impl Entry {
+    /// Whether something is about to be asked, or to be taken.
+    pub fn is_busy(&self, now: Millis) -> bool {
+        self.is_due || self.waiting.wanted > 0 || (self.reserved > 0 && now < self.reserved_until)
+    }
 }
 
 pub(super) struct Entries {
@@ -85,8 +122,10 @@ impl Entries {
             key: Bytes::copy_from_slice(key),
             node,
             limit: None,
-            waiting: 0,
-            heard: Vec::new(),
+            waiting: Waiting::default(),
+            asked: Waiting::default(),
+            reserved: 0,
+            reserved_until: 0,
             turn: NONE,
             is_due: false,
             log_bytes: 0,

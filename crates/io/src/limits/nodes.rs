@@ -13,6 +13,8 @@ const MET: usize = 64;
 const PASSED: usize = 2;
 /// After a request in vain the next one waits so long.
 const PAUSE_MS: Millis = 100;
+/// Who waited takes what it was granted as soon as it hears of it, at the latest after so long.
+const RESERVED_MS: Millis = 1_000;
 /// The key of all that find no room: no key of a caller is told from it by Redis, but it begins with what none is likely to.
 const REST: &[u8] = b"\x01rest";
 /// Which request an answer is to.
@@ -177,15 +179,25 @@ impl Nodes {
     pub fn try_lease(&mut self, key: &[u8], weight: u64, limit: Option<u64>, now: Millis) -> Option<Found> {
         let place = self.place(key, limit, now);
         let terms = self.terms_of(place);
+        let is_deaf = self.lapses.is_some();
         let Some(entry) = self.entry(place) else { return Some(refused(&terms)) };
-        match entry.node.try_lease(weight, &terms, now) {
+        let is_kept = weight > 0 && entry.reserved >= weight && now < entry.reserved_until;
+        let tried = match is_kept && !entry.node.is_down() {
+            true => Try::Known(Verdict::Allowed),
+            false => entry.node.try_lease(weight, &terms, now),
+        };
+        entry.reserved -= if is_kept { weight } else { 0 };
+        match tried {
             Try::Known(verdict) => {
                 let found = found(&mut entry.node, verdict, &terms, now);
                 self.checked(place, weight, found.allowed, now);
                 Some(found)
             }
             Try::Ask => {
-                entry.waiting = entry.waiting.saturating_add(weight.max(1));
+                entry.waiting.add(weight);
+                if is_deaf {
+                    entry.waiting.add_deaf(weight);
+                }
                 self.mark(place, now);
                 None
             }
@@ -277,10 +289,7 @@ impl Nodes {
             let oldest = self.entries.oldest();
             let terms = self.terms_of(oldest);
             let gone = self.entry(oldest).is_some_and(|entry| {
-                entry.node.reset_ms(now) == 0
-                    && entry.waiting == 0
-                    && !entry.is_due
-                    && entry.node.is_forgettable(&terms, now)
+                entry.node.reset_ms(now) == 0 && !entry.is_busy(now) && entry.node.is_forgettable(&terms, now)
             });
             if !gone {
                 return;
@@ -315,10 +324,14 @@ impl Nodes {
         let terms = self.terms_of(place);
         let entry = self.entry(place)?;
         entry.is_due = false;
-        let waiting = std::mem::take(&mut entry.waiting);
-        let is_wanted = waiting > 0 || entry.node.wants(now);
-        let request =
-            if !is_wanted { entry.node.settle(&terms, now) } else { entry.node.ask(waiting, &terms, now) };
+        let wanted = entry.waiting.wanted;
+        let request = match wanted > 0 || entry.node.wants(now) {
+            true => entry.node.ask(wanted, &terms, now),
+            false => entry.node.settle(&terms, now),
+        };
+        if request.is_some() {
+            entry.asked = std::mem::take(&mut entry.waiting);
+        }
         self.sent(place, terms, request?, now)
     }
     fn sent(&mut self, place: u32, terms: Terms, request: Request, at: Millis) -> Option<Due> {
@@ -363,7 +376,14 @@ impl Nodes {
     pub fn answered(&mut self, ticket: Ticket, answer: &Answer, now: Millis) -> Option<Millis> {
         let entry = self.asked_as(ticket).filter(|entry| entry.node.is_asked())?;
         entry.node.answered(answer, now);
-        tell(&mut entry.heard);
+        // for those who waited, before anybody else takes it or it goes back
+        if now >= entry.reserved_until {
+            entry.reserved = 0;
+        }
+        for weight in entry.asked.end() {
+            entry.reserved += if entry.node.reserve(weight) { weight } else { 0 };
+        }
+        entry.reserved_until = now.saturating_add(RESERVED_MS);
         self.note_nodes(answer.nodes, now);
         self.mark(ticket.place, now);
         self.weigh(ticket.place);
@@ -380,7 +400,7 @@ impl Nodes {
             entry.node.unanswered();
             entry.node.lost();
             entry.node.pause(now.saturating_add(PAUSE_MS));
-            tell(&mut entry.heard);
+            entry.asked.end().chain(entry.waiting.end()).for_each(drop);
         }
     }
     /// Redis is away, or back: then it is told of everything that it missed.
@@ -396,24 +416,20 @@ impl Nodes {
         if away {
             // whoever waits hears that nobody answers
             for place in self.entries.places().collect::<Vec<_>>() {
-                if let Some(entry) = self.entry(place).filter(|entry| !entry.node.is_asked()) {
-                    tell(&mut entry.heard);
+                if let Some(entry) = self.entry(place) {
+                    entry.waiting.end().for_each(drop);
                 }
             }
         }
     }
-    /// Who hears when the request for that key has ended; None: none is out or due.
-    pub fn hear(&mut self, key: &[u8]) -> Option<oneshot::Receiver<()>> {
-        let away = self.away;
+    /// Who hears when the request that was tried for has ended; None: none is out or due.
+    pub fn hear(&mut self, key: &[u8], weight: u64) -> Option<oneshot::Receiver<()>> {
         let place = self.entries.find(key).or_else(|| self.entries.find(REST))?;
         let entry = self.entry(place)?;
-        if !entry.node.is_asked() && (!entry.is_due || away) {
-            return None;
+        match entry.waiting.wanted > 0 {
+            true => Some(entry.waiting.hear(weight)),
+            false => entry.node.is_asked().then(|| entry.asked.hear(weight)),
         }
-        let (sender, receiver) = oneshot::channel();
-        entry.heard.retain(|heard| !heard.is_closed());
-        entry.heard.push(sender);
-        Some(receiver)
     }
 
     fn entry(&mut self, place: u32) -> Option<&mut Entry> {
@@ -443,7 +459,7 @@ impl Nodes {
     /// Has a request sent where one should be.
     fn mark(&mut self, place: u32, now: Millis) {
         let Some(entry) = self.entry(place) else { return };
-        let waited = entry.waiting > 0 && !entry.node.is_asked() && !entry.node.is_down();
+        let waited = entry.waiting.wanted > 0 && !entry.node.is_asked() && !entry.node.is_down();
         let wanted = entry.node.should_ask(now) || waited;
         if wanted && !entry.is_due {
             entry.is_due = true;
@@ -484,7 +500,7 @@ impl Nodes {
             let oldest = self.entries.oldest();
             let terms = self.terms_of(oldest);
             let Some(entry) = self.entry(oldest) else { return false };
-            if entry.waiting == 0 && !entry.is_due && entry.node.is_forgettable(&terms, now) {
+            if !entry.is_busy(now) && entry.node.is_forgettable(&terms, now) {
                 self.drop_at(oldest);
                 self.stats.evicted += 1;
             } else {
@@ -506,11 +522,6 @@ impl Nodes {
     }
 }
 
-fn tell(heard: &mut Vec<oneshot::Sender<()>>) {
-    for heard in heard.drain(..) {
-        let _ = heard.send(());
-    }
-}
 fn found(node: &mut Node, verdict: Verdict, terms: &Terms, now: Millis) -> Found {
     let (allowed, retry_after_ms) = match verdict {
         Verdict::Allowed => (true, 0),

@@ -94,16 +94,58 @@ fn who_wakes_by_the_callers_clock_is_told_when() {
 #[test]
 fn one_that_asks_first_is_heard_of_when_the_answer_comes() {
     let mut nodes = nodes(10, ROOMY);
-    assert!(nodes.hear(b"a").is_none(), "nothing is known of it");
+    assert!(nodes.hear(b"a", 1).is_none(), "nothing is known of it");
     assert_eq!(nodes.try_lease(b"a", 40, None, 0), None);
-    let mut heard = nodes.hear(b"a").unwrap();
+    let mut heard = nodes.hear(b"a", 40).unwrap();
     let due = only(nodes.take_due(0, 10));
     assert_eq!((due.request.want, due.request.debt), (40, 0), "more than a share, and no debt");
     assert!(heard.try_recv().is_err());
     nodes.answered(due.ticket, &granted(40), 1);
     assert!(heard.try_recv().is_ok());
     assert!(nodes.try_lease(b"a", 40, None, 1).unwrap().allowed);
-    assert!(nodes.hear(b"a").is_some(), "it was used up: the next lease is asked for");
+    assert!(!nodes.try_lease(b"a", 40, None, 1).is_some_and(|found| found.allowed), "once");
+}
+
+#[test]
+fn what_was_granted_to_those_who_asked_is_nobody_elses() {
+    let mut nodes = nodes(10, ROOMY);
+    assert_eq!(nodes.try_lease(b"a", 3, None, 0), None);
+    let _first = nodes.hear(b"a", 3).unwrap();
+    let due = only(nodes.take_due(0, 10));
+    // one more comes while the first is on its way, and waits for a request of its own
+    assert_eq!(nodes.try_lease(b"a", 2, None, 0), None);
+    let mut second = nodes.hear(b"a", 2).unwrap();
+    nodes.answered(due.ticket, &granted(5), 1);
+    assert!(second.try_recv().is_err());
+    let next = only(nodes.take_due(1, 10));
+    assert_eq!((next.request.want, next.request.back), (3, 2), "the first one's permits do not go back");
+    assert!(nodes.try_lease(b"a", 3, None, 1).unwrap().allowed);
+    assert_eq!(nodes.try_lease(b"a", 1, None, 1), None);
+    nodes.answered(next.ticket, &granted(2), 2);
+    assert!(second.try_recv().is_ok());
+    assert!(nodes.try_lease(b"a", 2, None, 2).unwrap().allowed);
+}
+
+#[test]
+fn what_one_waited_for_who_has_given_up_stays_in_the_lease() {
+    let mut nodes = nodes(10, ROOMY);
+    nodes.try_lease(b"a", 3, None, 0);
+    drop(nodes.hear(b"a", 3));
+    let due = only(nodes.take_due(0, 10));
+    nodes.answered(due.ticket, &granted(3), 1);
+    nodes.lapsed(due.ticket);
+    assert_eq!(only(nodes.take_due(101, 10)).request.back, 3);
+}
+
+#[test]
+fn one_that_wants_more_than_there_is_hears_when_there_may_be() {
+    let mut nodes = nodes(10, ROOMY);
+    assert_eq!(nodes.try_lease(b"a", 30, None, 0), None);
+    let due = only(nodes.take_due(0, 10));
+    nodes.answered(due.ticket, &Answer { retry_after_ms: 4_000, ..granted(12) }, 1);
+    let found = nodes.try_lease(b"a", 30, None, 2).unwrap();
+    assert_eq!((found.allowed, found.retry_after_ms), (false, 3_999));
+    assert!(nodes.try_lease(b"a", 12, None, 2).unwrap().allowed);
 }
 
 #[test]
