@@ -363,6 +363,9 @@ export declare function intakePush(intake: ExternalObject<Intake>, chunk: Uint8A
 /** 1 allowed, 0 denied; the numbers stay as they were. */
 export declare function keyedCheck(held: ExternalObject<Held>, key: unknown, weight: number, now: number): number
 
+/** It is used no more: its name is free when nobody else has it open. */
+export declare function keyedLeave(held: ExternalObject<Held>): void
+
 /** The same with the numbers; `limit` is the key's own, or negative. */
 export declare function keyedLook(held: ExternalObject<Held>, key: unknown, weight: number, limit: number, now: number): number
 
@@ -396,8 +399,8 @@ export declare function keyedSweep(held: ExternalObject<Held>, now: number): boo
 /** Another limit and window. */
 export declare function keyedUpdate(held: ExternalObject<Held>, maxRequests: number, windowMs: number): void
 
-/** 0 taken, above 0 the waiter's number, -1 the queue is full. */
-export declare function limiterAcquire(held: ExternalObject<Held>, weight: number, timeoutMs: number, now: number): number
+/** For a thread in which nobody waits: 0 taken, 1 it waits, -1 as many wait as may. */
+export declare function limiterAcquire(held: ExternalObject<Held>, weight: number, now: number): number
 
 /** What learns. */
 export interface LimiterAdapt {
@@ -421,14 +424,8 @@ export interface LimiterAdapt {
   algorithm: string
 }
 
-/** Whether it waited. */
-export declare function limiterCancel(held: ExternalObject<Held>, waiter: number, now: number): boolean
-
 /** The words that permits are taken from: an Int32Array. */
 export declare function limiterCells(held: ExternalObject<Held>): unknown
-
-/** The waiters of this thread are told that it has closed. */
-export declare function limiterClose(held: ExternalObject<Held>, now: number): void
 
 /** A limiter's options as the shell has checked them. */
 export interface LimiterConfig {
@@ -456,7 +453,7 @@ export declare function limiterNow(): number
 /** Opens a limiter, or joins the one of that name. Under `id` its shell hears that another thread has left something in its outbox. */
 export declare function limiterOpen(config: LimiterConfig, name: string | undefined | null, shell: number, id: number): ExternalObject<Held>
 
-/** A timer, an announcement, or LOOK has come. */
+/** A timer, an announcement, or LOOK has come, or others wait than before. */
 export declare function limiterPass(held: ExternalObject<Held>, now: number): void
 
 /** Work has ended whose room could not be put back, or that asks for a hold. */

@@ -25,36 +25,30 @@ class CacheManager {
   }
 
   async get(key) {
-    const value = await this.#ask(() => this.redis.get(key), null);
+    const value = await safely(() => this.redis.get(key), null);
     this.stats[value === null || value === undefined ? 'misses' : 'hits'] += 1;
     return value ?? null;
   }
   async set(key, value, ttlSeconds) {
-    return this.#ask(() => this.redis.set(key, value, ttlSeconds ?? this.getTTL()), false);
+    return safely(() => this.redis.set(key, value, ttlSeconds ?? this.getTTL()), false);
   }
   async delete(key) {
-    return this.#ask(() => this.redis.delete(key), false);
+    return safely(() => this.redis.delete(key), false);
   }
   async deletePattern(pattern) {
-    return this.#ask(() => this.redis.deletePattern(pattern), 0);
+    return safely(() => this.redis.deletePattern(pattern), 0);
   }
 
   async invalidateUser(userId) {
-    return this.#invalidate(userId);
+    return invalidate(this, userId);
   }
   /** A key's id, or a key of this cache as it is. */
   async invalidateKey(key) {
-    const removed = await this.#invalidate(key);
+    const removed = await invalidate(this, key);
     return (await this.delete(String(key))) ? removed + 1 : removed;
   }
   async invalidateNamespace(namespace) {
     return this.deletePattern(`${literally(this.generateKey(namespace, ''))}*`);
-  }
-  /** What has that name as a part behind its namespace. */
-  async #invalidate(id) {
-    const part = literally(this.generateKey('', id));
-    const removed = await Promise.all([`*${part}`, `*${part}:*`].map((pattern) => this.deletePattern(pattern)));
-    return removed[0] + removed[1];
   }
 
   getStats() {
@@ -70,16 +64,23 @@ class CacheManager {
     return this.redis.getClient();
   }
   async disconnect() {
-    await this.#ask(() => this.redis.disconnect(), undefined);
+    await safely(() => this.redis.disconnect(), undefined);
   }
+}
 
-  async #ask(ask, otherwise) {
-    try {
-      return await ask();
-    } catch {
-      return otherwise;
-    }
+async function safely(ask, otherwise) {
+  try {
+    return await ask();
+  } catch {
+    return otherwise;
   }
+}
+
+/** What has that name as a part behind its namespace. */
+async function invalidate(manager, id) {
+  const part = literally(manager.generateKey('', id));
+  const removed = await Promise.all([`*${part}`, `*${part}:*`].map((pattern) => manager.deletePattern(pattern)));
+  return removed[0] + removed[1];
 }
 
 /** A subclass may make keys of its own. */

@@ -1,12 +1,12 @@
 'use strict';
 // CacheService: three tiers behind the names that services know.
-const { mkdirSync } = require('node:fs');
 const { TieredCache } = require('..');
 const { wrongType, outOfRange } = require('../lib/options');
 const { isOptimized, text, flag } = require('./environment');
-const { newFolder, use, remove, sweep } = require('./own-folder');
+const { newFolder, makeFolder, remove } = require('./own-folder');
 const { scheduled } = require('./schedule');
 
+const STATE = Symbol('state');
 const DEFAULT_TTL_SECONDS = 3600;
 const ENGINE = ['name', 'memory', 'jitter', 'codec', 'lease', 'now', 'random'];
 const GET = ['skipL1', 'skipL2', 'skipL3', 'signal'];
@@ -37,13 +37,6 @@ function diskOf({ disk, l3Path }, optimized) {
 }
 
 class CacheService {
-  #own;
-  #job;
-  #warms;
-  #opened = false;
-  #started;
-  #ended;
-
   constructor(options) {
     const given = options ?? {};
     const optimized = isOptimized();
@@ -53,44 +46,22 @@ class CacheService {
     const negative = given.negative ?? (below && optimized && flag('CACHE_BLOOM_FILTER', true) ? {} : false);
     /** The engine. */
     this.cache = new TieredCache({ ...pick(ENGINE, given), redis, disk, negative });
-    this.#own = own;
-    this.#planWarmup(given.warmup ?? {}, optimized);
-  }
-
-  #planWarmup({ enabled, schedule = text('CACHE_WARMUP_SCHEDULE'), keys = [], concurrency }, optimized) {
+    const { enabled, schedule = text('CACHE_WARMUP_SCHEDULE'), keys = [], concurrency } = given.warmup ?? {};
     /** What is loaded at the start, by the schedule, and by preheat() without keys. */
     this.warmup = { keys, concurrency };
-    this.#warms = (enabled ?? (optimized && flag('CACHE_WARMUP_ENABLED', true))) && keys.length > 0;
-    if (this.#warms && schedule !== undefined) this.#job = scheduled(schedule);
-  }
-
-  /** What begins with the first use: the folder, the schedule, the warm-up. */
-  #open() {
-    if (this.#opened || this.#ended !== undefined) return;
-    this.#opened = true;
-    if (this.#own !== undefined) {
-      use(this.#own);
-      try {
-        mkdirSync(this.#own, { recursive: true, mode: 0o700 });
-      } catch {
-        // the tier tells why it cannot be had
-      }
-      sweep();
-    }
-    if (!this.#warms) return;
-    const warm = () => this.preheat().catch(() => {});
-    this.#job?.schedule(warm);
-    warm();
+    const warms = (enabled ?? (optimized && flag('CACHE_WARMUP_ENABLED', true))) && keys.length > 0;
+    const job = warms && schedule !== undefined ? scheduled(schedule) : undefined;
+    Object.defineProperty(this, STATE, { value: { own, warms, job, opened: false, started: undefined, ended: undefined }, configurable: true });
   }
 
   initialize() {
-    this.#open();
-    this.#started ??= this.cache.initialize();
-    return this.#started;
+    const state = open(this);
+    state.started ??= this.cache.initialize();
+    return state.started;
   }
 
   async get(key, type = 'json', options) {
-    this.#open();
+    open(this);
     if (type === 'json') return this.cache.get(key, pick(GET, options));
     if (type !== 'text' && type !== 'buffer') throw wrongType('type', "'json', 'text' or 'buffer'", type);
     const bytes = await this.cache.getBytes(key, pick(GET, options));
@@ -98,17 +69,17 @@ class CacheService {
   }
 
   async set(key, value, ttlSeconds, options) {
-    this.#open();
+    open(this);
     const ttl = ttlSeconds ?? DEFAULT_TTL_SECONDS;
     if (typeof ttl === 'number' && ttl <= 0) {
-      await this.delete(key);
+      await this.delete(key, { pattern: false });
       return true;
     }
     return this.cache.set(key, value, ttl, pick(SET, options));
   }
 
   async delete(keyOrPattern, options) {
-    this.#open();
+    open(this);
     const exact = this.cache.deleteMany([keyOrPattern]);
     // a star says so itself; `pattern: false` is for keys of users' texts
     const isPattern = options?.pattern ?? (typeof keyOrPattern === 'string' && keyOrPattern.includes('*'));
@@ -116,7 +87,7 @@ class CacheService {
   }
 
   async preheat(keys = this.warmup.keys, options = {}) {
-    this.#open();
+    open(this);
     if (!Array.isArray(keys)) throw wrongType('keys', 'an array of { key, loader, ttl } or { key, value, ttl }', keys);
     const list = keys.map((one) => ({ key: one?.key, loader: one?.loader ?? (() => one?.value), ttl: one?.ttl ?? DEFAULT_TTL_SECONDS }));
     return this.cache.warmup(list, pick(['concurrency', 'onProgress'], { concurrency: this.warmup.concurrency, ...options }));
@@ -124,19 +95,8 @@ class CacheService {
 
   async batchOperation(operations) {
     if (!Array.isArray(operations)) throw wrongType('operations', "an array of { type: 'get', 'set' or 'delete', key, … }", operations);
-    return Promise.all(operations.map((one) => this.#operate(one)));
-  }
-  /** Begun in the order of the list: a get behind a set of its key sees it. */
-  async #operate(operation) {
-    const { type, key, value, ttl, options, as } = operation ?? {};
-    try {
-      if (type === 'get') return { success: true, key, value: await this.get(key, as, options) };
-      if (type === 'set') return { success: await this.set(key, value, ttl, options), key };
-      if (type === 'delete') return { success: true, key, deleted: await this.delete(key, options) };
-      throw wrongType('type', "'get', 'set' or 'delete'", type);
-    } catch (error) {
-      return { success: false, key, error };
-    }
+    // begun in the order of the list: a get behind a set of its key sees it
+    return Promise.all(operations.map((one) => operate(this, one ?? {})));
   }
 
   getStats() {
@@ -147,18 +107,45 @@ class CacheService {
   }
 
   async listKeys(prefix = '', limit = Infinity) {
-    this.#open();
+    open(this);
     return this.cache.keys(prefix, limit);
   }
 
   destroy() {
-    this.#ended ??= this.#end();
-    return this.#ended;
+    const state = this[STATE];
+    state.ended ??= end(this.cache, state);
+    return state.ended;
   }
-  async #end() {
-    this.#job?.stop();
-    await this.cache.close();
-    if (this.#own !== undefined && this.#opened) remove(this.#own);
+}
+
+/** What begins with the first use: the folder, the schedule, the warm-up. */
+function open(service) {
+  const state = service[STATE];
+  if (state.opened || state.ended !== undefined) return state;
+  state.opened = true;
+  if (state.own !== undefined) makeFolder(state.own);
+  if (state.warms) {
+    const warm = () => service.preheat().catch(() => {});
+    state.job?.schedule(warm);
+    warm();
+  }
+  return state;
+}
+
+async function end(cache, { own, job, opened }) {
+  job?.stop();
+  await cache.close();
+  if (own !== undefined && opened) remove(own);
+}
+
+async function operate(service, { type, key, value, ttl, options, as }) {
+  try {
+    if (type === 'get') return { success: true, key, value: await service.get(key, as, options) };
+    if (type === 'set') return { success: await service.set(key, value, ttl, options), key };
+    if (type === 'delete') return { success: true, key, deleted: await service.delete(key, options) };
+    throw wrongType('type', "'get', 'set' or 'delete'", type);
+  } catch (error) {
+    return { success: false, key, error };
   }
 }
 

@@ -4,6 +4,7 @@ const { TieredCache } = require('..');
 const { wrongType, MAX_SECONDS } = require('../lib/options');
 
 const DEFAULT_TTL_MS = 600_000;
+const STATE = Symbol('state');
 
 /** Ids are often numbers. */
 const nameOf = (key) => (typeof key === 'string' ? key : String(key));
@@ -22,46 +23,44 @@ function jsonOf(value) {
 }
 
 class LocalCache {
-  #cache;
-  /** Loads under way by key; one that is no longer here has been overtaken by a set or a del. */
-  #loads = new Map();
-
   constructor(options) {
     const { maxEntries, now } = options ?? {};
-    this.#cache = new TieredCache({ memory: { store: 'reference', maxEntries }, now });
+    const cache = new TieredCache({ memory: { store: 'reference', maxEntries }, now });
+    // loads under way by key: one that is no longer there has been overtaken by a set or a del
+    Object.defineProperty(this, STATE, { value: { cache, loads: new Map() }, configurable: true });
   }
 
   /** Entries, those that expired and were not asked for since among them. */
   get size() {
-    return this.#cache.getStats().memory.entries;
+    return this[STATE].cache.getStats().memory.entries;
   }
 
   set(key, value, ttlMs) {
     const name = nameOf(key);
     const ttl = secondsOf(ttlMs ?? DEFAULT_TTL_MS);
-    this.#loads.delete(name);
-    if (value === undefined || ttl === 0) this.#cache.deleteSync(name);
-    else this.#cache.setSync(name, value, ttl);
+    this[STATE].loads.delete(name);
+    if (value === undefined || ttl === 0) this[STATE].cache.deleteSync(name);
+    else this[STATE].cache.setSync(name, value, ttl);
   }
 
   get(key) {
-    return this.#cache.getSync(nameOf(key));
+    return this[STATE].cache.getSync(nameOf(key));
   }
 
   del(key) {
     const name = nameOf(key);
-    this.#loads.delete(name);
-    return this.#cache.deleteSync(name);
+    this[STATE].loads.delete(name);
+    return this[STATE].cache.deleteSync(name);
   }
 
   clear() {
-    this.#loads.clear();
-    this.#cache.clearSync();
+    this[STATE].loads.clear();
+    this[STATE].cache.clearSync();
   }
 
   isUnchanged(key, value) {
     const held = this.get(key);
-    if (held === null && !this.#cache.hasSync(nameOf(key))) return false;
+    if (held === null && !this[STATE].cache.hasSync(nameOf(key))) return false;
     const text = jsonOf(held);
     return text === undefined ? held === value : text === jsonOf(value);
   }
@@ -71,24 +70,25 @@ class LocalCache {
     secondsOf(ttlMs ?? DEFAULT_TTL_MS);
     const held = this.get(key);
     // a null that was loaded is an answer
-    if (held !== null || this.#cache.hasSync(name)) return held;
-    let load = this.#loads.get(name);
+    if (held !== null || this[STATE].cache.hasSync(name)) return held;
+    let load = this[STATE].loads.get(name);
     if (load === undefined) {
       load = { value: undefined };
-      this.#loads.set(name, load);
-      load.value = this.#load(key, name, load, loader, ttlMs);
+      this[STATE].loads.set(name, load);
+      load.value = run(this, key, name, load, loader, ttlMs);
     }
     return load.value;
   }
+}
 
-  async #load(key, name, load, loader, ttlMs) {
-    try {
-      const value = await loader();
-      if (this.#loads.get(name) === load) this.set(key, value, ttlMs);
-      return value;
-    } finally {
-      if (this.#loads.get(name) === load) this.#loads.delete(name);
-    }
+async function run(local, key, name, load, loader, ttlMs) {
+  const { loads } = local[STATE];
+  try {
+    const value = await loader();
+    if (loads.get(name) === load) local.set(key, value, ttlMs);
+    return value;
+  } finally {
+    if (loads.get(name) === load) loads.delete(name);
   }
 }
 

@@ -17,9 +17,8 @@ class Outbox {
   /** What waits, oldest first, and how many of it were there when it was last looked at. */
   #list = [];
   #count = 0;
-  /** Tasks that the buffer was given, those that are not in the list though it has them, those that it has handed over, and why others are not to be sent. */
+  /** Tasks that the buffer was given, those that it has handed over, and why others are not to be sent. */
   #given = new WeakSet();
-  #unlisted = new WeakSet();
   #left = new WeakSet();
   #withdrawn = new WeakMap();
 
@@ -127,7 +126,6 @@ class Outbox {
   /** It waits no more. */
   #drop(task) {
     if (this.#left.has(task)) return;
-    this.#unlisted.add(task);
     const at = this.#list.indexOf(task);
     if (at >= 0) this.#list.splice(at, 1);
     this.#count = this.#list.length;
@@ -149,7 +147,7 @@ class Outbox {
   /** The list is not as the buffer has it: what was taken out of it by hand is not sent. */
   #handOverSome(tasks, context, isChanged) {
     const list = this.#list;
-    const present = new Set([...list, ...tasks.filter((task) => this.#unlisted.has(task))]);
+    const present = new Set(list);
     const leaving = new Set(tasks);
     const kept = list.filter((task) => !leaving.has(task));
     list.splice(0, list.length, ...kept);

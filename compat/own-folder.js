@@ -2,7 +2,7 @@
 // Folders of caches that were given none: under the system's temporary one, gone with their process, or after it.
 const { randomBytes } = require('node:crypto');
 const { readdir, rm } = require('node:fs/promises');
-const { rmSync } = require('node:fs');
+const { mkdirSync, rmSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
@@ -26,12 +26,19 @@ function remove(folder) {
   }
 }
 
-/** Notes a folder that is in use: it goes with the process. */
-function use(folder) {
+/** Makes a folder that goes with the process, and looks for those of others that went without. */
+function makeFolder(folder) {
   ours.add(folder);
-  if (listens) return;
-  listens = true;
-  process.once('exit', () => [...ours].forEach(remove));
+  if (!listens) {
+    listens = true;
+    process.once('exit', () => [...ours].forEach(remove));
+  }
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch {
+    // the tier tells why it cannot be had
+  }
+  sweep();
 }
 
 function isAlive(pid) {
@@ -54,4 +61,4 @@ async function sweep() {
   }
 }
 
-module.exports = { newFolder, use, remove, sweep };
+module.exports = { newFolder, makeFolder, remove };

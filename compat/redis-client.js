@@ -5,6 +5,7 @@ const { integer } = require('../lib/options');
 const { isClient } = require('../lib/redis-option');
 const { text, number } = require('./environment');
 
+const STATE = Symbol('state');
 const PASSED = ['username', 'tls', 'keyPrefix', 'connectTimeoutMs', 'commandTimeoutMs', 'breaker'];
 const INJECTED = ['keyPrefix', 'commandTimeoutMs', 'breaker'];
 const pick = (names, from) => Object.fromEntries(names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]]));
@@ -22,77 +23,57 @@ function addressOf({ host, port, password, db }) {
 }
 
 class RedisClient {
-  #options;
-  #address;
-  #client;
-  #made;
-  #cache;
-  #ended = false;
-
   constructor(options) {
-    this.#options = isClient(options) ? { client: options } : (options ?? {});
-    this.#client = this.#options.client ?? undefined;
-    this.#address = this.#client === undefined ? addressOf(this.#options) : undefined;
-    this.#cache = this.#open();
-  }
-  #open() {
-    const options = this.#options;
-    const common = { format: 'plain', ttl: Infinity, whenDown: 'miss' };
-    const redis = this.#client === undefined
-      ? { ...common, ...this.#link(), ...pick(PASSED, options) }
-      : { ...common, ...pick(INJECTED, options), client: this.#client };
-    // no copy is served that Redis would not have given: callers change what they got
-    const memory = options.memory ? { ...options.memory, store: 'bytes', near: false } : false;
-    const cache = new TieredCache({ redis, memory, jitter: 0 });
-    cache.initialize().catch(() => {});
-    return cache;
-  }
-  #link() {
-    const { host, port, password, db } = this.#address;
-    return { url: `redis://${host.includes(':') ? `[${host}]` : host}:${port}`, password, db, keyPrefix: '', ...(!this.#options.keyPrefix && { tracking: false }) };
+    const given = isClient(options) ? { client: options } : (options ?? {});
+    const client = given.client ?? undefined;
+    const state = { options: given, client, address: client === undefined ? addressOf(given) : undefined, made: undefined, cache: undefined, ended: false };
+    state.cache = open(state);
+    Object.defineProperty(this, STATE, { value: state, configurable: true });
   }
 
   /** The application's own client, if it has given one; it may be replaced. */
   get client() {
-    return this.#client;
+    return this[STATE].client;
   }
   set client(client) {
-    const before = this.#cache;
-    this.#client = client ?? undefined;
-    this.#address ??= client ? undefined : addressOf(this.#options);
-    this.#cache = this.#open();
+    const state = this[STATE];
+    const before = state.cache;
+    state.client = client ?? undefined;
+    state.address ??= client ? undefined : addressOf(state.options);
+    state.cache = open(state);
     before.close().catch(() => {});
   }
 
   isConnected() {
-    const { status, isReady } = this.#client ?? {};
-    return !this.#ended && this.#cache.health().redis === 'up' && (typeof status !== 'string' || status === 'ready') && isReady !== false;
+    const { client, ended, cache } = this[STATE];
+    const { status, isReady } = client ?? {};
+    return !ended && cache.health().redis === 'up' && (typeof status !== 'string' || status === 'ready') && isReady !== false;
   }
 
   async get(key) {
     try {
-      return await this.#cache.get(key);
+      return await this[STATE].cache.get(key);
     } catch {
       return null;
     }
   }
   async set(key, value, ttlSeconds) {
     try {
-      return await this.#cache.set(key, value, ttlSeconds || Infinity);
+      return await this[STATE].cache.set(key, value, ttlSeconds || Infinity);
     } catch {
       return false;
     }
   }
   async delete(key) {
     try {
-      return this.#counted(await this.#cache.deleteMany([key])) > 0;
+      return counted(this[STATE], await this[STATE].cache.deleteMany([key])) > 0;
     } catch {
       return false;
     }
   }
   async getTTL(key) {
     try {
-      const left = await this.#cache.ttl(key);
+      const left = await this[STATE].cache.ttl(key);
       return left < 0 ? left : Math.ceil(left);
     } catch {
       return -2;
@@ -100,31 +81,46 @@ class RedisClient {
   }
   async deletePattern(pattern) {
     try {
-      return this.#counted(await this.#cache.deletePattern(pattern));
+      return counted(this[STATE], await this[STATE].cache.deletePattern(pattern));
     } catch {
       return 0;
     }
   }
 
-  /** What went from memory alone, while Redis is down, is no deletion. */
-  #counted(removed) {
-    return this.#cache.health().redis === 'up' ? removed : 0;
-  }
-
   /** The client that was given; else one of ioredis, where the application has that. */
   getClient() {
-    if (this.#client !== undefined) return this.#client;
-    if (this.#made === undefined && !this.#ended) this.#made = newClient({ ...this.#address, ...pick(['username', 'tls', 'keyPrefix'], this.#options) });
-    return this.#made ?? null;
+    const state = this[STATE];
+    if (state.client !== undefined) return state.client;
+    if (state.made === undefined && !state.ended) state.made = newClient({ ...state.address, ...pick(['username', 'tls', 'keyPrefix'], state.options) });
+    return state.made ?? null;
   }
 
   async disconnect() {
-    this.#ended = true;
-    this.#made?.disconnect();
-    this.#made = undefined;
-    await this.#cache.close();
+    const state = this[STATE];
+    state.ended = true;
+    state.made?.disconnect();
+    state.made = undefined;
+    await state.cache.close();
   }
 }
+
+function open({ options, client, address }) {
+  const common = { format: 'plain', ttl: Infinity, whenDown: 'miss' };
+  const redis = client === undefined
+    ? { ...common, ...linkOf(address, options), ...pick(PASSED, options) }
+    : { ...common, ...pick(INJECTED, options), client };
+  // no copy is served that Redis would not have given: callers change what they got
+  const memory = options.memory ? { ...options.memory, store: 'bytes', near: false } : false;
+  const cache = new TieredCache({ redis, memory, jitter: 0 });
+  cache.initialize().catch(() => {});
+  return cache;
+}
+function linkOf({ host, port, password, db }, { keyPrefix }) {
+  return { url: `redis://${host.includes(':') ? `[${host}]` : host}:${port}`, password, db, keyPrefix: '', ...(!keyPrefix && { tracking: false }) };
+}
+
+/** What went from memory alone, while Redis is down, is no deletion. */
+const counted = ({ cache }, removed) => (cache.health().redis === 'up' ? removed : 0);
 
 function newClient(options) {
   let ioredis;

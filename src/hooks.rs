@@ -67,6 +67,12 @@ pub fn test_call(object: &mut External<Guarded<u32>>, panic: bool) -> napi::Resu
     })
 }
 
+/// A panic inside of a limiter.
+#[napi(catch_unwind)]
+pub fn test_limiter_panic(held: &External<crate::limiter::AdaptiveHeld>) -> napi::Result<()> {
+    held.poison()
+}
+
 /// Bytes of external memory that V8 has been told of; `process.memoryUsage` counts array buffers only.
 #[napi(catch_unwind)]
 pub fn test_external_memory(env: &Env) -> napi::Result<f64> {

@@ -99,6 +99,9 @@ describe.each([
       await service.set('k', 1, 60);
       expect([await service.set('k', 2, ttl), await service.get('k')]).toEqual([true, null]);
     }
+    await service.set('kept', 1, 60);
+    await service.set('ke*', 1, 0);
+    expect(await service.get('kept')).toBe(1);
     await expect(service.set('k', 1, '60')).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     await expect(service.set('k', undefined, 60)).rejects.toMatchObject({ code: 'ERR_VALUE' });
   });
@@ -373,7 +376,7 @@ describe('environment', () => {
       expect([run(''), readdirSync(temporary)]).toEqual(['1', []]);
       run("process.kill(process.pid, 'SIGKILL')");
       expect(readdirSync(temporary).length).toBe(1);
-      run('setTimeout(() => {}, 300)');
+      run("const look = () => require('fs').readdirSync(process.env.TMPDIR).length > 1 && setTimeout(look, 5); look()");
       expect(readdirSync(temporary)).toEqual([]);
     } finally {
       rmSync(temporary, { recursive: true, force: true });
@@ -391,6 +394,12 @@ describe('environment', () => {
     const asked = make({ disk: { ttl: 60 }, l3Path: path.join(folder, 'asked') });
     await asked.initialize();
     expect([tiers(asked).disk, existsSync(path.join(folder, 'asked'))]).toEqual(['up', true]);
+  });
+  test('REDIS_URL where nobody is: a miss is null, memory and disk go on, and the process ends by itself', () => {
+    const source = `const { CacheService } = require('./compat'); const service = new CacheService({ l3Path: ${JSON.stringify(folder)} });
+      (async () => console.log(JSON.stringify([await service.get('k'), await service.set('k', 1, 60), await service.get('k'), service.cache.health()])))();`;
+    const { stdout, stderr, status, signal } = spawnSync(process.execPath, ['-e', source], { cwd: root, encoding: 'utf8', env: { ...process.env, REDIS_URL: 'redis://127.0.0.1:1' }, timeout: 60_000 });
+    expect({ stdout: stdout.trim(), stderr, status, signal }).toEqual({ stdout: '[null,false,1,{"redis":"down","disk":"up"}]', stderr: '', status: 0, signal: null });
   });
   test('REDIS_URL, unless the argument says another or none', async () => {
     process.env.REDIS_URL = server.url;

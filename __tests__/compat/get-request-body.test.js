@@ -109,14 +109,33 @@ test('with the switch off it does the same', async () => {
 });
 
 describe('defects of the originals', () => {
-  test.each([['declared', 4 * MIB, false], ['chunked', 4 * MIB, true], ['chunked, without an end', 400 * MIB, true]])('a 413 that never arrives: %s', async (_, bytes, isChunked) => {
+  const TOO_LARGE = [413, '{"message":"Request body too large. Maximum size is 1048576 bytes."}'];
+  test.each([['declared', 2 * MIB, false], ['chunked', 4 * MIB, true], ['chunked, far too large', 400 * MIB, true]])('a 413 that never arrives: fetch, %s', async (_, bytes, isChunked) => {
     const { url } = await answering(MIB);
     const seen = [];
     for (let at = 0; at < 10; at += 1) {
       const response = await post(url, isChunked ? chunked(bytes) : Buffer.alloc(bytes, 32)).catch((error) => ({ status: `${error.cause?.message}`, text: async () => '' }));
       seen.push([response.status, await response.text()]);
     }
-    expect(seen).toEqual(Array(10).fill([413, '{"message":"Request body too large. Maximum size is 1048576 bytes."}']));
+    expect(seen).toEqual(Array(10).fill(TOO_LARGE));
+  });
+
+  test('a 413 that never arrives: ten clients that declare far too much', async () => {
+    const { url } = await answering(MIB);
+    const send = () => new Promise((resolve) => {
+      const call = http.request(url, { method: 'POST', agent: false, headers: { 'content-length': 64 * MIB } });
+      call.on('error', (error) => resolve([error.code]));
+      call.on('response', async (response) => {
+        const chunks = [];
+        for await (const chunk of response) chunks.push(chunk);
+        resolve([response.statusCode, Buffer.concat(chunks).toString()]);
+        call.destroy();
+      });
+      call.write(Buffer.alloc(16 * MIB, 32));
+    });
+    const seen = [];
+    for (let at = 0; at < 10; at += 1) seen.push(await send());
+    expect(seen).toEqual(Array(10).fill(TOO_LARGE));
   });
 
   test('split characters', async () => {

@@ -86,15 +86,36 @@ describe('buffer', () => {
     await queue.flush();
     expect([queue.clearBuffer(), batches, queue.buffer, queue.flushTimer]).toEqual([0, [], [], null]);
   });
-  test('clearBuffer leaves what is under way or waits for another try', async () => {
+  test('what is under way or waits for another try is not in it, and clearBuffer leaves it', async () => {
     let tries = 0;
     const client = { batchJSON: async (messages) => { if ((tries += 1) === 1) throw new Error('once'); return messages.map(() => ({ messageId: 'm' })); } };
-    const queue = make({ client, batchSize: 1 });
-    delete client.publishJSON;
+    const queue = make({ client, backoff: { minMs: 40 } });
     const sent = queue.publish('t', 1, { wait: true });
+    void queue.flush();
     expect(queue.clearBuffer()).toBe(0);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    queue.buffer.push({ topic: 't', message: 'by hand' });
+    expect([queue.getBufferStatus().size, queue.clearBuffer()]).toEqual([1, 1]);
     expect(await sent).toEqual({ messageId: 'm' });
     expect(tries).toBe(2);
+  });
+  test('what is put there while another task leaves is sent as well', async () => {
+    jest.useFakeTimers();
+    const { client, batches } = qstashClient();
+    const queue = make({ client, batchTimeout: 50 });
+    void queue.publish('t', 'a');
+    queue.buffer.push({ topic: 't', message: 'b' });
+    jest.advanceTimersByTime(50);
+    expect([bodies(batches), queue.buffer.map(({ message }) => message)]).toEqual([[['a']], ['b']]);
+    await queue.flush();
+    expect(bodies(batches)).toEqual([['a'], ['b']]);
+  });
+  test('a repeat of a key is not in it', async () => {
+    const queue = make({ client: qstashClient().client });
+    const all = [1, 2].map(() => queue.publish('t', 1, { wait: true, idempotencyKey: 'k' }));
+    expect([queue.buffer.length, queue.getBufferStatus().size]).toEqual([1, 1]);
+    await queue.flush();
+    expect(await Promise.all(all)).toEqual([{ messageId: 'for 1' }, { messageId: 'k', duplicate: true }]);
   });
   test('a task may be settled by whoever takes it', async () => {
     const queue = make({ client: qstashClient().client });
@@ -117,6 +138,24 @@ describe('settings that change', () => {
     await queue.flush();
     expect(queue.getBufferStatus()).toMatchObject({ size: 0, batchSize: 1, inFlight: 0 });
     expect(new Set(ids.map(({ id }) => id)).size).toBe(3);
+  });
+  test('close waits for what left with the settings of before', async () => {
+    let release;
+    const queue = make({ client: { batchJSON: (messages) => new Promise((resolve) => (release = () => resolve(messages.map(() => ({ messageId: 'm' }))))) }, batchSize: 2 });
+    const sent = [1, 2].map((message) => queue.publish('t', message, { wait: true }));
+    queue.batchSize = 5;
+    queue.buffer.push({ topic: 't', message: 3 });
+    expect(queue.getBufferStatus().batchSize).toBe(5);
+    const slow = release;
+    const ended = [];
+    const flushing = queue.flush().then(() => ended.push('flushed'));
+    release();
+    const closing = queue.close().then(() => ended.push('closed'));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(ended).toEqual([]);
+    slow();
+    await Promise.all([...sent, flushing, closing]);
+    expect(ended.sort()).toEqual(['closed', 'flushed']);
   });
   test('a timeout, and a bound', async () => {
     jest.useFakeTimers();

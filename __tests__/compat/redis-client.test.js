@@ -121,7 +121,9 @@ test('what it writes and reads is plain JSON under the key as it is', async () =
 
 test.each([[1, 1], [400, 1], [1000, 1], [1001, 2], [99_500, 100], [-1, -1], [-2, -2]])('%i ms left are %i s', async (ms, seconds) => {
   const client = make({ client: { get: async () => '1', set: async () => 'OK', del: async () => 1, pttl: async () => ms } });
+  const still = jest.spyOn(Date, 'now').mockReturnValue(1_700_000_000_000);
   expect(await client.getTTL('k')).toBe(seconds);
+  still.mockRestore();
 });
 
 test('the exact commands on a mock, none for what was not asked', async () => {

@@ -164,3 +164,15 @@ test('modules can be reset: old and new copies have caches side by side', async 
   await newCache.set('k', 'new');
   expect([local.get('k'), newLocal.get('k'), await cache.get('k'), await newCache.get('k')]).toStrictEqual(['old', 'new', 'old', 'new']);
 });
+
+test('objects that a suite wraps in a Proxy go on', async () => {
+  const wrap = (one) => new Proxy(one, {});
+  const local = wrap(new LocalCache());
+  local.set('k', 1);
+  expect([local.get('k'), local.del('k'), await local.getOrSet('k', () => 2), local.size]).toStrictEqual([1, true, 2, 1]);
+  const cache = wrap(service());
+  expect([await cache.set('k', 1, 60), await cache.get('k'), await cache.delete('k')]).toStrictEqual([true, 1, true]);
+  const manager = wrap(new CacheManager(wrap(keep(new RedisClient(mock())))));
+  expect([await manager.set('k', 1), await manager.get('k'), manager.isConnected()]).toStrictEqual([true, 1, true]);
+  await expect(wrap(new FileCache({ basePath: 'nowhere' })).get('k')).rejects.toThrow('Not connected');
+});

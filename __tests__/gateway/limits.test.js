@@ -2,6 +2,7 @@
 // Limits: of each client by its key, and of what each upstream is asked at once.
 const { once } = require('node:events');
 const http = require('node:http');
+const { startRedis, stopAll: stopRedis } = require('../redis');
 const { dialects, get, send, startGateway, startProvider, stopAll, until } = require('./support');
 
 jest.setTimeout(60_000);
@@ -10,8 +11,9 @@ const servers = [];
 beforeAll(async () => {
   provider = await startProvider();
 });
-afterAll(() => {
+afterAll(async () => {
   stopAll();
+  await stopRedis();
   servers.forEach((server) => { server.close(); server.closeAllConnections(); });
 });
 
@@ -95,9 +97,9 @@ describe('an upstream', () => {
   test('that is busy makes requests wait, and refuses in each dialect those that wait too long or are too many', async () => {
     const gateway = await start({ UPSTREAM_CONCURRENCY: '1', UPSTREAM_QUEUE: '1', UPSTREAM_WAIT_MS: '200' });
     const controller = new AbortController();
+    const requests = (await provider.stats()).requests + 1;
     const silent = send(gateway.url, 'claude', { model: 'offline-silent', signal: controller.signal }).catch((error) => error);
-    await until(async () => (await limitsOf(gateway)).upstreams[0].inFlight === 1);
-    const { requests } = await provider.stats();
+    await until(async () => (await provider.stats()).requests === requests);
     for (const dialect of names) {
       const { status, headers, text } = await send(gateway.url, dialect);
       expect([dialect, status]).toEqual([dialect, dialect === 'claude' ? 529 : 503]);
@@ -175,6 +177,29 @@ describe('an upstream', () => {
     expect(await rate()).toBe(1 / 3);
     await gateway.stop();
   });
+});
+
+test('two gateways on one Redis have one limit for a client; without it each goes by its share', async () => {
+  const redis = await startRedis();
+  const gateways = await Promise.all([1, 2].map(() => start({ RATE_LIMIT: '20', REDIS_URL: redis.url })));
+  const ask = (at, key) => send(gateways[at % 2].url, 'claude', { stream: false, headers: withKey.claude(key) });
+  const statuses = [];
+  for (let at = 0; at < 50; at += 1) statuses.push((await ask(at, 'ada')).status);
+  const allowed = statuses.filter((status) => status === 200).length;
+  // a gateway's lease is 2 at most
+  expect(allowed).toBeGreaterThanOrEqual(16);
+  expect(allowed).toBeLessThanOrEqual(24);
+  expect(new Set(statuses)).toEqual(new Set([200, 429]));
+  expect((await ask(0, 'bob')).status).toBe(200);
+
+  await redis.stop();
+  const answers = [];
+  for (let at = 0; at < 30; at += 1) answers.push(await ask(0, 'eve'));
+  // there were two
+  expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(8);
+  expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(12);
+  await until(() => /limits: redis is away/.test(gateways[0].errors()), 20_000);
+  await Promise.all(gateways.map((gateway) => gateway.stop()));
 });
 
 test('both are there by default, and can be left out', async () => {

@@ -6,10 +6,10 @@ const path = require('node:path');
 const native = require('../../lib/native');
 const completion = require('../../lib/completion');
 
-const [LEASE, ROOM, KIND] = [0, 1, 2];
+const [LEASE, ROOM, KIND, HANDS_ON, QUEUED] = [0, 1, 2, 3, 4];
 const [LEASED, ENDS, LOOK, TAKEN] = [0, 1, 2, 3];
-const IN = { REQUESTS: 0, SUCCESSES: 1, FAILURES: 2, LATENCY_MS: 3, LATENCIES: 4, HELD: 5, FULL: 6 };
-const OUT = { WAKE_AT: 8, MORE: 9, COUNT: 10, EVENTS: 12 };
+const IN = { REQUESTS: 0, SUCCESSES: 1, FAILURES: 2, LATENCY_MS: 3, LATENCIES: 4, HELD: 5, FULL: 6, THROTTLED: 7, REJECTED: 8, WAITING: 9, WANTED: 10, FIRST: 11, WEIGHT: 12 };
+const OUT = { WAKE_AT: 16, MORE: 17, COUNT: 18, EVENTS: 20 };
 
 const config = (own) => ({ limit: 10, windowMs: 1000, concurrency: 0, maxQueue: 100, ...own });
 function open(own, name = null, heard = () => {}) {
@@ -21,6 +21,10 @@ function open(own, name = null, heard = () => {}) {
   const times = new Float64Array(native.limiterTimes(handle));
   const numbers = new Float64Array(native.limiterInbox(handle));
   return { handle, cells, times, numbers };
+}
+/** So many wait, each for that weight. */
+function wait({ numbers }, count, weight) {
+  [IN.WAITING, IN.WANTED, IN.FIRST, IN.WEIGHT].forEach((at, place) => { numbers[at] = [count, count * weight, count, weight][place]; });
 }
 /** The fast path; true: taken without a crossing. */
 function spend({ cells, times, numbers }, weight, now) {
@@ -64,45 +68,51 @@ describe('the adaptive limiter', () => {
     expect(native.limiterTry(limiter.handle, 1, 1104)).toBe(1);
   });
 
-  test('work that waits is granted, timed out and cancelled by its number', () => {
+  test('who waits is granted in one event, and what is released may be handed on', () => {
     const limiter = open({ limit: 0, concurrency: 2 });
     expect(spend(limiter, 2, 0)).toBe(false);
     native.limiterPass(limiter.handle, 0);
     expect(spend(limiter, 2, 0)).toBe(true);
     expect(limiter.numbers[IN.FULL]).toBe(1);
-    const [first, second, third] = [[2, Infinity], [1, 50], [1, Infinity]]
-      .map(([weight, timeoutMs]) => native.limiterAcquire(limiter.handle, weight, timeoutMs, 1));
-    expect([first, second, third]).toEqual([1, 2, 3]);
-    expect(limiter.cells[ROOM]).toBe(-1);
-    expect(limiter.numbers[OUT.WAKE_AT]).toBe(51);
-    native.limiterPass(limiter.handle, 51);
-    expect(events(limiter)).toEqual([[2, second, 0, 0]]);
-    expect(native.limiterCancel(limiter.handle, third, 52)).toBe(true);
-    expect(native.limiterCancel(limiter.handle, third, 52)).toBe(false);
+    expect(native.limiterAcquire(limiter.handle, 1, 1)).toBe(1);
+    expect([limiter.cells[ROOM], limiter.cells[HANDS_ON], limiter.cells[QUEUED]]).toEqual([-1, 1, 1]);
+    expect(limiter.numbers[OUT.WAKE_AT]).toBe(Infinity);
+    wait(limiter, 3, 1);
+    limiter.numbers[IN.REQUESTS] = limiter.numbers[IN.THROTTLED] = 2;
     limiter.numbers[IN.HELD] -= 2;
     native.limiterRelease(limiter.handle, 2, 0, 60);
-    expect(events(limiter)).toEqual([[1, first, 0, 0]]);
-    expect(limiter.numbers[OUT.WAKE_AT]).toBe(Infinity);
+    expect(events(limiter)).toEqual([[1, 1, 2, 0]]);
+    limiter.numbers[IN.HELD] += 2;
+    wait(limiter, 0, 0);
+    native.limiterPass(limiter.handle, 61);
+    expect([limiter.cells[ROOM], status(limiter, 61)[8], status(limiter, 61)[9]]).toEqual([0, 4, 3]);
   });
 
-  test('a hold, a close, other limits and the counts', () => {
-    const limiter = open({ limit: 2 });
+  test('a hold, as many as may wait, other limits and the counts', () => {
+    const limiter = open({ limit: 2, maxQueue: 1 });
     expect(native.limiterTry(limiter.handle, 2, 0)).toBe(1);
     limiter.numbers[IN.HELD] += 2;
-    const waiter = native.limiterAcquire(limiter.handle, 1, Infinity, 10);
+    expect(native.limiterAcquire(limiter.handle, 1, 10)).toBe(1);
+    expect(limiter.numbers[OUT.WAKE_AT]).toBe(1000);
+    wait(limiter, 1, 1);
     limiter.numbers[IN.SUCCESSES] = 3;
     limiter.numbers[IN.FAILURES] = 1;
     limiter.numbers[IN.LATENCY_MS] = 100;
     limiter.numbers[IN.LATENCIES] = 4;
     native.limiterUpdate(limiter.handle, 5, 2000, 20);
-    expect(events(limiter)).toEqual([[1, waiter, 0, 0]]);
+    expect(events(limiter)).toEqual([[1, 1, 1, 0]]);
     expect(limiter.numbers[IN.SUCCESSES]).toBe(0);
+    wait(limiter, 0, 0);
+    limiter.cells[QUEUED] -= 1;
     native.limiterRelease(limiter.handle, 0, 500, 30);
-    const late = native.limiterAcquire(limiter.handle, 1, Infinity, 40);
+    expect(native.limiterAcquire(limiter.handle, 1, 40)).toBe(1);
     expect(limiter.numbers[OUT.WAKE_AT]).toBe(530);
-    native.limiterClose(limiter.handle, 50);
-    expect(events(limiter)).toEqual([[3, late, 0, 0]]);
+    wait(limiter, 0, 0);
+    limiter.numbers[IN.REJECTED] = 1;
+    limiter.cells[QUEUED] -= 1;
     expect(status(limiter, 60)).toEqual([5, 2, 2000, 0, 2, 0, 5, 5, 3, 2, 1, 25, 0.75, -1, 0, 0]);
+    limiter.cells[QUEUED] = 1;
+    expect(native.limiterAcquire(limiter.handle, 1, 70)).toBe(-1);
   });
 
   test('an adjustment is told with its reason', () => {
@@ -116,7 +126,7 @@ describe('the adaptive limiter', () => {
     limiter.numbers[IN.FAILURES] = 5;
     expect(spend(limiter, 1, 100)).toBe(false);
     native.limiterPass(limiter.handle, 100);
-    expect(events(limiter)).toEqual([[4, 10, 7, 2]]);
+    expect(events(limiter)).toEqual([[2, 10, 7, 2]]);
   });
 
   test('a name is one limiter, and asks for the same options', () => {
@@ -152,14 +162,24 @@ describe('the adaptive limiter', () => {
       },
     });
     expect(await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))).toBe(1);
-    const waiter = native.limiterAcquire(limiter.handle, 2, Infinity, 1);
-    expect(waiter).toBeGreaterThan(0);
+    expect(native.limiterAcquire(limiter.handle, 2, 1)).toBe(1);
+    wait(limiter, 1, 2);
     completion.hold();
     await worker.terminate();
     await heard;
     completion.release();
     native.limiterPass(limiter.handle, 2);
-    expect(events(limiter)).toEqual([[1, waiter, 0, 0]]);
+    expect(events(limiter)).toEqual([[1, 2, 1, 0]]);
+  });
+
+  test('a name is free when the last has left it', () => {
+    const [one, two] = [open({ limit: 2 }, 'left'), open({ limit: 2 }, 'left')];
+    native.limiterLeave(one.handle, 0);
+    native.limiterLeave(one.handle, 0);
+    expect(() => open({ limit: 3 }, 'left')).toThrow(/given with the same options/);
+    native.limiterLeave(two.handle, 0);
+    const three = open({ limit: 3 }, 'left');
+    expect(native.limiterTry(three.handle, 3, 0)).toBe(1);
   });
 });
 

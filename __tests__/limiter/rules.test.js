@@ -77,6 +77,23 @@ test.each([
   expect(limiter.getStatus()).toMatchObject(expected);
 });
 
+test.each([['taken', (limiter) => limiter.tryAcquire()], ['given back', (limiter) => limiter.release('ignored')]])('an interval ends when the next permit is %s, refused or not', (_, look) => {
+  const { clock, limiter } = timed({ limit: 0, concurrency: 4, adaptive: true });
+  const told = [];
+  limiter.on('adjusted', (...args) => told.push(args));
+  limiter.tryAcquire();
+  limiter.release('ignored');
+  // all that there was, without a crossing, and nobody was refused: that is in use too
+  limiter.tryAcquire(4);
+  limiter.release('success', { weight: 2, latencyMs: 20 });
+  clock.ms += 59_999;
+  look(limiter);
+  expect(told).toEqual([]);
+  clock.ms += 1;
+  look(limiter);
+  expect(told).toEqual([[4, 5, 'healthy']]);
+});
+
 test('a limit that falls fails nobody who waits, whatever weight they wait for', async () => {
   jest.useFakeTimers();
   const limiter = make({ limit: 0, concurrency: 10, adaptive: { intervalMs: 1000, maxLimit: 10 } });

@@ -52,6 +52,51 @@ test('a thread that is ended gives back what it had in hand: who waits here goes
   expect(own.getStatus()).toMatchObject({ inFlight: 0, queued: 0 });
 });
 
+test('a thread that always has many who wait lets others have their turn: at most two of its own before', async () => {
+  const options = { shared: 'fair', limit: 0, concurrency: 1 };
+  const own = keep(new AdaptiveLimiter(options));
+  const counts = newCounts();
+  const [stop, begun, waits] = [0, 1, 2];
+  const cells = new Int32Array(counts);
+  const { worker, done } = start('flood', options, counts);
+  await done;
+  const ended = new Promise((resolve) => worker.once('message', resolve));
+  let most = 0;
+  let rounds = 0;
+  const until = Date.now() + 20_000;
+  while (rounds < 200 && Date.now() < until) {
+    const turn = own.take();
+    // it stands in line now, or has its permit
+    const isWaiting = own.getStatus().queued > 0;
+    Atomics.store(cells, begun, 0);
+    Atomics.store(cells, waits, 1);
+    const permit = await turn;
+    Atomics.store(cells, waits, 0);
+    most = Math.max(most, Atomics.load(cells, begun));
+    permit.release();
+    if (isWaiting) rounds += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  Atomics.store(cells, stop, 1);
+  await ended;
+  expect(rounds).toBeGreaterThan(10);
+  expect(most).toBeLessThanOrEqual(2);
+}, 60_000);
+
+test('a name is free for other options when the last thread has closed it', async () => {
+  const one = keep(new AdaptiveLimiter({ shared: 'free', limit: 5 }));
+  const two = keep(new AdaptiveLimiter({ shared: 'free', limit: 5 }));
+  await one.close();
+  expect(() => new AdaptiveLimiter({ shared: 'free', limit: 6 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  expect(two.tryAcquire(5)).toBe(true);
+  await two.close();
+  expect(keep(new AdaptiveLimiter({ shared: 'free', limit: 6 })).tryAcquire(6)).toBe(true);
+  const keyed = keep(new KeyedLimiter({ shared: 'free', windowMs: 1000, maxRequests: 1 }));
+  await keyed.close();
+  await keyed.close();
+  expect(keep(new KeyedLimiter({ shared: 'free', windowMs: 1000, maxRequests: 2 })).checkLimit('a', 2)).toBe(true);
+});
+
 test('keys of a shared table have one limit in all threads', async () => {
   const options = { shared: 'keys', windowMs: 600_000, maxRequests: 500 };
   const own = keep(new KeyedLimiter(options));

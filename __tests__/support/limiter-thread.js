@@ -24,6 +24,25 @@ const tasks = {
     await limiter.close();
     parentPort.postMessage('done');
   },
+  /** Has always many who wait, until it is told to stop; notes how many began while DONE said that another thread waits. */
+  async flood() {
+    const limiter = new AdaptiveLimiter(options);
+    parentPort.postMessage('waits');
+    let running = 0;
+    const work = async () => {
+      if (Atomics.load(cells, DONE) === 1) Atomics.add(cells, MOST, 1);
+      await null;
+    };
+    while (Atomics.load(cells, RUNNING) === 0) {
+      while (running < 100) {
+        running += 1;
+        void limiter.execute(work).finally(() => { running -= 1; });
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await limiter.close();
+    parentPort.postMessage('done');
+  },
   /** Takes what it can get of a shared window. */
   grab() {
     const limiter = new AdaptiveLimiter(options);

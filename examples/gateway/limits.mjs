@@ -26,11 +26,14 @@ const classifyFor = ({ passesKey }) => (error, value) => {
 
 /**
  * `perMinute` requests for each client, `concurrency` at once for each of `upstreams` to begin with; 0: no such limit, null when there
- * is neither. Who waits for an upstream does so for `waitMs` at most, `maxQueue` at a time. An answer that takes `slowMs` is slow.
+ * is neither. Who waits for an upstream does so for `waitMs` at most, `maxQueue` at a time. An answer that takes `slowMs` is slow. With `redis` all
+ * gateways on it share the limit of each client; `log` hears when it is away.
  */
-export function createLimits({ upstreams, perMinute = 0, concurrency = 0, maxQueue = 1000, waitMs = 10_000, slowMs = 120_000 }) {
+export function createLimits({ upstreams, perMinute = 0, concurrency = 0, maxQueue = 1000, waitMs = 10_000, slowMs = 120_000, redis, log = () => {} }) {
   if (perMinute === 0 && concurrency === 0) return null;
-  const clients = perMinute === 0 ? null : new KeyedLimiter({ name: 'clients', windowMs: MINUTE_MS, maxRequests: perMinute });
+  const clients = perMinute === 0 ? null : new KeyedLimiter({ name: 'clients', windowMs: MINUTE_MS, maxRequests: perMinute, redis });
+  clients?.on('degraded', (error) => log(`limits: redis is away, this gateway goes by its share: ${error.message}`));
+  clients?.on('recovered', () => log('limits: redis is back'));
   const limiters = new Map(concurrency === 0 ? [] : upstreams.map((upstream, at) => [upstream, new AdaptiveLimiter({
     name: `upstream ${at + 1}`,
     limit: 0,
@@ -44,9 +47,10 @@ export function createLimits({ upstreams, perMinute = 0, concurrency = 0, maxQue
     text: [clients && `${perMinute} requests a minute for each key`, concurrency > 0 && `${concurrency} at once to an upstream, to begin with`].filter(Boolean).join(', '),
 
     /** Counts a request and sets the headers that tell of it; a Failure when it is one too many. */
-    client(req, res) {
+    async client(req, res) {
       if (clients === null) return;
-      const result = clients.check(clientOf(req));
+      // as check(), but where Redis keeps the limit it is asked before, not behind
+      const result = await clients.consume(clientOf(req));
       for (const [name, value] of Object.entries(rateLimitHeaders(result, 'both'))) res.setHeader(name, value);
       if (result.allowed) return;
       const seconds = Math.max(1, Math.ceil(result.retryAfterMs / 1000));

@@ -26,7 +26,7 @@ const usage = `Settings, all from the environment:
                            that say x-cache: allow, are kept in memory and on disk)
   CACHE_DIR                the folder on disk (one of this user's in the folder for temporary files)
   CACHE_TTL                how long answers are kept, in seconds (3600)
-  REDIS_URL                keeps them in Redis too, for all gateways
+  REDIS_URL                keeps them in Redis too, for all gateways, and the limit of each client
   USAGE                    off: no records (on: a line of JSON for each answered request)
   USAGE_DIR                the folder of usage.ndjson (one of this user's in the folder for temporary files)
   RATE_LIMIT               requests a minute for each client, by its key; 0: as many as it likes (600)
@@ -45,6 +45,9 @@ function whole(name, fallback) {
   return Number(text);
 }
 
+/** What gateways share, if anything. */
+const redisOf = (env) => (env.REDIS_URL ? { url: env.REDIS_URL, keyPrefix: 'sluice-gateway:' } : undefined);
+
 /** Where answers are kept; null: nowhere. */
 function cacheOf(env) {
   if (env.CACHE === 'off') return null;
@@ -53,7 +56,7 @@ function cacheOf(env) {
     name: 'answers',
     memory: { maxBytes: 64 * 1024 * 1024 },
     disk: env.CACHE_DIR || join(tmpdir(), `sluice-gateway-${userInfo().username}`),
-    redis: env.REDIS_URL ? { url: env.REDIS_URL, keyPrefix: 'sluice-gateway:' } : false,
+    redis: redisOf(env) ?? false,
   });
 }
 
@@ -106,6 +109,8 @@ async function main() {
     concurrency: whole('UPSTREAM_CONCURRENCY', 64),
     maxQueue: whole('UPSTREAM_QUEUE', 1000),
     waitMs: whole('UPSTREAM_WAIT_MS', 10_000),
+    redis: redisOf(env),
+    log: (line) => console.error(line),
   });
   const gateway = createGateway({
     upstreams,

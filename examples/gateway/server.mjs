@@ -150,7 +150,7 @@ export function createGateway({ upstreams, cache = null, cacheTtl, usage = null,
       route = routeOf(req);
       if (route.unknown) throw new Failure(404, `unknown path: ${req.method} ${req.url}`);
       if (req.method !== 'POST') throw new Failure(405, `${req.method} is not allowed here`);
-      limits?.client(req, res);
+      await limits?.client(req, res);
       outcome = await serve(req, res, route, run);
     } catch (error) {
       outcome = { error: res.destroyed ? 'the client left' : error.message };

@@ -9,6 +9,9 @@ const { readAcquire, readAdaptive, readEnded, readLimit, readOutcome, readReleas
 const { outcomeOf } = require('./outcome');
 const { Permits } = require('./permits');
 
+/** What is asked for by who asks for nothing in particular. */
+const PLAIN = Object.freeze({ weight: 1, timeoutMs: Infinity, signal: undefined });
+
 /** What work is told. */
 class Context {
   #signal;
@@ -40,7 +43,8 @@ class Permit {
     const permits = this.#permits;
     if (permits === undefined) return;
     this.#permits = undefined;
-    permits.end(this.#weight, outcome, latencyMs ?? permits.time() - this.#began, retryAfterMs);
+    const at = permits.time();
+    permits.end(this.#weight, outcome, latencyMs ?? at - this.#began, retryAfterMs, at);
   }
 }
 
@@ -88,17 +92,17 @@ class AdaptiveLimiter extends EventEmitter {
   acquire(options) {
     if (options === undefined && this.#permits.take(1, this.#tracks ? 1 : 0)) return Promise.resolve(true);
     try {
-      const asked = readAcquire(options);
-      return this.#turn(asked, this.#tracks) ?? Promise.resolve(true);
+      const asked = options === undefined ? PLAIN : readAcquire(options);
+      return this.#turn(asked, this.#tracks, false) ?? Promise.resolve(true);
     } catch (error) {
       return Promise.reject(error);
     }
   }
   take(options) {
     try {
-      const asked = readAcquire(options);
+      const asked = options === undefined ? PLAIN : readAcquire(options);
       const permit = () => new Permit(this.#permits, asked.weight);
-      const turn = this.#turn(asked, true);
+      const turn = this.#turn(asked, true, false);
       return turn === undefined ? Promise.resolve(permit()) : turn.then(permit);
     } catch (error) {
       return Promise.reject(error);
@@ -108,10 +112,10 @@ class AdaptiveLimiter extends EventEmitter {
     if (typeof fn !== 'function') return Promise.reject(wrongType('fn', 'a function', fn));
     if (options === undefined && this.#permits.take(1, 1)) return this.#run(fn, 1, undefined);
     try {
-      const asked = readAcquire(options);
-      const turn = this.#turn(asked, true);
+      const asked = options === undefined ? PLAIN : readAcquire(options);
+      const turn = this.#turn(asked, true, true);
       if (turn === undefined) return this.#run(fn, asked.weight, asked.signal);
-      return turn.then(() => this.#run(fn, asked.weight, asked.signal));
+      return this.#runInTurn(turn, fn, asked.weight, asked.signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -119,7 +123,7 @@ class AdaptiveLimiter extends EventEmitter {
   release(outcome, details) {
     readOutcome(outcome);
     const { weight, latencyMs, retryAfterMs } = readRelease(details);
-    this.#permits.end(this.#tracks ? weight : 0, outcome, latencyMs, retryAfterMs);
+    this.#permits.end(this.#tracks ? weight : 0, outcome, latencyMs, retryAfterMs, undefined);
   }
 
   updateConfig(limit, windowMs) {
@@ -153,8 +157,12 @@ class AdaptiveLimiter extends EventEmitter {
   async #close() {
     await this.#permits.close();
     await this.#permits.giveBack();
-    this.#counts.keep();
-    this.#last = this.#permits.status();
+    try {
+      this.#counts.keep();
+      this.#last = this.#permits.status();
+    } catch {
+      // one that is broken has nothing to say, and is left like any other
+    }
     this.#permits.leave();
     this.#forget();
   }
@@ -164,6 +172,7 @@ class AdaptiveLimiter extends EventEmitter {
   }
   /** One that could never go is a mistake. */
   #checkWeight(weight) {
+    if (weight === 1) return;
     const most = () => {
       const { adaptive, concurrency } = this.#config;
       const highest = (target, now) => (now === 0 ? Infinity : adaptive?.target === target ? adaptive.maxLimit : now);
@@ -175,17 +184,30 @@ class AdaptiveLimiter extends EventEmitter {
     if (weight > most()) throw outOfRange('weight', `a whole number from 1 to ${most()}`, weight);
   }
   /** Undefined when it was its turn at once, else the promise of it. */
-  #turn({ weight, timeoutMs, signal }, isHeld) {
+  #turn(asked, isHeld, isTimed) {
+    const { weight, signal } = asked;
     this.#checkWeight(weight);
     this.#checkOpen();
-    const what = `the wait for ${this.#what}`;
-    if (signal?.aborted) throw aborted(signal, what);
+    if (signal?.aborted) throw aborted(signal, `the wait for ${this.#what}`);
     const held = isHeld ? weight : 0;
     if (this.#permits.take(weight, held)) return undefined;
-    const turn = this.#permits.await(weight, held, timeoutMs, signal);
+    const turn = this.#permits.await(asked, held, isTimed);
     if (turn !== null) return turn;
     const detail = `${this.#config.maxQueue} wait already`;
     throw make('LimitExceeded', { what: this.#what, detail, retryAfterMs: this.#permits.retryAfter(weight) });
+  }
+  /** The same for work that waits: one promise and no closure, since many may wait. */
+  async #runInTurn(turn, fn, weight, signal) {
+    const began = (await turn) ?? this.#permits.time();
+    let value;
+    try {
+      value = await fn(new Context(signal));
+    } catch (error) {
+      this.#learn(weight, began, true, error);
+      throw error;
+    }
+    this.#learn(weight, began, false, value);
+    return value;
   }
   /** Runs what has its permit. What it gives is passed on as it is. */
   #run(fn, weight, signal) {
@@ -203,19 +225,22 @@ class AdaptiveLimiter extends EventEmitter {
       this.#learn(weight, began, false, pending);
       return Promise.resolve(pending);
     }
-    return Promise.resolve(pending).then((value) => {
-      this.#learn(weight, began, false, value);
-      return value;
-    }, (error) => {
-      this.#learn(weight, began, true, error);
-      throw error;
-    });
+    // bound, not closures: what is compiled of those is lost at each full collection, when none happens to be alive
+    return Promise.resolve(pending).then(this.#gave.bind(this, weight, began), this.#failed.bind(this, weight, began));
+  }
+  #gave(weight, began, value) {
+    this.#learn(weight, began, false, value);
+    return value;
+  }
+  #failed(weight, began, error) {
+    this.#learn(weight, began, true, error);
+    throw error;
   }
   #learn(weight, began, isError, result) {
-    const ms = this.#permits.time() - began;
+    const at = this.#permits.time();
     const { outcome, retryAfterMs } = outcomeOf(this.#config.classify, isError, result);
     try {
-      this.#permits.end(weight, outcome, ms, retryAfterMs);
+      this.#permits.end(weight, outcome, at - began, retryAfterMs, at);
     } catch {
       // a broken limiter changes nothing in what work gives
     }

@@ -188,8 +188,12 @@ class KeyedLimiter extends EventEmitter {
     const held = this.#nodes ?? this.#keys;
     // what it has counted can still be read
     const last = Float64Array.from(held.look()).fill(0, SIZE, ALLOWED);
-    if (this.#nodes === undefined) this.#keys.handle = undefined;
-    else await this.#nodes.close();
+    if (this.#nodes === undefined) {
+      native.keyedLeave(this.#keys.handle);
+      this.#keys.handle = undefined;
+    } else {
+      await this.#nodes.close();
+    }
     held.numbers = last;
   }
 

@@ -4,21 +4,22 @@
 const native = require('../native');
 const { subscribe, unsubscribe } = require('../completion');
 const { Elapsed } = require('../elapsed');
-const { call } = require('../errors');
+const { call, make } = require('../errors');
 const { SharedPermits } = require('./shared-permits');
 const { Recent } = require('./recent');
 const { Waiters } = require('./waiters');
 
 // the cells
-const [LEASE, ROOM, KIND] = [0, 1, 2];
+const [LEASE, ROOM, KIND, HANDS_ON, QUEUED] = [0, 1, 2, 3, 4];
 const [HAS_WINDOW, HAS_CONCURRENCY] = [1, 2];
 // the times
 const [LEASED, ENDS, LOOK, TAKEN] = [0, 1, 2, 3];
 // the inbox
-const [REQUESTS, SUCCESSES, FAILURES, LATENCY_MS, LATENCIES, HELD, FULL] = [0, 1, 2, 3, 4, 5, 6];
+const [REQUESTS, SUCCESSES, FAILURES, LATENCY_MS, LATENCIES, HELD, FULL, THROTTLED, REJECTED] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+const [WAITING, WANTED, FIRST, WEIGHT] = [9, 10, 11, 12];
 // the outbox
-const [WAKE_AT, MORE, COUNT, EVENTS, EVENT] = [8, 9, 10, 12, 4];
-const [GRANTED, TIMED_OUT, CLOSED, ADJUSTED] = [1, 2, 3, 4];
+const [WAKE_AT, MORE, COUNT, EVENTS, EVENT] = [16, 17, 18, 20, 4];
+const [GRANTED, ADJUSTED] = [1, 2];
 const WHY = [undefined, 'healthy', 'failures', 'slow', 'outage', 'gradient', 'probe'];
 const STATUS = [
   'maxRequests', 'currentTokens', 'windowMs', 'concurrency', 'inFlight', 'queued', 'minLimit', 'maxLimit',
@@ -26,7 +27,7 @@ const STATUS = [
 ];
 
 /** What closed limiters show: nothing can be taken from it. */
-const NOTHING = Int32Array.of(0, -1, HAS_WINDOW | HAS_CONCURRENCY, 0);
+const NOTHING = Int32Array.of(0, -1, HAS_WINDOW | HAS_CONCURRENCY);
 const lost = new FinalizationRegistry((id) => unsubscribe(id));
 
 /** Windows for which 10 ms are little. */
@@ -44,7 +45,14 @@ class Permits {
   #recent;
   /** What this thread's clock lags behind that of all threads. */
   #offset = 0;
+  #isShared;
+  #maxQueue;
+  #what;
   #waiters;
+  #line;
+  /** What native code knows of the line: how many of the first want how much each. */
+  #knownFirst = 0;
+  #knownWeight = 0;
   #subscription;
   #tell;
   #onIdle;
@@ -57,6 +65,9 @@ class Permits {
     this.#clock = new Elapsed(now);
     this.#recent = new Recent(this.#clock, settings.windowMs >= LONG_MS);
     this.#tell = tell;
+    this.#what = what;
+    this.#isShared = shared !== undefined;
+    this.#maxQueue = settings.maxQueue;
     if (shared !== undefined) this.#offset = native.limiterNow() - this.#clock.now();
     // another thread announces what it left here: that must not keep a limiter that nobody uses
     const weak = new WeakRef(this);
@@ -72,7 +83,8 @@ class Permits {
     this.#cells = this.#rooms = new Int32Array(native.limiterCells(this.#handle));
     this.#times = new Float64Array(native.limiterTimes(this.#handle));
     this.#inbox = new Float64Array(native.limiterInbox(this.#handle));
-    this.#waiters = new Waiters(this, what, shared !== undefined || redis !== undefined);
+    this.#waiters = new Waiters(this, what, this.#isShared || redis !== undefined);
+    this.#line = this.#waiters.line;
     if (redis !== undefined) this.#source = new SharedPermits(this, config, this.#handle, this.#clock, tell);
   }
 
@@ -87,12 +99,6 @@ class Permits {
   reach(at) {
     this.#clock.reach(at - this.#offset);
   }
-  get wakeAt() {
-    return this.#inbox[WAKE_AT];
-  }
-  get held() {
-    return this.#inbox[HELD];
-  }
   get isOpen() {
     return this.#cells !== NOTHING;
   }
@@ -100,6 +106,8 @@ class Permits {
   // plain loads: what they say is proven by the exchange that follows, and they cost an eighth of atomic ones
   /** Takes what is there without a crossing; `held` of it is to be released. */
   take(weight, held) {
+    // they are closed then: no need to look
+    if (this.#line.first !== undefined) return false;
     const cells = this.#cells;
     const times = this.#times;
     const now = this.#recent.now() + this.#offset;
@@ -110,7 +118,7 @@ class Permits {
       for (;;) {
         const room = cells[ROOM];
         if (room < weight) return false;
-        if (Atomics.compareExchange(cells, ROOM, room, room - weight) === room) {
+        if (this.#exchange(cells, ROOM, room, room - weight)) {
           isFull = room === weight;
           break;
         }
@@ -124,7 +132,7 @@ class Permits {
           return false;
         }
         const left = lease - weight;
-        if (Atomics.compareExchange(cells, LEASE, lease, left) === lease) {
+        if (this.#exchange(cells, LEASE, lease, left)) {
           times[TAKEN + left] = now;
           break;
         }
@@ -136,38 +144,98 @@ class Permits {
     if (isFull) inbox[FULL] = 1;
     return true;
   }
+  /** Puts `to` there if `from` is there; where nobody else can come between, without the price of that. */
+  #exchange(cells, place, from, to) {
+    if (this.#isShared) return Atomics.compareExchange(cells, place, from, to) === from;
+    cells[place] = to;
+    return true;
+  }
   /** Takes by a crossing. */
   takeAcross(weight, held) {
-    const isTaken = call(native.limiterTry, this.#handle, weight, this.#now()) === 1;
+    const isTaken = this.#cross(native.limiterTry, weight) === 1;
     if (isTaken) this.#inbox[HELD] += held;
     this.#read();
     return isTaken;
   }
-  /** Takes by a crossing (undefined), or returns the promise of its turn; null: too many wait. */
-  await(weight, held, timeoutMs, signal) {
-    const id = call(native.limiterAcquire, this.#handle, weight, timeoutMs, this.#now());
-    let turn;
-    if (id === 0) this.#inbox[HELD] += held;
-    else turn = id < 0 ? null : this.#waiters.add(id, weight, held, timeoutMs, signal);
-    this.#read();
-    if (id > 0 && timeoutMs === 0) this.pass();
+  /**
+   * Takes by a crossing (undefined), or returns the promise of its turn; null: too many wait. `isTimed`: the promise gives
+   * the time since when it has its permit, or undefined where that is now.
+   */
+  await(asked, held, isTimed) {
+    // a timer that is late, or a clock that no timer follows: whose time has come goes first
+    const wakeAt = this.#inbox[WAKE_AT];
+    if (this.#line.length > 0 && wakeAt !== Infinity && wakeAt <= this.time()) this.pass();
+    const turn = this.#line.length > 0 ? this.#join(asked, held, isTimed) : this.#ask(asked, held, isTimed);
+    if (asked.timeoutMs === 0 && turn != null) this.pass();
     return turn;
   }
-  /** Somebody waits no more; false: it had its turn already, and the event that says so is on its way. */
-  cancel(id) {
-    const waited = call(native.limiterCancel, this.#handle, id, this.#now());
+  /** Where nobody waits native code is asked. */
+  #ask(asked, held, isTimed) {
+    const inbox = this.#inbox;
+    const answer = this.#cross(native.limiterAcquire, asked.weight);
+    let turn;
+    if (answer === 0) inbox[HELD] += held;
+    else if (answer < 0) turn = null;
+    else {
+      inbox[WAITING] = 1;
+      this.#knownFirst = 1;
+      this.#knownWeight = asked.weight;
+      turn = this.#waiters.add(asked, held, isTimed);
+    }
     this.#read();
-    return waited;
+    return turn;
+  }
+  /** Behind those who wait already. */
+  #join(asked, held, isTimed) {
+    const inbox = this.#inbox;
+    if (this.#queue(1) >= this.#maxQueue) {
+      this.#queue(-1);
+      // some may wait in vain by now
+      const { length } = this.#line;
+      this.pass();
+      if (this.#line.length < length) return this.await(asked, held, isTimed);
+      inbox[REQUESTS] += 1;
+      inbox[REJECTED] += 1;
+      return null;
+    }
+    inbox[REQUESTS] += 1;
+    inbox[THROTTLED] += 1;
+    const turn = this.#waiters.add(asked, held, isTimed);
+    // Redis is asked for what all want
+    if (this.#source !== undefined) this.pass();
+    else if (asked.timeoutMs !== Infinity) this.#waiters.arm(inbox[WAKE_AT]);
+    return turn;
+  }
+  /** So many more stand in line, in all threads; returns how many did. */
+  #queue(by) {
+    this.#inbox[WAITING] += by;
+    const rooms = this.#rooms;
+    if (this.#isShared) return Atomics.add(rooms, QUEUED, by);
+    const before = rooms[QUEUED];
+    rooms[QUEUED] = before + by;
+    return before;
+  }
+  /** So many have left without a permit. */
+  left(count) {
+    this.#inbox[REJECTED] += count;
+    this.#queue(-count);
+    if (this.#isKnown() && (!this.#isShared || this.#knownFirst <= this.#line.first.run.count)) this.#waiters.arm(this.#inbox[WAKE_AT]);
+    else this.pass();
+  }
+  /** Whether native code knows enough of who waits. */
+  #isKnown() {
+    const { first } = this.#line;
+    return first === undefined ? this.#knownFirst === 0 : this.#knownFirst > 0 && this.#knownWeight === first.weight;
   }
   /** How long until the window has room for that; 0: no clock can tell. */
   retryAfter(weight) {
-    const ms = call(native.limiterRetryAfter, this.#handle, weight, this.#now());
+    const ms = this.#cross(native.limiterRetryAfter, weight);
     this.#read();
     return ms;
   }
 
-  /** Work has ended: `held` of what was taken goes back; `latencyMs` undefined: not known. */
-  end(held, outcome, latencyMs, retryAfterMs) {
+  /** Work has ended: `held` of what was taken goes back; `latencyMs` undefined: not known. `at`: the time, where it was read. */
+  end(held, outcome, latencyMs, retryAfterMs, at) {
     if (this.#handle === undefined) return;
     const inbox = this.#inbox;
     // what was released twice is not in hand
@@ -180,12 +248,29 @@ class Permits {
         inbox[LATENCIES] += 1;
       }
     }
-    this.#giveBack(back, retryAfterMs);
+    if (this.#line.length === 0 || !this.#handOn(back, retryAfterMs, at)) this.#giveBack(back, retryAfterMs);
     if (this.#onIdle !== undefined && inbox[HELD] === 0) this.#onIdle();
   }
+  /** To the first in line, when it wants just that, no other thread waits, and nothing else is to be decided. */
+  #handOn(weight, retryAfterMs, at) {
+    if (this.#rooms[HANDS_ON] !== 1 || retryAfterMs !== 0 || this.#isLookDue(at)) return false;
+    if (this.#waiters.hasDeadlines) this.#expire(this.#now());
+    const { first } = this.#line;
+    if (first === undefined || first.weight !== weight) return false;
+    this.#queue(-1);
+    const inbox = this.#inbox;
+    inbox[HELD] += this.#waiters.grant(at);
+    inbox[FULL] = 1;
+    if (!this.#isKnown()) this.pass();
+    return true;
+  }
+  #isLookDue(at) {
+    const look = this.#times[LOOK];
+    return look !== Infinity && look <= (at ?? this.time());
+  }
   #giveBack(weight, retryAfterMs) {
-    if (retryAfterMs === 0 && !(this.#times[LOOK] <= this.#clock.now() + this.#offset) && this.#putBack(weight)) return;
-    call(native.limiterRelease, this.#handle, weight, Math.ceil(retryAfterMs), this.#now());
+    if (retryAfterMs === 0 && !this.#isLookDue() && this.#putBack(weight)) return;
+    this.#cross(native.limiterRelease, weight, Math.ceil(retryAfterMs));
     this.#read();
   }
   #putBack(weight) {
@@ -194,34 +279,33 @@ class Permits {
     for (;;) {
       const room = rooms[ROOM];
       if (room < 0) return false;
-      if (Atomics.compareExchange(rooms, ROOM, room, room + weight) === room) return true;
+      if (this.#exchange(rooms, ROOM, room, room + weight)) return true;
     }
   }
 
-  /** A timer or another thread calls. */
+  /** A timer or another thread calls, or others wait than native code knows. */
   pass() {
     if (this.#handle === undefined) return;
     try {
-      call(native.limiterPass, this.#handle, this.#now());
+      this.#cross(native.limiterPass);
       this.#read();
-    } catch (error) {
-      // a broken limiter leaves nobody waiting
-      this.#waiters.fail(error);
+    } catch {
+      // those who waited have heard of it
     }
   }
   update(limit, windowMs) {
     this.#recent.isOn = windowMs >= LONG_MS;
     this.#source?.update(limit, windowMs);
-    call(native.limiterUpdate, this.#handle, limit, windowMs, this.#now());
+    this.#cross(native.limiterUpdate, limit, windowMs);
     this.#read();
   }
   /** The numbers of the moment, by name. */
   status() {
     const now = this.#now();
     // an interval that ends with this look moves the limit and lets go who waits: that is told now, not by whoever crosses next
-    call(native.limiterPass, this.#handle, now);
+    this.#cross(native.limiterPass);
     this.#read();
-    call(native.limiterStatus, this.#handle, now);
+    this.#cross(native.limiterStatus);
     const inbox = this.#inbox;
     const out = {};
     for (let at = 0; at < STATUS.length; at += 1) out[STATUS[at]] = inbox[EVENTS + at];
@@ -236,8 +320,10 @@ class Permits {
   /** Nothing is taken any more and nobody waits; resolves when what is in hand has come back. */
   close() {
     this.#cells = NOTHING;
-    call(native.limiterClose, this.#handle, this.#now());
-    this.#read();
+    const count = this.#waiters.clear(() => make('Closed', { what: this.#what }));
+    this.#inbox[REJECTED] += count;
+    this.#queue(-count);
+    this.pass();
     if (this.#inbox[HELD] === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#onIdle = resolve));
   }
@@ -251,38 +337,64 @@ class Permits {
   leave() {
     native.limiterLeave(this.#handle, this.#now());
     this.#handle = undefined;
-    this.#waiters.arm(Infinity);
     if (this.#subscription === undefined) return;
     lost.unregister(this);
     unsubscribe(this.#subscription);
   }
 
+  /** Who leaves because its time is over. */
+  #expire(now) {
+    const count = this.#waiters.expire(now);
+    this.#inbox[REJECTED] += count;
+    this.#queue(-count);
+  }
+  /** Calls with what native code has to know: the handle, who waits, the time. A broken limiter leaves nobody waiting. */
+  #cross(crossing, ...args) {
+    const now = this.#now();
+    if (this.#waiters.hasDeadlines) this.#expire(now);
+    const { first, weight } = this.#line;
+    const inbox = this.#inbox;
+    inbox[WANTED] = weight;
+    inbox[FIRST] = this.#knownFirst = first === undefined ? 0 : first.run.count;
+    inbox[WEIGHT] = this.#knownWeight = first === undefined ? 0 : first.weight;
+    try {
+      return call(crossing, this.#handle, ...args, now);
+    } catch (error) {
+      this.#queue(-this.#waiters.clear(() => error));
+      this.#waiters.arm(Infinity);
+      throw error;
+    }
+  }
   /** What the crossing left in the outbox; all of it is read before anybody's code runs. */
   #read() {
     const inbox = this.#inbox;
     let adjusted;
-    let abandoned = 0;
+    let surplus = 0;
     for (;;) {
       const end = EVENTS + EVENT * inbox[COUNT];
       for (let at = EVENTS; at < end; at += EVENT) {
-        const kind = inbox[at];
-        if (kind === ADJUSTED) (adjusted ??= []).push([inbox[at + 1], inbox[at + 2], WHY[inbox[at + 3]]]);
-        else if (kind === TIMED_OUT) this.#waiters.timedOut(inbox[at + 1]);
-        else if (kind === CLOSED) this.#waiters.closed(inbox[at + 1]);
-        else if (kind === GRANTED) {
-          const { held, weight, isAbandoned } = this.#waiters.granted(inbox[at + 1]);
-          if (isAbandoned) abandoned += weight;
-          else inbox[HELD] += held;
-        }
+        if (inbox[at] === ADJUSTED) (adjusted ??= []).push([inbox[at + 1], inbox[at + 2], WHY[inbox[at + 3]]]);
+        else if (inbox[at] === GRANTED) surplus += this.#granted(inbox[at + 1], inbox[at + 2]);
       }
       inbox[COUNT] = 0;
-      if (inbox[MORE] !== 1) break;
-      call(native.limiterPass, this.#handle, this.#now());
+      if (inbox[MORE] !== 1 && this.#isKnown()) break;
+      this.#cross(native.limiterPass);
     }
     this.#waiters.arm(inbox[WAKE_AT]);
-    if (abandoned > 0) this.#giveBack(abandoned, 0);
+    // granted to who has left meanwhile
+    if (surplus > 0) this.#giveBack(surplus, 0);
     this.#source?.send();
     adjusted?.forEach((told) => this.#tell('adjusted', ...told));
+  }
+  /** The turn of so many of the first has come; returns the weight that nobody of them wants any more. */
+  #granted(weight, count) {
+    let left = count;
+    for (; left > 0 && this.#line.first?.weight === weight; left -= 1) {
+      this.#queue(-1);
+      this.#inbox[HELD] += this.#waiters.grant(undefined);
+    }
+    this.#knownFirst = Math.max(0, this.#knownFirst - count);
+    return left * weight;
   }
 }
 

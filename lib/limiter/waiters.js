@@ -1,34 +1,67 @@
 'use strict';
-// Those of this thread who wait for a permit, with their signals, and the one timer that is there while somebody waits.
+// Those of this thread who wait for a permit, with their promises, signals and deadlines, and the one timer that is there while
+// somebody waits for a time. Whose turn has come is said by `permits.js`.
 const { heed } = require('../signals');
 const { hold, release } = require('../completion');
 const { make } = require('../errors');
+const { Deadlines } = require('./deadlines');
+const { Line } = require('./line');
 
 /** Of a JavaScript timer. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-class Waiter {
-  isAbandoned = false;
-  detach = undefined;
+let resolver;
+let rejecter;
+/** Of all promises here: one function instead of one for each. */
+const keep = (resolve, reject) => {
+  resolver = resolve;
+  rejecter = reject;
+};
 
-  constructor(id, weight, held, timeoutMs, what) {
-    this.id = id;
+class Waiter {
+  /** `isTimed`: whose promise gives the time since when it has its permit, where that is known. */
+  constructor(weight, held, isTimed) {
     this.weight = weight;
     this.held = held;
-    this.timeoutMs = timeoutMs;
-    this.what = what;
-    this.turn = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+    this.isTimed = isTimed;
+    // its place in line
+    this.previous = this.next = this.run = undefined;
+    this.patience = undefined;
+    this.resolve = this.reject = undefined;
   }
-  grant() {
-    this.detach?.();
-    this.resolve(true);
+  /** The promise of its turn. */
+  promise() {
+    const turn = new Promise(keep);
+    this.resolve = resolver;
+    this.reject = rejecter;
+    return turn;
+  }
+  grant(at) {
+    this.patience?.detach?.();
+    this.resolve(this.isTimed ? at : true);
   }
   fail(error) {
-    this.detach?.();
+    this.patience?.detach?.();
     this.reject(error);
+  }
+}
+
+/** How long one waits: until a time, or a signal. */
+class Patience {
+  // the place among the deadlines
+  place = -1;
+  order = 0;
+  /** Of the signal. */
+  detach = undefined;
+
+  constructor(waiter, until, timeoutMs, what) {
+    this.waiter = waiter;
+    this.until = until;
+    this.timeoutMs = timeoutMs;
+    this.what = what;
+  }
+  fail(error) {
+    this.waiter.fail(error);
   }
 }
 
@@ -36,68 +69,88 @@ class Waiters {
   #permits;
   #what;
   #isShared;
-  #waiting = new Map();
+  #line = new Line(new Waiter(0, 0, false));
+  #deadlines = new Deadlines();
   #timer;
   #timerAt = Infinity;
   // what belongs to the timer that was set: fake ones may have come or gone since
   #clear;
   #isHolding = false;
 
-  /** `isShared`: another thread may be the one who lets them go. */
+  /** `isShared`: another thread may be the one who lets them go. `permits.left(count)` hears who leaves without a permit. */
   constructor(permits, what, isShared) {
     this.#permits = permits;
     this.#what = what;
     this.#isShared = isShared;
   }
+  get line() {
+    return this.#line;
+  }
 
   /** Returns the promise of its turn. */
-  add(id, weight, held, timeoutMs, signal) {
-    const waiter = new Waiter(id, weight, held, timeoutMs, `the wait for ${this.#what}`);
-    this.#waiting.set(id, waiter);
-    if (signal !== undefined) heed(signal, waiter, this.#giveUp);
-    return waiter.turn;
+  add({ weight, timeoutMs, signal }, held, isTimed) {
+    const waiter = new Waiter(weight, held, isTimed);
+    const turn = waiter.promise();
+    this.#line.push(waiter);
+    if (timeoutMs !== Infinity || signal !== undefined) this.#limit(waiter, timeoutMs, signal);
+    return turn;
   }
-  #giveUp = (waiter) => {
-    // one whose turn has come meanwhile is heard of by its event, and gives back what it got
-    waiter.isAbandoned = true;
-    if (this.#permits.cancel(waiter.id)) this.#waiting.delete(waiter.id);
-    this.arm(this.#permits.wakeAt);
+  #limit(waiter, timeoutMs, signal) {
+    const until = timeoutMs === Infinity ? Infinity : Math.floor(this.#permits.time()) + timeoutMs;
+    const patience = new Patience(waiter, until, timeoutMs, `the wait for ${this.#what}`);
+    waiter.patience = patience;
+    if (until !== Infinity) this.#deadlines.add(patience);
+    if (signal !== undefined) heed(signal, patience, this.#giveUp);
+  }
+  #remove(waiter) {
+    if (!this.#line.remove(waiter)) return false;
+    if (waiter.patience !== undefined) this.#deadlines.remove(waiter.patience);
+    return true;
+  }
+  #giveUp = ({ waiter }) => {
+    if (this.#remove(waiter)) this.#permits.left(1);
   };
 
-  granted(id) {
-    const waiter = this.#forget(id);
-    if (!waiter.isAbandoned) waiter.grant();
-    return waiter;
+  /** The turn of the first has come, at that time if it is known; returns what it holds from now on. */
+  grant(at) {
+    const { first } = this.#line;
+    this.#remove(first);
+    first.grant(at);
+    return first.held;
   }
-  timedOut(id) {
-    const waiter = this.#forget(id);
-    if (!waiter.isAbandoned) waiter.fail(make('Timeout', { what: waiter.what, timeoutMs: waiter.timeoutMs }));
+  /** Whether somebody waits with a deadline. */
+  get hasDeadlines() {
+    return this.#deadlines.first !== undefined;
   }
-  closed(id) {
-    const waiter = this.#forget(id);
-    if (!waiter.isAbandoned) waiter.fail(make('Closed', { what: this.#what }));
+  /** Those whose deadline has come leave; returns how many. */
+  expire(now) {
+    let count = 0;
+    for (let { first } = this.#deadlines; first !== undefined && first.until <= now; { first } = this.#deadlines) {
+      this.#remove(first.waiter);
+      first.fail(make('Timeout', { what: first.what, timeoutMs: first.timeoutMs }));
+      count += 1;
+    }
+    return count;
   }
-  /** All of them. */
-  fail(error) {
-    const all = [...this.#waiting.values()];
-    this.#waiting.clear();
-    all.forEach((waiter) => waiter.fail(error));
-    this.arm(Infinity);
-  }
-  #forget(id) {
-    const waiter = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    return waiter;
+  /** All of them leave; returns how many. */
+  clear(errorOf) {
+    const all = this.#line.clear();
+    for (const waiter of all) {
+      if (waiter.patience !== undefined) this.#deadlines.remove(waiter.patience);
+      waiter.fail(errorOf());
+    }
+    return all.length;
   }
 
-  /** Time is waited for until then at the latest; one that rings too early is harmless. */
-  arm(at) {
-    const isWaiting = this.#waiting.size > 0;
+  /** Time is waited for until then, or the first deadline; one that rings too early is harmless. */
+  arm(wakeAt) {
+    const isWaiting = this.#line.length > 0;
     if (this.#isShared && isWaiting !== this.#isHolding) {
       this.#isHolding = isWaiting;
       if (isWaiting) hold();
       else release();
     }
+    const at = Math.min(wakeAt, this.#deadlines.first?.until ?? Infinity);
     if (!isWaiting || at === Infinity) this.#stop();
     else if (at < this.#timerAt) this.#start(at);
   }

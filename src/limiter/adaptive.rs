@@ -19,7 +19,7 @@ use sluice_io::limits::Limits;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-// The inbox: what the thread did without crossing, zeroed but for HELD.
+// The inbox: what the thread did without crossing, zeroed but for HELD and who waits.
 const REQUESTS: usize = 0;
 const SUCCESSES: usize = 1;
 const FAILURES: usize = 2;
@@ -27,11 +27,18 @@ const LATENCY_MS: usize = 3;
 const LATENCIES: usize = 4;
 const HELD: usize = 5;
 const FULL: usize = 6;
+const THROTTLED: usize = 7;
+const REJECTED: usize = 8;
+// Who waits in the thread.
+const WAITING: usize = 9;
+const WANTED: usize = 10;
+const FIRST: usize = 11;
+const WEIGHT: usize = 12;
 // The outbox.
-const WAKE_AT: usize = 8;
-const MORE: usize = 9;
-const COUNT: usize = 10;
-const EVENTS: usize = 12;
+const WAKE_AT: usize = 16;
+const MORE: usize = 17;
+const COUNT: usize = 18;
+const EVENTS: usize = 20;
 const EVENT: usize = 4;
 const MAX_EVENTS: usize = 60;
 
@@ -85,6 +92,7 @@ struct Shared {
 /// One thread's part of it.
 pub struct Held {
     shared: Arc<Shared>,
+    name: Option<String>,
     member: MemberId,
     numbers: Numbers,
 }
@@ -131,15 +139,16 @@ pub fn limiter_open(
     id: u32,
 ) -> napi::Result<External<Held>> {
     let announcer = Announcer::new(env, shell, id)?;
-    let shared = NAMES.open(name, &config, || {
+    let shared = NAMES.open(name.as_deref(), &config, || {
         let limiter = Limiter::new(config_of(&config));
         let cells = limiter.cells().clone();
         let limiter = Mutex::new(Guarded::new("AdaptiveLimiter", limiter));
         Arc::new(Shared { limiter, announcers: Mutex::default(), cells, limits: OnceLock::new() })
     })?;
-    let member = shared.limiter.lock().call(|limiter| Ok(limiter.join()))?;
+    let joined = shared.limiter.lock().call(|limiter| Ok(limiter.join()));
+    let member = joined.inspect_err(|_| NAMES.leave(name.as_deref()))?;
     shared.announcers.lock().insert(member, announcer);
-    Ok(External::new(Held { shared, member, numbers: Numbers::new(EVENTS + EVENT * MAX_EVENTS) }))
+    Ok(External::new(Held { shared, name, member, numbers: Numbers::new(EVENTS + EVENT * MAX_EVENTS) }))
 }
 /// The words that permits are taken from: an Int32Array.
 #[napi(catch_unwind)]
@@ -159,22 +168,16 @@ pub fn limiter_inbox<'env>(env: &'env Env, held: &External<Held>) -> napi::Resul
 /// 1 taken, 0 not.
 #[napi(catch_unwind)]
 pub fn limiter_try(held: &External<Held>, weight: f64, now: f64) -> napi::Result<u32> {
-    held.cross(now, |limiter, _| u32::from(limiter.try_acquire(whole(weight), whole(now))))
+    held.cross(now, |limiter, member| u32::from(limiter.try_acquire(member, whole(weight), whole(now))))
 }
-/// 0 taken, above 0 the waiter's number, -1 the queue is full.
+/// For a thread in which nobody waits: 0 taken, 1 it waits, -1 as many wait as may.
 #[napi(catch_unwind)]
-pub fn limiter_acquire(held: &External<Held>, weight: f64, timeout_ms: f64, now: f64) -> napi::Result<f64> {
-    let timeout_ms = timeout_ms.is_finite().then(|| whole(timeout_ms));
-    held.cross(now, |limiter, member| match limiter.acquire(member, whole(weight), timeout_ms, whole(now)) {
-        Admission::Taken => 0.0,
-        Admission::Waits(id) => id as f64,
-        Admission::Full => -1.0,
+pub fn limiter_acquire(held: &External<Held>, weight: f64, now: f64) -> napi::Result<i32> {
+    held.cross(now, |limiter, member| match limiter.acquire(member, whole(weight), whole(now)) {
+        Admission::Taken => 0,
+        Admission::Waits => 1,
+        Admission::Full => -1,
     })
-}
-/// Whether it waited.
-#[napi(catch_unwind)]
-pub fn limiter_cancel(held: &External<Held>, waiter: f64, now: f64) -> napi::Result<bool> {
-    held.cross(now, |limiter, _| limiter.cancel(whole(waiter), whole(now)))
 }
 /// Work has ended whose room could not be put back, or that asks for a hold.
 #[napi(catch_unwind)]
@@ -184,22 +187,24 @@ pub fn limiter_release(
     retry_after_ms: f64,
     now: f64,
 ) -> napi::Result<()> {
-    held.cross(now, |limiter, _| limiter.release(whole(weight), whole(retry_after_ms), whole(now)))
+    held.cross(now, |limiter, member| {
+        limiter.release(member, whole(weight), whole(retry_after_ms), whole(now))
+    })
 }
-/// A timer, an announcement, or LOOK has come.
+/// A timer, an announcement, or LOOK has come, or others wait than before.
 #[napi(catch_unwind)]
 pub fn limiter_pass(held: &External<Held>, now: f64) -> napi::Result<()> {
-    held.cross(now, |limiter, _| limiter.pass(whole(now)))
+    held.cross(now, |limiter, member| limiter.pass(member, whole(now)))
 }
 /// Other limits.
 #[napi(catch_unwind)]
 pub fn limiter_update(held: &External<Held>, limit: f64, window_ms: f64, now: f64) -> napi::Result<()> {
-    held.cross(now, |limiter, _| limiter.update(whole(limit), whole(window_ms), whole(now)))
+    held.cross(now, |limiter, member| limiter.update(member, whole(limit), whole(window_ms), whole(now)))
 }
 /// How long until that weight finds room in the window; 0: no clock can tell.
 #[napi(catch_unwind)]
 pub fn limiter_retry_after(held: &External<Held>, weight: f64, now: f64) -> napi::Result<f64> {
-    held.cross(now, |limiter, _| limiter.retry_after(whole(weight), whole(now)) as f64)
+    held.cross(now, |limiter, member| limiter.retry_after(member, whole(weight), whole(now)) as f64)
 }
 /// The status, in place of the outbox's events: those wait for the next crossing.
 #[napi(catch_unwind)]
@@ -216,11 +221,6 @@ pub fn limiter_status(held: &External<Held>, now: f64) -> napi::Result<()> {
 #[napi(catch_unwind)]
 pub fn limiter_reset_stats(held: &External<Held>) -> napi::Result<()> {
     held.call(|limiter, _| limiter.reset_stats())
-}
-/// The waiters of this thread are told that it has closed.
-#[napi(catch_unwind)]
-pub fn limiter_close(held: &External<Held>, now: f64) -> napi::Result<()> {
-    held.cross(now, |limiter, member| limiter.close(member, whole(now)))
 }
 /// This thread uses it no more; what it had in hand is given back.
 #[napi(catch_unwind)]
@@ -251,9 +251,7 @@ fn numbers_of(status: &Status) -> [f64; 16] {
 }
 fn event_of(event: Event) -> [f64; EVENT] {
     match event {
-        Event::Granted(waiter) => [1.0, waiter as f64, 0.0, 0.0],
-        Event::TimedOut(waiter) => [2.0, waiter as f64, 0.0, 0.0],
-        Event::Closed(waiter) => [3.0, waiter as f64, 0.0, 0.0],
+        Event::Granted { weight, count } => [1.0, weight as f64, count as f64, 0.0],
         Event::Adjusted { from, to, why } => {
             let why = match why {
                 Why::Healthy => 1.0,
@@ -263,7 +261,7 @@ fn event_of(event: Event) -> [f64; EVENT] {
                 Why::Gradient => 5.0,
                 Why::Probe => 6.0,
             };
-            [4.0, from as f64, to as f64, why]
+            [2.0, from as f64, to as f64, why]
         }
     }
 }
@@ -279,6 +277,12 @@ impl Held {
             latencies: whole(numbers.take(LATENCIES)),
             held: whole(numbers.get(HELD)),
             full: numbers.take(FULL) != 0.0,
+            throttled: whole(numbers.take(THROTTLED)),
+            rejected: whole(numbers.take(REJECTED)),
+            waiting: whole(numbers.get(WAITING)),
+            wanted: whole(numbers.get(WANTED)),
+            first: whole(numbers.get(FIRST)),
+            weight: whole(numbers.get(WEIGHT)),
         }
     }
     /// Its permits come from there.
@@ -323,9 +327,9 @@ impl Held {
     ) -> Option<(R, Option<Millis>)> {
         limits.call(now, |nodes| {
             nodes.sole(limiter.limit(), now, |node, terms, away| {
-                sharing::before(limiter, node, terms, now);
+                sharing::before(limiter, self.member, node, terms, now);
                 let result = call(limiter, self.member);
-                let request = sharing::behind(limiter, node, terms, away, now);
+                let request = sharing::behind(limiter, self.member, node, terms, away, now);
                 ((result, sharing::wake_at(limiter, node, now)), request)
             })
         })
@@ -339,6 +343,10 @@ impl Held {
         })?;
         self.stir(&stirred);
         Ok(result)
+    }
+    #[cfg(feature = "test-hooks")]
+    pub fn poison(&self) -> napi::Result<()> {
+        self.shared.limiter.lock().call(|_| std::panic::panic_any("on purpose"))
     }
     fn stir(&self, members: &[MemberId]) {
         if members.is_empty() {
@@ -356,5 +364,6 @@ impl Held {
         }
         // a limiter that a panic went through has nothing to give back
         let _ = self.within(|limiter| limiter.leave(self.member, now));
+        NAMES.leave(self.name.as_deref());
     }
 }

@@ -11,6 +11,7 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use sluice_core::limiter::keyed::{Algorithm, Config, Decision, Table};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
 
 /// One secret for the process, so that threads that share a table agree.
@@ -26,8 +27,16 @@ struct Shared(Mutex<Guarded<Table>>);
 /// A table in the hands of the shell.
 pub struct Held {
     shared: Arc<Shared>,
+    name: Option<String>,
+    left: AtomicBool,
     prefix: Vec<u8>,
     numbers: Numbers,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.leave();
+    }
 }
 
 static NAMES: Names<Config, Shared> = Names::new();
@@ -50,10 +59,16 @@ pub fn keyed_open(
     };
     let max_bytes = whole(max_bytes);
     let config = Config { algorithm, window_ms: whole(window_ms), limit: max_requests, max_keys, max_bytes };
-    let shared = NAMES.open(name, &config, || {
+    let shared = NAMES.open(name.as_deref(), &config, || {
         Arc::new(Shared(Mutex::new(Guarded::new("KeyedLimiter", Table::new(config)))))
     })?;
-    Ok(External::new(Held { shared, prefix: key_prefix.into_bytes(), numbers: Numbers::new(LENGTH) }))
+    Ok(External::new(Held {
+        shared,
+        name,
+        left: AtomicBool::new(false),
+        prefix: key_prefix.into_bytes(),
+        numbers: Numbers::new(LENGTH),
+    }))
 }
 /// What the last call found, as a Float64Array: remaining, limit, retryAfterMs, resetMs, windowMs; size, bytes, allowed, denied, evicted.
 #[napi(catch_unwind)]
@@ -162,6 +177,11 @@ pub fn keyed_reset_stats(held: &External<Held>) -> napi::Result<()> {
 pub fn keyed_sweep(held: &External<Held>, now: f64) -> napi::Result<bool> {
     held.call(|table| table.sweep(whole(now), SWEEP))
 }
+/// It is used no more: its name is free when nobody else has it open.
+#[napi(catch_unwind)]
+pub fn keyed_leave(held: &External<Held>) {
+    held.leave();
+}
 /// Keys of one sweep.
 const SWEEP: u32 = 1000;
 
@@ -169,6 +189,11 @@ fn own(limit: f64) -> Option<u32> {
     (limit >= 0.0).then_some(limit as u32)
 }
 impl Held {
+    fn leave(&self) {
+        if !self.left.swap(true, Relaxed) {
+            NAMES.leave(self.name.as_deref());
+        }
+    }
     fn hash(&self, env: sys::napi_env, key: sys::napi_value) -> napi::Result<u64> {
         with_key(env, key, &self.prefix, |bytes| {
             let mut hasher = SECRET.build_hasher();

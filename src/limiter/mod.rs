@@ -5,6 +5,9 @@ mod keyed;
 mod nodes;
 mod shared;
 
+#[cfg(feature = "test-hooks")]
+pub use adaptive::Held as AdaptiveHeld;
+
 use napi_derive::napi;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

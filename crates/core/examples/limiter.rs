@@ -69,12 +69,13 @@ fn main() {
         adapt: None,
         max_queue: 10,
     });
+    let member = limiter.join();
     let mut now = 0;
     let calls = 1_000_000;
     let ns = best(calls, |_| {
         now += 60_000;
         for call in 0..calls {
-            black_box(limiter.try_acquire(1, now + call / 100_000));
+            black_box(limiter.try_acquire(member, 1, now + call / 100_000));
         }
     });
     println!("adaptive, each call a crossing: {ns:.1} ns");
@@ -85,12 +86,13 @@ fn main() {
         adapt: None,
         max_queue: 10,
     });
+    let member = limiter.join();
     let cells = limiter.cells().clone();
     let ns = best(calls, |_| {
         for call in 0..calls {
             let now = call / 100_000;
             if !matches!(cells.spend(1, now), sluice_core::limiter::adaptive::cells::Spent::Taken { .. }) {
-                black_box(limiter.try_acquire(1, now));
+                black_box(limiter.try_acquire(member, 1, now));
             }
         }
     });

@@ -102,11 +102,16 @@ mod many_threads {
                     for call in 0..CALLS {
                         let now = call / 100;
                         if matches!(cells.spend(1, now), Spent::Ask { .. }) {
-                            let admission = limiter.lock().unwrap().acquire(member, 1, None, now);
-                            if let Admission::Waits(id) = admission {
-                                while limiter.lock().unwrap().event(member) != Some(Event::Granted(id)) {
+                            let mut asked = limiter.lock().unwrap();
+                            asked.report(member, &Report::default());
+                            let admission = asked.acquire(member, 1, now);
+                            drop(asked);
+                            let granted = Some(Event::Granted { weight: 1, count: 1 });
+                            if admission == Admission::Waits {
+                                while limiter.lock().unwrap().event(member) != granted {
                                     thread::yield_now();
                                 }
+                                cells.unqueue(1);
                             }
                         }
                         most.fetch_max(in_flight.fetch_add(1, SeqCst) + 1, SeqCst);
@@ -115,7 +120,7 @@ mod many_threads {
                         }
                         in_flight.fetch_sub(1, SeqCst);
                         if !cells.finish(1) {
-                            limiter.lock().unwrap().release(1, 0, now);
+                            limiter.lock().unwrap().release(member, 1, 0, now);
                         }
                     }
                 })
@@ -147,7 +152,7 @@ mod many_threads {
                             Spent::Ask { .. } => {
                                 let mut limiter = limiter.lock().unwrap();
                                 limiter.report(member, &Report::default());
-                                limiter.try_acquire(1, now)
+                                limiter.try_acquire(member, 1, now)
                             }
                         };
                         if went {

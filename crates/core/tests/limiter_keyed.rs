@@ -413,3 +413,21 @@ fn other_limits_and_windows_apply_at_once_and_what_was_admitted_counts() {
         assert!(table.check(2, 7, Some(7), 8000));
     }
 }
+
+#[test]
+fn gcra_keeps_over_an_update_when_a_key_is_free_again() {
+    // five of ten in a second: free again after 500 ms, whatever is set
+    let used = || {
+        let mut table = Table::new(config(Algorithm::Gcra, 10, 1000));
+        assert!(table.check(1, 5, None, 0));
+        table
+    };
+    for (limit, window_ms, remaining) in [(20, 1000, 10), (4, 1000, 2), (10, 2000, 7), (10, 500, 0)] {
+        let mut table = used();
+        table.update(limit, window_ms);
+        let found = table.look(1, 0, None, 0);
+        assert_eq!((found.remaining, found.reset_ms), (remaining, 500), "{limit} per {window_ms} ms");
+        assert!(table.check(1, limit, None, 500), "all of it is free then");
+        assert!(!table.check(1, 1, None, 500));
+    }
+}

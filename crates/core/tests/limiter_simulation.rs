@@ -51,7 +51,7 @@ impl Simulation {
     fn new(config: Config) -> Self {
         let mut limiter = Limiter::new(config);
         let member = limiter.join();
-        limiter.pass(0);
+        limiter.pass(member, 0);
         Self {
             limiter,
             member,
@@ -77,11 +77,11 @@ impl Simulation {
                 self.report.latencies += 1;
                 self.limiter.report(self.member, &self.report);
                 self.report = Report::default();
-                self.limiter.release(1, 0, self.now);
+                self.limiter.release(self.member, 1, 0, self.now);
             }
             if self.now.is_multiple_of(every_ms) {
                 for _ in 0..burst {
-                    if !self.limiter.try_acquire(1, self.now) {
+                    if !self.limiter.try_acquire(self.member, 1, self.now) {
                         break;
                     }
                     self.sent += 1;
@@ -214,12 +214,12 @@ fn between(working: &mut Simulation, until: u64, upstream: impl Fn(u64, u64) -> 
 
 #[test]
 fn the_gradient_settles_at_a_capacity_and_stays_there() {
-    // at, below and far above it; two thousand intervals are three times the memory of Netflix's average
-    for (cores, start) in [(40, 20), (40, 150), (10, 20), (60, 40), (25, 25)] {
+    // at, below and far above it; seven hundred intervals are more than the memory of Netflix's average
+    for (cores, start) in [(40, 20), (40, 150), (10, 20), (3, 20)] {
         let config = Config { concurrency: start, ..work(Algorithm::Gradient) };
         let mut working = Simulation::new(config);
         working.run(30_000, 1, u64::MAX, capacity(cores));
-        let (low, high) = between(&mut working, 230_000, capacity(cores));
+        let (low, high) = between(&mut working, 100_000, capacity(cores));
         println!("capacity {cores} from {start}: {low} to {high}");
         assert!(
             settled(cores).contains(&low) && settled(cores).contains(&high),
@@ -227,8 +227,8 @@ fn the_gradient_settles_at_a_capacity_and_stays_there() {
         );
         // what the probes cost
         let sent = working.sent;
-        working.run(280_000, 1, u64::MAX, capacity(cores));
-        let most = 50_000 / 20 * cores;
+        working.run(120_000, 1, u64::MAX, capacity(cores));
+        let most = 20_000 / 20 * cores;
         assert!(working.sent - sent > most * 95 / 100, "{} of {most}", working.sent - sent);
     }
 }
@@ -237,9 +237,9 @@ fn the_gradient_settles_at_a_capacity_and_stays_there() {
 fn the_gradient_follows_a_step_in_capacity_both_ways() {
     let mut working = Simulation::new(work(Algorithm::Gradient));
     let mut now = 0;
-    for cores in [40, 10, 40, 80, 20] {
+    for cores in [40, 10, 80, 4] {
         working.run(now + 20_000, 1, u64::MAX, capacity(cores));
-        now += 60_000;
+        now += 40_000;
         let (low, high) = between(&mut working, now, capacity(cores));
         println!("capacity {cores}: {low} to {high}");
         assert!(settled(cores).contains(&low) && settled(cores).contains(&high), "{cores}: {low} to {high}");
@@ -255,7 +255,7 @@ fn the_gradient_does_not_take_a_slower_upstream_for_a_queue() {
     let (low, _) = between(&mut working, 40_000, slower);
     assert!(low < 40, "at first it looks like a queue");
     working.run(60_000, 1, u64::MAX, slower);
-    let (low, high) = between(&mut working, 200_000, slower);
+    let (low, high) = between(&mut working, 90_000, slower);
     assert!(settled(40).contains(&low) && settled(40).contains(&high), "{low} to {high}");
 }
 
@@ -267,7 +267,7 @@ fn a_probe_is_half_the_limit_for_as_long_as_work_lasts_and_ends_where_it_began()
         working.moves.iter().filter(|one| working.probes.contains(&one.0)).copied().collect();
     assert!(probes.len() >= 10, "{probes:?}");
     for two in probes.chunks_exact(2) {
-        assert_eq!(two[0].1 / 2, two[0].2, "{two:?}");
+        assert!((two[0].1 - 4).div_ceil(2).abs_diff(two[0].2) <= 1, "{two:?}");
         assert_eq!((two[1].1, two[1].2), (two[0].2, two[0].1), "{two:?}");
         // one interval until the work that was there has ended, one that is measured
         assert!((200..=220).contains(&(two[1].0 - two[0].0)), "{two:?}");

@@ -67,8 +67,11 @@ class CacheService {
     }
     if (value === null && !skipL3 && this.l3) {
       value = await this.l3.get(key);
-      if (value !== null) this.stats.hits.l3 += 1;
-      else this.stats.misses += 1;
+      if (value === null) this.stats.misses += 1;
+      else {
+        this.stats.hits.l3 += 1;
+        if (!skipL2) await this.writeRedis(key, value, 3600);
+      }
     }
     if (value === null) {
       if (!skipL1 && !skipL2 && !skipL3) this.absent?.add(key);
@@ -89,10 +92,13 @@ class CacheService {
     const ttl = skipTtlRandomization ? ttlSeconds : ttlSeconds * (0.9 + Math.random() * 0.2);
     if (!skipL1) this.l1.set(key, value, l1Ttl * 1000);
     if (!skipL3) await this.l3?.set(key, value, l3Ttl);
-    if (skipL2 || !this.redis) return true;
+    return skipL2 || !this.redis ? true : this.writeRedis(key, value, ttl);
+  }
+
+  async writeRedis(key, value, ttl) {
     try {
       const text = typeof value === 'string' ? value : JSON.stringify(value);
-      return (await this.redis.set(key, text, 'EX', Math.floor(ttl))) === 'OK';
+      return (await this.redis?.set(key, text, 'EX', Math.floor(ttl))) === 'OK';
     } catch {
       return false;
     }

@@ -67,7 +67,7 @@ class LocalBufferQueue {
   }
 
   getExceededRetryMessages(threshold = this.maxRetries) {
-    return this.buffer.filter(({ retryCount }) => retryCount > threshold);
+    return this.buffer.filter(({ isTaken, retryCount }) => !isTaken && retryCount > threshold);
   }
 
   removeMessage(id) {

@@ -2,17 +2,18 @@
 //! are told of each other.
 
 use super::Millis;
-use super::adaptive::Limiter;
+use super::adaptive::{Limiter, MemberId};
 use super::lease::{Node, Request, Terms};
 
 /// Enters what was spent, and lets the window have what the node holds by now.
-pub fn before(limiter: &mut Limiter, node: &mut Node, terms: &Terms, now: Millis) {
-    limiter.pass(now);
-    supplied(limiter, node, terms, now);
+pub fn before(limiter: &mut Limiter, member: MemberId, node: &mut Node, terms: &Terms, now: Millis) {
+    limiter.pass(member, now);
+    supplied(limiter, member, node, terms, now);
 }
 /// Enters what was spent, and what Redis is to be asked, unless it is away.
 pub fn behind(
     limiter: &mut Limiter,
+    member: MemberId,
     node: &mut Node,
     terms: &Terms,
     away: bool,
@@ -28,7 +29,7 @@ pub fn behind(
         _ if node.should_ask(now) => node.settle(terms, now),
         _ => None,
     };
-    supplied(limiter, node, terms, now);
+    supplied(limiter, member, node, terms, now);
     request
 }
 /// When to look again for those who wait: at the end of a refusal, or of a lease that is too small for the first of them.
@@ -39,9 +40,9 @@ pub fn wake_at(limiter: &Limiter, node: &Node, now: Millis) -> Option<Millis> {
 fn is_short(limiter: &Limiter, node: &Node, now: Millis) -> bool {
     limiter.wanted() > 0 && now >= node.rests_until() && node.held(now) == 0
 }
-fn supplied(limiter: &mut Limiter, node: &mut Node, terms: &Terms, now: Millis) {
+fn supplied(limiter: &mut Limiter, member: MemberId, node: &mut Node, terms: &Terms, now: Millis) {
     node.spend(limiter.drawn(), terms, now);
-    limiter.supply(node.supply(terms, now), now);
+    limiter.supply(member, node.supply(terms, now), now);
     // what those took who could go now
     node.spend(limiter.drawn(), terms, now);
 }

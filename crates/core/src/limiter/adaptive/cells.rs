@@ -14,8 +14,12 @@ pub const LEASE: usize = 0;
 pub const ROOM: usize = 1;
 /// Bit 0: there is a window; bit 1: there is a concurrency limit.
 pub const KIND: usize = 2;
+/// Not 0: a thread may hand what it releases on to who is first in its own line.
+pub const HANDS_ON: usize = 3;
+/// How many stand in the lines of all threads.
+pub const QUEUED: usize = 4;
 /// How many words there are.
-pub const WORDS: usize = 4;
+pub const WORDS: usize = 8;
 /// When the lease was given.
 pub const LEASED: usize = 0;
 /// Its last millisecond.
@@ -98,6 +102,21 @@ struct Lease {
     granted: u64,
 }
 
+/// What the threads are given.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer {
+    /// Now.
+    pub now: Millis,
+    /// The last millisecond of the lease.
+    pub ends: Millis,
+    /// What the window has room for.
+    pub permits: u64,
+    /// What concurrency has room for; None: both are closed.
+    pub room: Option<u64>,
+    /// Whether a thread may hand on what it releases.
+    pub hands_on: bool,
+}
+
 /// The cells of one limiter.
 #[derive(Debug, Clone)]
 pub struct Cells {
@@ -166,13 +185,17 @@ impl Cells {
         spent.sort_unstable();
         spent
     }
-    /// Gives the threads a lease of `permits` until `ends`, and `room`; None closes both. Nothing is in the cells then.
-    pub fn offer(&mut self, now: Millis, ends: Millis, permits: u64, room: Option<u64>) {
+    /// Gives the threads a lease and room, or closes both. Nothing is in the cells then.
+    pub fn offer(&mut self, offer: Offer) {
+        let Offer { now, ends, permits, room, hands_on } = offer;
         let granted = if room.is_some() { permits.min(MAX_LEASE) } else { 0 };
         if granted > 0 {
             self.set_time(LEASED, now as f64);
             self.set_time(ENDS, ends as f64);
             self.lease = Some(Lease { given: now, ends, granted });
+        }
+        if let Some(word) = self.word(HANDS_ON) {
+            word.store(i32::from(hands_on), SeqCst);
         }
         if let Some(word) = self.word(LEASE) {
             word.store(granted as i32, SeqCst);
@@ -181,6 +204,30 @@ impl Cells {
             word.store(room.map_or(CLOSED, |room| i32::try_from(room).unwrap_or(i32::MAX)), SeqCst);
         }
     }
+    /// One more stands in line; false: as many as may stand there.
+    pub fn queue(&self, most: u64) -> bool {
+        let Some(queued) = self.word(QUEUED) else { return false };
+        let fits = (queued.fetch_add(1, SeqCst).max(0) as u64) < most;
+        if !fits {
+            queued.fetch_sub(1, SeqCst);
+        }
+        fits
+    }
+    /// So many stand there no more, whose thread does not say so any more.
+    pub fn unqueue(&self, count: u64) {
+        if let Some(queued) = self.word(QUEUED) {
+            queued.fetch_sub(i32::try_from(count).unwrap_or(0), SeqCst);
+        }
+    }
+    /// Whether a thread may hand what it releases on to who is first in its own line.
+    pub fn hands_on(&self) -> bool {
+        self.word(HANDS_ON).is_some_and(|word| Word::load(word) == 1)
+    }
+    /// How many stand in line.
+    pub fn queued(&self) -> u64 {
+        self.word(QUEUED).map_or(0, Word::load).max(0) as u64
+    }
+
     /// What there is to take at all, and from when on every call is to cross.
     pub fn describe(&self, window: bool, concurrency: bool, look: Option<Millis>) {
         if let Some(word) = self.word(KIND) {

@@ -7,8 +7,8 @@
 //! There, the queue that a standing overload makes flows into the long average, which lets the limit grow, which makes the
 //! queue longer: it drifts to its maximum in a few thousand intervals. So ours differs:
 //! - while the limit is in use the long average never learns a rise. It may be our own queue, or the upstream that became
-//!   slower; a probe tells: with half the limit for as long as work of now may last, and one interval more, whose latency is
-//!   the new long average.
+//!   slower; a probe tells: with half the limit, but for the small queue, for as long as work of now may last, and one
+//!   interval more, whose latency is the new long average.
 //! - it grows only when the limit was reached, and failures lower it too, as in 'aimd'.
 //!
 //! An upstream that serves C at once without delay, and more of them in proportion slower, is so met at 1.5 x C + 4.
@@ -27,7 +27,8 @@ const RECOVERY: f64 = 0.95;
 const RISEN: f64 = 1.05;
 /// Intervals between the end of a probe and the next.
 const BETWEEN_PROBES: u32 = 30;
-/// What is left of the limit during a probe.
+/// What is left during a probe of the limit without its small queue: were that counted, a limit of 16 would look right to itself
+/// wherever the capacity is below 8.
 const PROBE: f64 = 0.5;
 /// Intervals that a probe waits at most for the work that was there before.
 const MAX_SETTLING: f64 = 10.0;
@@ -80,7 +81,7 @@ impl Gradient {
         if self.is_probe_due(short_ms, interval) {
             let settling = (short_ms / rules.interval_ms.max(1) as f64).ceil().clamp(1.0, MAX_SETTLING);
             self.phase = Phase::Settling(settling as u32);
-            return Some(((self.estimate * PROBE).max(min) as u64, Why::Probe));
+            return Some((((self.estimate - QUEUE) * PROBE).max(min) as u64, Why::Probe));
         }
         let gradient = (TOLERANCE * self.long_ms / short_ms).clamp(STEEPEST, 1.0);
         if gradient >= 1.0 && !interval.in_use {

@@ -2,10 +2,11 @@
 
 mod adjust;
 mod books;
+mod capacity;
 pub mod cells;
 mod gradient;
 mod limiter;
-mod queue;
+mod members;
 mod supply;
 mod types;
 mod window;
@@ -14,7 +15,6 @@ pub use adjust::Adjuster;
 pub use books::{Books, Interval};
 pub use cells::Cells;
 pub use limiter::Limiter;
-pub use queue::{Queue, Waiter};
 pub use supply::Supply;
 pub use types::*;
 pub use window::Window;

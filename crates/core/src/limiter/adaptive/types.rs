@@ -4,8 +4,6 @@ use super::super::Millis;
 
 /// A thread that uses the limiter.
 pub type MemberId = u32;
-/// Somebody who waits: numbers from 1, in the order of arrival.
-pub type WaiterId = u64;
 
 /// What moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +66,7 @@ pub struct Config {
 /// What a thread did without crossing, since it crossed last.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Report {
-    /// Calls that were admitted from the cells.
+    /// Calls that were admitted from the cells, or joined a line that was there.
     pub requests: u64,
     /// Results that were successes.
     pub successes: u64,
@@ -82,6 +80,18 @@ pub struct Report {
     pub held: u64,
     /// Concurrency was used up at some time.
     pub full: bool,
+    /// Of `requests`, how many had to wait without a crossing.
+    pub throttled: u64,
+    /// How many were refused without a crossing, or waited in vain.
+    pub rejected: u64,
+    /// How many wait in this thread now, and what all of them want.
+    pub waiting: u64,
+    /// See `waiting`.
+    pub wanted: u64,
+    /// So many of the first of them want `weight` each.
+    pub first: u64,
+    /// See `first`.
+    pub weight: u64,
 }
 
 /// What becomes of a call of `acquire`.
@@ -90,7 +100,7 @@ pub enum Admission {
     /// It may go.
     Taken,
     /// It waits for its turn.
-    Waits(WaiterId),
+    Waits,
     /// As many wait as may.
     Full,
 }
@@ -115,12 +125,13 @@ pub enum Why {
 /// What a thread is to be told, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// This waiter may go.
-    Granted(WaiterId),
-    /// This one has waited as long as it wanted.
-    TimedOut(WaiterId),
-    /// This one waits no more, since its thread's limiter was closed.
-    Closed(WaiterId),
+    /// The turn of so many of its first has come, each for this weight.
+    Granted {
+        /// What each of them wants.
+        weight: u64,
+        /// How many.
+        count: u64,
+    },
     /// The limit was moved.
     Adjusted {
         /// It was.
