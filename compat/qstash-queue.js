@@ -232,6 +232,7 @@ class QstashQueue extends BufferedQueue {
       return isError(error) ? error : Object.assign(new Error(String(error)), { cause: error });
     }
   }
+
   getMetrics() {
     const letters = this.deadLetterStore.list();
     const { size, hasActiveTimer } = this.getBufferStatus();
