@@ -1,5 +1,6 @@
 'use strict';
 // RateLimiter as services have it: fields, status, thresholds by hand; and what was wrong with theirs.
+const { AdaptiveLimiter } = require('sluice');
 const { RateLimiter, createRateLimiter, upstashRateLimiter } = require('sluice/compat/rate-limiter');
 
 const own = { ...process.env };
@@ -180,6 +181,15 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     await pass(5000);
     await ended;
     expect([waited.tokens, waited.maxRequests]).toEqual([2, 3]);
+    const four = make(4, 1000, settings);
+    for (let at = 0; at < 4; at += 1) await four.acquire();
+    await pass(1000);
+    await four.execute(() => 1);
+    expect(four.maxRequests).toBe(5);
+    const status = jest.spyOn(AdaptiveLimiter.prototype, 'getStatus');
+    const many = make(1000, 1000, settings);
+    for (let at = 0; at < 900; at += 1) await many.acquire();
+    expect(status.mock.calls.length).toBeLessThan(10);
     const byHand = make(20, 1000, settings);
     for (let at = 0; at < 10; at += 1) await byHand.execute(() => 1);
     await pass(1000);
@@ -483,6 +493,10 @@ describe('defects of the originals', () => {
     expect(limiter.maxRequests).toBe(9);
     await limiter.execute(() => jest.setSystemTime(Date.now() - 5000));
     expect(limiter.stats.averageLatency).toBe(0);
+    let now = 5000;
+    const own = make(10, 1000, { now: () => now });
+    await own.execute(() => (now -= 3000));
+    expect(own.stats.averageLatency).toBe(0);
   });
 
   test('whoever waits can grow without a bound', async () => {

@@ -97,6 +97,18 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect((await ask(url)).status).toBe(503);
   });
 
+  test('the headers of a refusal tell both: when one may come, and when all may', () => {
+    fakes();
+    const limiter = make({ limit: 2, windowMs: 10_000 });
+    limiter.handleRequest(from('1.1.1.1'), mock());
+    jest.advanceTimersByTime(4000);
+    limiter.handleRequest(from('1.1.1.1'), mock());
+    jest.advanceTimersByTime(1000);
+    const res = mock();
+    limiter.handleRequest(from('1.1.1.1'), res);
+    expect(res.headers).toMatchObject({ 'Retry-After': '5', 'X-RateLimit-Reset': '9', RateLimit: '"default";r=0;t=9' });
+  });
+
   test('frameworks that answer by status() and json()', () => {
     const limiter = make({ limit: 1 });
     const res = { set: jest.fn(), status: jest.fn(() => res), json: jest.fn() };
@@ -175,6 +187,11 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect(limiter.checkLimit(req)).toMatchObject({ allowed: true, remaining: 1, limit: 3 });
     jest.advanceTimersByTime(1000);
     expect([limiter.checkLimit(req).remaining, limiter.checkLimit(req).allowed]).toEqual([0, false]);
+    // a rule's own window stays what it was
+    const ruled = make({ windowMs: 1000, keyGenerator: (one) => one.key, rules: { a: { limit: 1, windowMs: 5000 } } });
+    expect([ruled.checkLimit({ key: 'a' }).allowed, ruled.checkLimit({ key: 'b' }).allowed]).toEqual([true, true]);
+    ruled.updateConfig({ windowMs: 5000 });
+    expect(ruled.checkLimit({ key: 'a' }).allowed).toBe(false);
     for (const [given, option] of [[{ limit: -1 }, 'limit'], [{ windowMs: 0 }, 'windowMs'], [{ burst: 'some' }, 'burst'], [{ rules: 'all' }, 'rules'], [{ rules: { a: { limit: 1.5 } } }, 'rules.a.limit'], [{ rules: { a: 5 } }, 'rules.a'], [{ trustProxy: 'loopback' }, 'trustProxy'], [{ keyGenerator: 'ip' }, 'keyGenerator'], [{ statusCode: 42 }, 'statusCode']]) {
       const refused = expect.objectContaining({ code: 'ERR_INVALID_OPTION', option });
       expect(() => new RequestLimiter(given)).toThrow(refused);
