@@ -111,12 +111,11 @@ class Waiters {
     if (this.#remove(waiter)) this.#permits.left(1);
   };
 
-  /** The turn of the first has come, at that time if it is known; returns what it holds from now on. */
+  /** The turn of the first has come, at that time if it is known. */
   grant(at) {
     const { first } = this.#line;
     this.#remove(first);
     first.grant(at);
-    return first.held;
   }
   /** Whether somebody waits with a deadline. */
   get hasDeadlines() {

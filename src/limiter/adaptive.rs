@@ -34,6 +34,8 @@ const WAITING: usize = 9;
 const WANTED: usize = 10;
 const FIRST: usize = 11;
 const WEIGHT: usize = 12;
+/// In hand, but on its way to or from who holds it.
+const LOOSE: usize = 13;
 // The outbox.
 const WAKE_AT: usize = 16;
 const MORE: usize = 17;
@@ -188,7 +190,8 @@ pub fn limiter_release(
     now: f64,
 ) -> napi::Result<()> {
     held.cross(now, |limiter, member| {
-        limiter.release(member, whole(weight), whole(retry_after_ms), whole(now))
+        limiter.release(member, whole(weight), whole(retry_after_ms), whole(now));
+        held.loosen(-weight);
     })
 }
 /// A timer, an announcement, or LOOK has come, or others wait than before.
@@ -275,7 +278,7 @@ impl Held {
             failures: whole(numbers.take(FAILURES)),
             latency_ms: numbers.take(LATENCY_MS),
             latencies: whole(numbers.take(LATENCIES)),
-            held: whole(numbers.get(HELD)),
+            held: whole(numbers.get(HELD) + numbers.get(LOOSE)),
             full: numbers.take(FULL) != 0.0,
             throttled: whole(numbers.take(THROTTLED)),
             rejected: whole(numbers.take(REJECTED)),
@@ -284,6 +287,10 @@ impl Held {
             first: whole(numbers.get(FIRST)),
             weight: whole(numbers.get(WEIGHT)),
         }
+    }
+    /// So much more is on its way between the limiter and who holds it.
+    fn loosen(&self, weight: f64) {
+        self.numbers.set(LOOSE, (self.numbers.get(LOOSE) + weight).max(0.0));
     }
     /// Its permits come from there.
     pub fn share(&self, limits: Arc<Limits>) {
@@ -304,6 +311,9 @@ impl Held {
             while count < MAX_EVENTS
                 && let Some(event) = limiter.event(self.member)
             {
+                if let Event::Granted { weight, count } = event {
+                    self.loosen(weight as f64 * count as f64);
+                }
                 self.numbers.put(EVENTS + EVENT * count, &event_of(event));
                 count += 1;
             }
