@@ -1,5 +1,5 @@
 // The limiters against the classes that services write themselves, and against bottleneck, p-queue, p-limit, rate-limiter-flexible and
-// express-rate-limit's store, all in memory.
+// express-rate-limit's store, all in memory. Limits in Redis are a part of its own: limiter-redis.mjs.
 import Bottleneck from 'bottleneck';
 import { MemoryStore } from 'express-rate-limit';
 import { readFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { PerformanceObserver, performance } from 'node:perf_hooks';
 import PQueue from 'p-queue';
 import pLimit from 'p-limit';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { runParts } from './parts.mjs';
 import { heading, race, report, row } from './race.mjs';
 
 const { AdaptiveLimiter, KeyedLimiter } = createRequire(import.meta.url)('..');
@@ -139,4 +140,4 @@ rows.push(row("checkLimit, 1 M keys, against express-rate-limit's store", crowd,
 console.log(`1 M keys: ${(crowd.ours / many).toFixed(0)} ns a check; ${((performance.now() - began) / 1000).toFixed(0)} s`);
 report(rows);
 await Promise.all([wide, four, table].map((one) => one.close()));
-process.exit(0);
+process.exit(runParts('limiter', 'Limits in Redis', ['rate-limiter-flexible', 'ioredis']) ? 0 : 1);
