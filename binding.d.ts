@@ -571,7 +571,7 @@ export declare function nodesStats(held: ExternalObject<Held>, now: number): voi
 export declare function nodesUpdate(held: ExternalObject<Held>, maxRequests: number, windowMs: number, now: number): void
 
 /** Settles when the request for that key that is out or due has ended, or after that time. Of our own connection only. */
-export declare function nodesWait(shell: number, id: number, held: ExternalObject<Held>, key: unknown, waitMs: number): void
+export declare function nodesWait(shell: number, id: number, held: ExternalObject<Held>, key: unknown, weight: number, waitMs: number): void
 
 /**
  * The cells of that name, made as zeros when nobody has them open; alive while any environment holds them. All

@@ -598,7 +598,7 @@ export interface AdaptiveLimiterOptions {
   shared?: string;
   /** One limit for all instances that give the same name, windowMs and keyPrefix of Redis: permits come in leases; together at most limit + max(1, limit / 10) for each instance in any window. Needs a limit above 0, and `eval` of a client. Not with `shared` or `now`. @default none */
   redis?: RedisOption;
-  /** While Redis cannot be had: 'degrade' limits to limit / last known instances, 'open' admits all, 'closed' none. @default 'degrade' */
+  /** While Redis does not answer within its commandTimeoutMs: 'degrade' limits to limit / last known instances, 'open' admits all, 'closed' none. @default 'degrade' */
   whenRedisDown?: 'degrade' | 'open' | 'closed';
   /** Milliseconds; its forward steps count as elapsed, its backward steps do not. Not with `shared` or `redis`. @default the system's monotonic clock, or what replaced Date.now or performance.now */
   now?: () => number;
@@ -687,7 +687,7 @@ export class AdaptiveLimiter extends EventEmitter<LimiterEvents> {
   getStatus(): LimiterStatus;
   /** Counts anew; what has been learnt stays. */
   resetStats(): void;
-  /** Who waits is rejected with ERR_CLOSED. Resolves when all that is in hand has been released. */
+  /** Who waits is rejected with ERR_CLOSED. Resolves when all that is in hand has been released; with `redis`, what is unspent has been given back. */
   close(): Promise<void>;
   /** close() */
   [Symbol.asyncDispose](): Promise<void>;
@@ -714,7 +714,7 @@ export interface KeyedLimiterOptions {
   shared?: string;
   /** One limit of each key for all instances that give the same name, windowMs, keyPrefix and keyPrefix of Redis: together at most maxRequests + max(1, maxRequests / 10) for each instance in any window; `consume` asks before it spends on credit. Algorithm 'exact' only; `eval` of a client. Not with `shared` or `now`. @default none */
   redis?: RedisOption;
-  /** While Redis cannot be had: 'degrade' limits to maxRequests / last known instances, 'open' admits all, 'closed' none. @default 'degrade' */
+  /** While Redis does not answer within its commandTimeoutMs: 'degrade' limits to maxRequests / last known instances, 'open' admits all, 'closed' none. @default 'degrade' */
   whenRedisDown?: 'degrade' | 'open' | 'closed';
   /** As for an AdaptiveLimiter. Not with `shared` or `redis`. */
   now?: () => number;
@@ -760,13 +760,13 @@ export class KeyedLimiter extends EventEmitter<{ degraded: [error: Error]; recov
   /** Since the start, or resetStats(). `evicted`: keys that were forgotten early, for room, and start afresh. */
   getStats(): { allowed: number; denied: number; evicted: number };
   resetStats(): void;
-  /** The key starts afresh. */
+  /** The key starts afresh; with `redis` for all instances, once Redis has heard of it, but for what they hold. */
   reset(key: string): void;
-  /** All keys do. */
+  /** All keys do; with `redis` those that this instance knows. */
   resetAll(): void;
   /** Keys and bytes of the table. */
   readonly size: number; readonly bytes: number;
-  /** Forgets all; with `shared`, when the last has closed. */
+  /** Forgets all; with `shared`, when the last has closed; with `redis`, having given back what it holds, within commandTimeoutMs. */
   close(): Promise<void>;
   /** close() */
   [Symbol.asyncDispose](): Promise<void>;

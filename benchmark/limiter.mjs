@@ -1,15 +1,14 @@
 // The limiters against the classes that services write themselves, and against bottleneck, p-queue, p-limit, rate-limiter-flexible and
-// express-rate-limit's store, all in memory.
+// express-rate-limit's store, all in memory. Limits in Redis are a part of its own: limiter-redis.mjs.
 import Bottleneck from 'bottleneck';
 import { MemoryStore } from 'express-rate-limit';
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { PerformanceObserver, performance } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
 import PQueue from 'p-queue';
 import pLimit from 'p-limit';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { runParts } from './parts.mjs';
 import { heading, race, report, row } from './race.mjs';
 
 const { AdaptiveLimiter, KeyedLimiter } = createRequire(import.meta.url)('..');
@@ -141,6 +140,4 @@ rows.push(row("checkLimit, 1 M keys, against express-rate-limit's store", crowd,
 console.log(`1 M keys: ${(crowd.ours / many).toFixed(0)} ns a check; ${((performance.now() - began) / 1000).toFixed(0)} s`);
 report(rows);
 await Promise.all([wide, four, table].map((one) => one.close()));
-// with Redis, in a process of its own
-const { status } = spawnSync(process.execPath, ['--expose-gc', fileURLToPath(new URL('limiter-redis.mjs', import.meta.url))], { stdio: 'inherit' });
-process.exit(status ?? 1);
+process.exit(runParts('limiter', 'Limits in Redis', ['rate-limiter-flexible', 'ioredis']) ? 0 : 1);

@@ -210,3 +210,17 @@ test('what is handed on is in use, and adaptation is not held up by it', async (
   expect(moves.every(([from, to, why]) => to === from + 1 && why === 'healthy')).toBe(true);
   await limiter.close();
 });
+
+test('whose time is over is not handed a permit, though its timer is late', async () => {
+  const clock = { ms: 0 };
+  const limiter = new AdaptiveLimiter({ limit: 0, concurrency: 1, now: () => clock.ms });
+  const permit = await limiter.take();
+  const late = limiter.take({ timeoutMs: 50 }).then(() => 'granted', ({ code }) => code);
+  const next = limiter.take();
+  clock.ms += 60;
+  permit.release();
+  expect(await late).toBe('ERR_TIMEOUT');
+  (await next).release();
+  expect(limiter.getStatus()).toMatchObject({ inFlight: 0, queued: 0, stats: { totalRequests: 3, throttledRequests: 2, rejectedRequests: 1 } });
+  await limiter.close();
+});

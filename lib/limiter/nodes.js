@@ -10,8 +10,6 @@ const { linkOf } = require('../redis-link');
 const [REMAINING, LIMIT, RETRY_AFTER_MS, RESET_MS, WINDOW_MS] = [0, 1, 2, 3, 4];
 /** What a look returns that has to ask first. */
 const ASKED = -1;
-/** How often one asks whose permits went to others meanwhile. */
-const TRIES = 3;
 
 const lost = new FinalizationRegistry((id) => unsubscribe(id));
 
@@ -64,13 +62,13 @@ class Nodes {
   /** By the lease, or by what Redis says; without an answer in time as `find`. */
   async consume(key, weight, limit) {
     const began = native.limiterNow();
-    for (let tries = 0; tries < TRIES; tries += 1) {
+    for (;;) {
       const found = call(native.nodesLook, this.handle, key, weight, limit, true, this.now());
       this.send();
       if (found !== ASKED) return this.#found(found === 1);
       const left = this.#timeoutMs - (native.limiterNow() - began);
       if (left <= 0) break;
-      if (this.#client === undefined) await begin((shell, id) => native.nodesWait(shell, id, this.handle, key, Math.ceil(left)));
+      if (this.#client === undefined) await begin((shell, id) => native.nodesWait(shell, id, this.handle, key, weight, Math.ceil(left)));
       else await this.#client.ended(`{${this.#name}${this.#prefix}${key}}`);
       // closed meanwhile
       if (this.handle === undefined) return undefined;

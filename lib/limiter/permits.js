@@ -5,21 +5,14 @@ const native = require('../native');
 const { subscribe, unsubscribe } = require('../completion');
 const { Elapsed, aheadOf } = require('../elapsed');
 const { call, make } = require('../errors');
+const { Cells, LOOSE, OWES, TAKES } = require('./cells');
 const { SharedPermits } = require('./shared-permits');
 const { Recent } = require('./recent');
 const { Waiters } = require('./waiters');
 
-// the cells
-const [LEASE, ROOM, KIND, HANDS_ON, QUEUED] = [0, 1, 2, 3, 4];
-const [HAS_WINDOW, HAS_CONCURRENCY] = [1, 2];
-// the times
-const [LEASED, ENDS, LOOK, TAKEN] = [0, 1, 2, 3];
 // the inbox
 const [REQUESTS, SUCCESSES, FAILURES, LATENCY_MS, LATENCIES, HELD, FULL, THROTTLED, REJECTED] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 const [WAITING, WANTED, FIRST, WEIGHT] = [9, 10, 11, 12];
-// in hand, but on its way: a thread is ended between two calls or rounds, never within one run of statements, so what moves
-// from one place to another does so in one run, and nothing is lost with a thread
-const LOOSE = 13;
 // the outbox
 const [WAKE_AT, MORE, COUNT, EVENTS, EVENT] = [16, 17, 18, 20, 4];
 const [GRANTED, ADJUSTED] = [1, 2];
@@ -29,8 +22,6 @@ const STATUS = [
   'totalRequests', 'throttledRequests', 'rejectedRequests', 'averageLatency', 'successRate', 'lastAdjustment', 'raised', 'lowered',
 ];
 
-/** What closed limiters show: nothing can be taken from it. */
-const NOTHING = Int32Array.of(0, -1, HAS_WINDOW | HAS_CONCURRENCY);
 const lost = new FinalizationRegistry((id) => unsubscribe(id));
 
 /** Windows for which 10 ms are little. */
@@ -38,12 +29,8 @@ const LONG_MS = 1000;
 
 class Permits {
   #handle;
-  #times;
-  #inbox;
-  /** The cells, to take from; those of nothing once it is closed. */
   #cells;
-  /** The cells, to give back to. */
-  #rooms;
+  #inbox;
   #clock;
   #recent;
   /** What this thread's clock lags behind that of all threads. */
@@ -83,9 +70,8 @@ class Permits {
     } else {
       lost.register(this, this.#subscription, this);
     }
-    this.#cells = this.#rooms = new Int32Array(native.limiterCells(this.#handle));
-    this.#times = new Float64Array(native.limiterTimes(this.#handle));
     this.#inbox = new Float64Array(native.limiterInbox(this.#handle));
+    this.#cells = new Cells(this.#handle, this.#inbox, this.#isShared);
     this.#waiters = new Waiters(this, what, this.#isShared || redis !== undefined);
     this.#line = this.#waiters.line;
     if (redis !== undefined) this.#source = new SharedPermits(this, config, this.#handle, this.#clock, tell);
@@ -103,57 +89,16 @@ class Permits {
     this.#clock.reach(at - this.#offset);
   }
   get isOpen() {
-    return this.#cells !== NOTHING;
+    return this.#cells.isOpen;
   }
 
-  // plain loads: what they say is proven by the exchange that follows, and they cost an eighth of atomic ones
   /** Takes what is there without a crossing; `held` of it is to be released. */
   take(weight, held) {
-    // they are closed then: no need to look
-    if (this.#line.first !== undefined) return false;
-    const cells = this.#cells;
-    const times = this.#times;
-    const now = this.#recent.now() + this.#offset;
-    if (now >= times[LOOK]) return false;
-    const kind = cells[KIND];
-    const inbox = this.#inbox;
-    let isFull = false;
-    if ((kind & HAS_CONCURRENCY) !== 0) {
-      for (;;) {
-        const room = cells[ROOM];
-        if (room < weight) return false;
-        if (this.#exchange(cells, ROOM, room, room - weight)) {
-          inbox[LOOSE] += weight;
-          isFull = room === weight;
-          break;
-        }
-      }
-    }
-    if ((kind & HAS_WINDOW) !== 0) {
-      for (;;) {
-        const lease = now >= times[LEASED] && now <= times[ENDS] ? cells[LEASE] : 0;
-        if (lease < weight) {
-          if ((kind & HAS_CONCURRENCY) !== 0) this.#giveBack(weight, 0);
-          return false;
-        }
-        const left = lease - weight;
-        if (this.#exchange(cells, LEASE, lease, left)) {
-          times[TAKEN + left] = now;
-          break;
-        }
-      }
-    }
-    if ((kind & HAS_CONCURRENCY) !== 0) inbox[LOOSE] -= weight;
-    inbox[HELD] += held;
-    inbox[REQUESTS] += 1;
-    if (isFull) inbox[FULL] = 1;
-    return true;
-  }
-  /** Puts `to` there if `from` is there; where nobody else can come between, without the price of that. */
-  #exchange(cells, place, from, to) {
-    if (this.#isShared) return Atomics.compareExchange(cells, place, from, to) === from;
-    cells[place] = to;
-    return true;
+    // nothing is there while somebody waits: no need to look
+    if (this.#line.length > 0) return false;
+    const taken = this.#cells.take(weight, held, this.#recent.now() + this.#offset);
+    if (taken === OWES) this.#giveBack(weight, 0);
+    return taken === TAKES;
   }
   /** Takes by a crossing. */
   takeAcross(weight, held) {
@@ -211,14 +156,10 @@ class Permits {
     else if (asked.timeoutMs !== Infinity) this.#waiters.arm(inbox[WAKE_AT]);
     return turn;
   }
-  /** So many more stand in line, in all threads; returns how many did. */
+  /** So many more stand in line; returns how many did, in all threads. */
   #queue(by) {
     this.#inbox[WAITING] += by;
-    const rooms = this.#rooms;
-    if (this.#isShared) return Atomics.add(rooms, QUEUED, by);
-    const before = rooms[QUEUED];
-    rooms[QUEUED] = before + by;
-    return before;
+    return this.#cells.queue(by);
   }
   /** So many have left without a permit. */
   left(count) {
@@ -259,7 +200,7 @@ class Permits {
   }
   /** To the first in line, when it wants just that, no other thread waits, and nothing else is to be decided. */
   #handOn(weight, retryAfterMs, at) {
-    if (this.#rooms[HANDS_ON] !== 1 || retryAfterMs !== 0 || this.#isLookDue(at)) return false;
+    if (!this.#cells.handsOn || retryAfterMs !== 0 || this.#isLookDue(at)) return false;
     if (this.#waiters.hasDeadlines) this.#expire(this.#now());
     const { first } = this.#line;
     if (first === undefined || first.weight !== weight) return false;
@@ -273,30 +214,14 @@ class Permits {
     return true;
   }
   #isLookDue(at) {
-    const look = this.#times[LOOK];
-    return look !== Infinity && look <= (at ?? this.time());
+    const { lookAt } = this.#cells;
+    return lookAt !== Infinity && lookAt <= (at ?? this.time());
   }
   /** What is loose goes back. */
   #giveBack(weight, retryAfterMs) {
-    if (retryAfterMs === 0 && !this.#isLookDue() && this.#putBack(weight)) return;
+    if (retryAfterMs === 0 && !this.#isLookDue() && this.#cells.putBack(weight)) return;
     this.#cross(native.limiterRelease, weight, Math.ceil(retryAfterMs));
     this.#read();
-  }
-  #putBack(weight) {
-    const rooms = this.#rooms;
-    const inbox = this.#inbox;
-    if ((rooms[KIND] & HAS_CONCURRENCY) === 0) {
-      inbox[LOOSE] -= weight;
-      return true;
-    }
-    for (;;) {
-      const room = rooms[ROOM];
-      if (room < 0) return false;
-      if (this.#exchange(rooms, ROOM, room, room + weight)) {
-        inbox[LOOSE] -= weight;
-        return true;
-      }
-    }
   }
 
   /** A timer or another thread calls, or others wait than native code knows. */
@@ -335,7 +260,7 @@ class Permits {
 
   /** Nothing is taken any more and nobody waits; resolves when what is in hand has come back. */
   close() {
-    this.#cells = NOTHING;
+    this.#cells.close();
     const count = this.#waiters.clear(() => make('Closed', { what: this.#what }));
     this.#inbox[REJECTED] += count;
     this.#queue(-count);

@@ -214,12 +214,13 @@ pub fn nodes_wait(
     id: u32,
     held: &External<Held>,
     key: Unknown<'_>,
+    weight: u32,
     wait_ms: f64,
 ) -> napi::Result<()> {
     let completer = Completer::new(env, shell, id)?;
     let then = move || completer.settle(Ok(undefined));
     let wait = Duration::from_millis(whole(wait_ms));
-    with_key(env.raw(), key.raw(), &held.prefix, |key| held.limits.wait(key, wait, then))
+    with_key(env.raw(), key.raw(), &held.prefix, |key| held.limits.wait(key, u64::from(weight), wait, then))
 }
 
 /// What is to be sent by an injected client: of each request its ticket, key, limit, window, want, debt, back, backAt and node.

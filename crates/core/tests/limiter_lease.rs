@@ -33,8 +33,8 @@ impl Redis {
             (left < terms.limit).then_some((slice + 1) * slice_ms + terms.window_ms)
         });
         let first = room_at.unwrap_or(now);
-        let used = self.slices.values().sum();
-        let retry_after_ms = first.saturating_sub(now).max(1);
+        let used: u64 = self.slices.values().sum();
+        let retry_after_ms = if used < terms.limit { 0 } else { first.saturating_sub(now).max(1) };
         Answer { granted, slice, lease_ms: slice_ms, retry_after_ms, used, nodes }
     }
 }
@@ -141,8 +141,9 @@ fn a_refusal_ends_debt_until_there_is_room() {
         10,
     );
     assert_eq!(node.check(1, &terms, 100), Verdict::Denied { retry_after_ms: 410 });
-    assert!(!node.should_ask(100));
-    assert!(node.should_ask(510));
+    assert!(!node.should_ask(109));
+    assert!(node.should_ask(110), "others may have given something back");
+    assert_eq!(node.check(1, &terms, 509), Verdict::Denied { retry_after_ms: 1 }, "but no credit");
     assert_eq!(node.check(1, &terms, 510), Verdict::Allowed);
 }
 

@@ -15,6 +15,11 @@ const LOW_WATER: u64 = 4;
 /// A window has so many slices.
 const SLICES: u64 = 100;
 
+/// What a lease lasts.
+fn slice_ms(terms: &Terms) -> Millis {
+    (terms.window_ms / SLICES).max(1)
+}
+
 /// What happens while Redis is away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenDown {
@@ -90,6 +95,7 @@ pub enum Try {
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     at: Millis,
+    want: u64,
     debt: u64,
     window_ms: Millis,
 }
@@ -106,7 +112,13 @@ pub struct Node {
     /// Admitted without a lease, and not booked for certain.
     debt: u64,
     asked: Option<Asked>,
+    /// When it asked before.
+    asked_at: Option<Millis>,
     refused_until: Millis,
+    /// Others may give back what they did not spend: asked for again from then on, though not on credit.
+    again_at: Millis,
+    /// Until then there is no more than what was granted last.
+    short_until: Millis,
     /// Whom a refusal or the end of debt turned away since the last request, and the largest of them.
     missed: u64,
     largest: u64,
@@ -158,7 +170,12 @@ impl Node {
     /// Decides by the lease, or by what Redis said last, but never on credit.
     pub fn try_lease(&mut self, weight: u64, terms: &Terms, now: Millis) -> Try {
         let wanted = weight.max(1);
-        let known = self.down || wanted > terms.limit || self.held(now) >= wanted || now < self.refused_until;
+        if !self.down && self.held(now) < wanted && now < self.short_until.min(self.again_at) {
+            self.turn_away(weight, terms);
+            return Try::Known(Verdict::Denied { retry_after_ms: self.short_until - now });
+        }
+        let refused = now < self.refused_until.min(self.again_at);
+        let known = self.down || wanted > terms.limit || self.held(now) >= wanted || refused;
         if known { Try::Known(self.check(weight, terms, now)) } else { Try::Ask }
     }
     /// So much was admitted at that moment.
@@ -169,7 +186,7 @@ impl Node {
         if self.down {
             if terms.when_down == WhenDown::Degrade {
                 // in slices, as Redis has them: so many and no more
-                let slice_ms = (terms.window_ms / SLICES).max(1);
+                let slice_ms = slice_ms(terms);
                 self.own.book((now / slice_ms).saturating_mul(slice_ms).saturating_add(slice_ms - 1), weight);
             }
             self.debt = self.debt.saturating_add(weight).min(terms.limit);
@@ -192,6 +209,12 @@ impl Node {
         self.left -= leased;
         self.debt = self.debt.saturating_add(weight - leased);
         self.used_at(now, terms.window_ms);
+    }
+    /// Takes that much of the lease, for one who waited for it; false: there is less.
+    pub fn reserve(&mut self, weight: u64) -> bool {
+        let is_there = weight <= self.left;
+        self.left -= if is_there { weight } else { 0 };
+        is_there
     }
     /// Somebody wanted so much in vain.
     pub fn turn_away(&mut self, weight: u64, terms: &Terms) {
@@ -286,10 +309,12 @@ impl Node {
     }
     /// The request to send, for `waiting` permits that somebody waits for besides; None: one is out. What is held goes back with it.
     pub fn ask(&mut self, waiting: u64, terms: &Terms, now: Millis) -> Option<Request> {
-        let want = self
-            .demanded(now)
-            .saturating_add(self.missed)
-            .clamp(1, share(terms.limit))
+        // one that is asked for again within the time of a lease is worth one
+        let is_often = self.asked_at.is_some_and(|at| now < at.saturating_add(slice_ms(terms)));
+        let more = self.missed.saturating_add(self.demanded(now));
+        let want = more
+            .max(u64::from(is_often || self.debt == 0))
+            .min(share(terms.limit))
             .max(waiting.max(self.largest).min(terms.limit));
         self.request(want, terms, now)
     }
@@ -304,7 +329,8 @@ impl Node {
         self.demand = self.demanded(now);
         let request = Request { want, debt: self.debt, back: self.left, back_slice: self.slice };
         (self.left, self.granted, self.missed, self.largest) = (0, 0, 0, 0);
-        self.asked = Some(Asked { at: now, debt: self.debt, window_ms: terms.window_ms });
+        self.asked_at = Some(now);
+        self.asked = Some(Asked { at: now, want, debt: self.debt, window_ms: terms.window_ms });
         Some(request)
     }
     /// Redis has answered what was asked. True: it had been away.
@@ -314,8 +340,14 @@ impl Node {
         self.nodes = answer.nodes.max(1);
         self.paused_until = 0;
         (self.left, self.granted, self.slice) = (answer.granted, answer.granted, answer.slice);
+        self.again_at = now.saturating_add(answer.lease_ms.max(1));
+        // what was admitted meanwhile is booked with the lease, later than it was
+        let paid = self.debt.min(self.left);
+        (self.debt, self.left) = (self.debt - paid, self.left - paid);
         self.until = asked.at.saturating_add(answer.lease_ms);
         self.refused_until = if answer.granted == 0 { now.saturating_add(answer.retry_after_ms) } else { 0 };
+        let is_short = answer.granted < asked.want;
+        self.short_until = if is_short { now.saturating_add(answer.retry_after_ms) } else { 0 };
         self.used = answer.used;
         if answer.used > 0 {
             self.used_at(now, asked.window_ms);
@@ -337,7 +369,7 @@ impl Node {
     }
     /// Until when asking for permits is in vain.
     pub fn rests_until(&self) -> Millis {
-        self.refused_until.max(self.paused_until)
+        self.refused_until.min(self.again_at).max(self.paused_until)
     }
     /// Redis is not to be asked before that.
     pub fn pause(&mut self, until: Millis) {

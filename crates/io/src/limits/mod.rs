@@ -1,7 +1,10 @@
 //! Limits that hosts share through Redis: a `Node` for each key, and over our own connection the requests of all that are
 //! due, in one packet. A decision never waits for Redis; docs/design/limiter.md, "Redis", says what that costs.
 
+mod entries;
 mod nodes;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use nodes::{Due, Found, Nodes, Stats, Ticket, when_down};
@@ -200,8 +203,8 @@ impl Limits {
         Some(Running { link, runtime })
     }
     /// Settles when the request for that key that is out or due has ended, or after that time.
-    pub fn wait(&self, key: &[u8], wait: Duration, then: impl FnOnce() + Send + 'static) {
-        let heard = self.shared.nodes.lock().nodes.hear(key);
+    pub fn wait(&self, key: &[u8], weight: u64, wait: Duration, then: impl FnOnce() + Send + 'static) {
+        let heard = self.shared.nodes.lock().nodes.hear(key, weight);
         let starting = self.starting.lock();
         match (heard, &*starting) {
             (Some(heard), Some(running)) => {

@@ -1,44 +1,22 @@
 //! The keys of one limiter that Redis keeps: a `Node` for each, in order of their use, never more than there is room for.
 
+use super::entries::{Entries, Entry};
 use bytes::Bytes;
-use hashbrown::HashTable;
-use slab::Slab;
 use sluice_core::limiter::Millis;
 use sluice_core::limiter::lease::{Answer, Node, Request, Terms, Try, Verdict, WhenDown};
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
 use tokio::sync::oneshot;
 
-/// No place.
-const NONE: u32 = u32::MAX;
 /// Keys that are met for one that may leave.
 const MET: usize = 64;
 /// Keys that leave by themselves whenever one comes.
 const PASSED: usize = 2;
 /// After a request in vain the next one waits so long.
 const PAUSE_MS: Millis = 100;
+/// Who waited takes what it was granted as soon as it hears of it, at the latest after so long.
+const RESERVED_MS: Millis = 1_000;
 /// The key of all that find no room: no key of a caller is told from it by Redis, but it begins with what none is likely to.
 const REST: &[u8] = b"\x01rest";
-/// What an entry takes besides its key: itself, its place in the index, what the allocator adds.
-const ENTRY_BYTES: u64 = size_of::<Entry>() as u64 + 8 + 16;
-
-struct Entry {
-    key: Bytes,
-    node: Node,
-    /// Its own limit; None: that of all.
-    limit: Option<u64>,
-    /// So many permits are waited for besides.
-    waiting: u64,
-    /// Who hears when the request that is out has ended.
-    heard: Vec<oneshot::Sender<()>>,
-    /// Tells the answer to its request from one to a key that had its place before.
-    turn: u32,
-    is_due: bool,
-    log_bytes: u64,
-    newer: u32,
-    older: u32,
-}
-
 /// Which request an answer is to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
@@ -101,13 +79,7 @@ pub struct Nodes {
     max_bytes: u64,
     /// What keys in Redis begin with.
     name: String,
-    secret: RandomState,
-    index: HashTable<u32>,
-    entries: Slab<Entry>,
-    newest: u32,
-    oldest: u32,
-    key_bytes: u64,
-    log_bytes: u64,
+    entries: Entries,
     turns: u32,
     due: Vec<u32>,
     /// Requests that are made already.
@@ -130,13 +102,7 @@ impl Nodes {
             max_keys: max_keys.max(1),
             max_bytes,
             name: name.to_owned(),
-            secret: RandomState::new(),
-            index: HashTable::new(),
-            entries: Slab::new(),
-            newest: NONE,
-            oldest: NONE,
-            key_bytes: 0,
-            log_bytes: 0,
+            entries: Entries::default(),
             turns: 0,
             due: Vec::new(),
             made: Vec::new(),
@@ -172,11 +138,11 @@ impl Nodes {
     }
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
     /// Bytes of all of them.
     pub fn bytes(&self) -> u64 {
-        self.entries.len() as u64 * ENTRY_BYTES + self.key_bytes + self.log_bytes
+        self.entries.bytes()
     }
     /// What was counted.
     pub fn stats(&self) -> Stats {
@@ -213,15 +179,25 @@ impl Nodes {
     pub fn try_lease(&mut self, key: &[u8], weight: u64, limit: Option<u64>, now: Millis) -> Option<Found> {
         let place = self.place(key, limit, now);
         let terms = self.terms_of(place);
+        let is_deaf = self.lapses.is_some();
         let Some(entry) = self.entry(place) else { return Some(refused(&terms)) };
-        match entry.node.try_lease(weight, &terms, now) {
+        let is_kept = weight > 0 && entry.reserved >= weight && now < entry.reserved_until;
+        let tried = match is_kept && !entry.node.is_down() {
+            true => Try::Known(Verdict::Allowed),
+            false => entry.node.try_lease(weight, &terms, now),
+        };
+        entry.reserved -= if is_kept { weight } else { 0 };
+        match tried {
             Try::Known(verdict) => {
                 let found = found(&mut entry.node, verdict, &terms, now);
                 self.checked(place, weight, found.allowed, now);
                 Some(found)
             }
             Try::Ask => {
-                entry.waiting = entry.waiting.saturating_add(weight.max(1));
+                entry.waiting.add(weight);
+                if is_deaf {
+                    entry.waiting.add_deaf(weight);
+                }
                 self.mark(place, now);
                 None
             }
@@ -239,18 +215,18 @@ impl Nodes {
     /// Counts the bytes of what is logged while Redis is away; where there is no room for it, it gets short.
     fn weigh(&mut self, place: u32) {
         let is_full = self.bytes() > self.max_bytes;
-        let Some(entry) = self.entry(place) else { return };
-        if is_full && entry.node.log_bytes() > 0 {
+        if let Some(entry) = self.entry(place)
+            && is_full
+            && entry.node.log_bytes() > 0
+        {
             entry.node.shorten();
         }
-        let before = std::mem::replace(&mut entry.log_bytes, entry.node.log_bytes());
-        let after = entry.log_bytes;
-        self.log_bytes = self.log_bytes + after - before;
+        self.entries.weigh(place);
     }
     /// Milliseconds; 0: now.
     pub fn retry_after(&mut self, key: &[u8], weight: u64, limit: Option<u64>, now: Millis) -> Millis {
         let terms = Terms { limit: limit.unwrap_or(self.terms.limit), ..self.terms };
-        let verdict = match self.index_of(key) {
+        let verdict = match self.entries.find(key) {
             Some(place) => {
                 self.meet(place);
                 self.entry(place).map(|entry| entry.node.look(weight, &terms, now))
@@ -293,26 +269,27 @@ impl Nodes {
 
     /// The key starts afresh, here. True: it was there.
     pub fn forget(&mut self, key: &[u8]) -> bool {
-        let place = self.index_of(key);
+        let place = self.entries.find(key);
         place.is_some_and(|place| self.drop_at(place))
     }
     /// All do; which there were.
     pub fn forget_all(&mut self) -> Vec<Bytes> {
-        let keys = self.entries.iter().map(|(_, entry)| entry.key.clone()).collect::<Vec<_>>();
-        let keys = keys.iter().map(|key| self.redis_key(key)).collect();
-        self.clear();
+        let keys = self
+            .entries
+            .places()
+            .filter_map(|place| Some(self.redis_key(&self.entries.get(place)?.key)))
+            .collect();
+        self.entries.clear();
+        self.due.clear();
         keys
     }
     /// Drops what Redis knows all of, the oldest first, so many at most.
     pub fn sweep(&mut self, now: Millis, most: usize) {
         for _ in 0..most {
-            let oldest = self.oldest;
+            let oldest = self.entries.oldest();
             let terms = self.terms_of(oldest);
             let gone = self.entry(oldest).is_some_and(|entry| {
-                entry.node.reset_ms(now) == 0
-                    && entry.waiting == 0
-                    && !entry.is_due
-                    && entry.node.is_forgettable(&terms, now)
+                entry.node.reset_ms(now) == 0 && !entry.is_busy(now) && entry.node.is_forgettable(&terms, now)
             });
             if !gone {
                 return;
@@ -347,10 +324,14 @@ impl Nodes {
         let terms = self.terms_of(place);
         let entry = self.entry(place)?;
         entry.is_due = false;
-        let waiting = std::mem::take(&mut entry.waiting);
-        let is_wanted = waiting > 0 || entry.node.wants(now);
-        let request =
-            if !is_wanted { entry.node.settle(&terms, now) } else { entry.node.ask(waiting, &terms, now) };
+        let wanted = entry.waiting.wanted;
+        let request = match wanted > 0 || entry.node.wants(now) {
+            true => entry.node.ask(wanted, &terms, now),
+            false => entry.node.settle(&terms, now),
+        };
+        if request.is_some() {
+            entry.asked = std::mem::take(&mut entry.waiting);
+        }
         self.sent(place, terms, request?, now)
     }
     fn sent(&mut self, place: u32, terms: Terms, request: Request, at: Millis) -> Option<Due> {
@@ -378,7 +359,7 @@ impl Nodes {
     pub fn settle_all(&mut self, now: Millis) {
         self.due.clear();
         self.lapses = None;
-        let places: Vec<u32> = self.entries.iter().map(|(place, _)| place as u32).collect();
+        let places: Vec<u32> = self.entries.places().collect();
         let settled = places.into_iter().filter_map(|place| {
             let terms = self.terms_of(place);
             let node = &mut self.entry(place)?.node;
@@ -395,7 +376,14 @@ impl Nodes {
     pub fn answered(&mut self, ticket: Ticket, answer: &Answer, now: Millis) -> Option<Millis> {
         let entry = self.asked_as(ticket).filter(|entry| entry.node.is_asked())?;
         entry.node.answered(answer, now);
-        tell(&mut entry.heard);
+        // for those who waited, before anybody else takes it or it goes back
+        if now >= entry.reserved_until {
+            entry.reserved = 0;
+        }
+        for weight in entry.asked.end() {
+            entry.reserved += if entry.node.reserve(weight) { weight } else { 0 };
+        }
+        entry.reserved_until = now.saturating_add(RESERVED_MS);
         self.note_nodes(answer.nodes, now);
         self.mark(ticket.place, now);
         self.weigh(ticket.place);
@@ -412,13 +400,13 @@ impl Nodes {
             entry.node.unanswered();
             entry.node.lost();
             entry.node.pause(now.saturating_add(PAUSE_MS));
-            tell(&mut entry.heard);
+            entry.asked.end().chain(entry.waiting.end()).for_each(drop);
         }
     }
     /// Redis is away, or back: then it is told of everything that it missed.
     pub fn set_away(&mut self, away: bool, now: Millis) {
         if std::mem::replace(&mut self.away, away) && !away {
-            for place in 0..self.entries.capacity() as u32 {
+            for place in self.entries.places().collect::<Vec<_>>() {
                 if let Some(entry) = self.entry(place) {
                     entry.node.pause(0);
                 }
@@ -427,35 +415,31 @@ impl Nodes {
         }
         if away {
             // whoever waits hears that nobody answers
-            for (_, entry) in &mut self.entries {
-                if !entry.node.is_asked() {
-                    tell(&mut entry.heard);
+            for place in self.entries.places().collect::<Vec<_>>() {
+                if let Some(entry) = self.entry(place) {
+                    entry.waiting.end().for_each(drop);
                 }
             }
         }
     }
-    /// Who hears when the request for that key has ended; None: none is out or due.
-    pub fn hear(&mut self, key: &[u8]) -> Option<oneshot::Receiver<()>> {
-        let away = self.away;
-        let place = self.index_of(key).or_else(|| self.index_of(REST))?;
+    /// Who hears when the request that was tried for has ended; None: none is out or due.
+    pub fn hear(&mut self, key: &[u8], weight: u64) -> Option<oneshot::Receiver<()>> {
+        let place = self.entries.find(key).or_else(|| self.entries.find(REST))?;
         let entry = self.entry(place)?;
-        if !entry.node.is_asked() && (!entry.is_due || away) {
-            return None;
+        match entry.waiting.wanted > 0 {
+            true => Some(entry.waiting.hear(weight)),
+            false => entry.node.is_asked().then(|| entry.asked.hear(weight)),
         }
-        let (sender, receiver) = oneshot::channel();
-        entry.heard.retain(|heard| !heard.is_closed());
-        entry.heard.push(sender);
-        Some(receiver)
     }
 
     fn entry(&mut self, place: u32) -> Option<&mut Entry> {
-        self.entries.get_mut(place as usize)
+        self.entries.get_mut(place)
     }
     fn asked_as(&mut self, ticket: Ticket) -> Option<&mut Entry> {
         self.entry(ticket.place).filter(|entry| entry.turn == ticket.turn)
     }
     fn terms_of(&self, place: u32) -> Terms {
-        let own = self.entries.get(place as usize).and_then(|entry| entry.limit);
+        let own = self.entries.get(place).and_then(|entry| entry.limit);
         Terms { limit: own.unwrap_or(self.terms.limit), ..self.terms }
     }
     fn fresh(&self) -> Node {
@@ -475,23 +459,19 @@ impl Nodes {
     /// Has a request sent where one should be.
     fn mark(&mut self, place: u32, now: Millis) {
         let Some(entry) = self.entry(place) else { return };
-        let waited = entry.waiting > 0 && !entry.node.is_asked() && !entry.node.is_down();
+        let waited = entry.waiting.wanted > 0 && !entry.node.is_asked() && !entry.node.is_down();
         let wanted = entry.node.should_ask(now) || waited;
         if wanted && !entry.is_due {
             entry.is_due = true;
             self.due.push(place);
         }
     }
-    fn index_of(&self, key: &[u8]) -> Option<u32> {
-        let is_key = |&place: &u32| self.entries.get(place as usize).is_some_and(|entry| entry.key == key);
-        self.index.find(self.secret.hash_one(key), is_key).copied()
-    }
     /// Where the key is, or is from now on; where all are that find no room.
     fn place(&mut self, key: &[u8], limit: Option<u64>, now: Millis) -> u32 {
-        let place = match self.index_of(key) {
+        let place = match self.entries.find(key) {
             Some(place) => place,
             None if self.has_room(key, now) => self.add(key),
-            None => self.index_of(REST).unwrap_or_else(|| self.add(REST)),
+            None => self.entries.find(REST).unwrap_or_else(|| self.add(REST)),
         };
         self.meet(place);
         if let Some(entry) = self.entry(place) {
@@ -501,10 +481,7 @@ impl Nodes {
     }
     /// It is the newest, and knows whether Redis is away.
     fn meet(&mut self, place: u32) {
-        if self.newest != place {
-            self.unlink(place);
-            self.link(place);
-        }
+        self.entries.renew(place);
         let away = self.away;
         if let Some(entry) = self.entry(place)
             && away
@@ -515,95 +492,36 @@ impl Nodes {
     }
     fn has_room(&mut self, key: &[u8], now: Millis) -> bool {
         self.sweep(now, PASSED);
-        let cost = ENTRY_BYTES + key.len() as u64;
+        let cost = Entries::cost(key);
         for _ in 0..MET {
             if self.entries.len() < self.max_keys && self.bytes() + cost <= self.max_bytes {
                 return true;
             }
-            let oldest = self.oldest;
+            let oldest = self.entries.oldest();
             let terms = self.terms_of(oldest);
             let Some(entry) = self.entry(oldest) else { return false };
-            if entry.waiting == 0 && !entry.is_due && entry.node.is_forgettable(&terms, now) {
+            if !entry.is_busy(now) && entry.node.is_forgettable(&terms, now) {
                 self.drop_at(oldest);
                 self.stats.evicted += 1;
             } else {
-                self.unlink(oldest);
-                self.link(oldest);
+                self.entries.renew(oldest);
             }
         }
         false
     }
     fn add(&mut self, key: &[u8]) -> u32 {
-        let entry = Entry {
-            key: Bytes::copy_from_slice(key),
-            node: self.fresh(),
-            limit: None,
-            waiting: 0,
-            heard: Vec::new(),
-            turn: NONE,
-            is_due: false,
-            log_bytes: 0,
-            newer: NONE,
-            older: NONE,
-        };
-        let place = self.entries.insert(entry) as u32;
-        self.key_bytes += key.len() as u64;
-        let (secret, entries) = (&self.secret, &self.entries);
-        self.index.insert_unique(secret.hash_one(key), place, |&place| {
-            entries.get(place as usize).map_or(0, |entry| secret.hash_one(&entry.key[..]))
-        });
-        self.link(place);
-        place
+        let node = self.fresh();
+        self.entries.add(key, node)
     }
     fn drop_at(&mut self, place: u32) -> bool {
-        let Some(key) = self.entry(place).map(|entry| entry.key.clone()) else { return false };
-        self.unlink(place);
-        self.key_bytes -= key.len() as u64;
-        if let Ok(found) = self.index.find_entry(self.secret.hash_one(&key[..]), |&at| at == place) {
-            found.remove();
-        }
-        let gone = self.entries.remove(place as usize);
-        self.log_bytes -= gone.log_bytes;
-        if gone.is_due {
+        let gone = self.entries.remove(place);
+        if gone.as_ref().is_some_and(|gone| gone.is_due) {
             self.due.retain(|&due| due != place);
         }
-        true
-    }
-    fn clear(&mut self) {
-        self.entries.clear();
-        self.index.clear();
-        self.due.clear();
-        self.log_bytes = 0;
-        (self.newest, self.oldest, self.key_bytes) = (NONE, NONE, 0);
-    }
-    fn link(&mut self, place: u32) {
-        let newest = self.newest;
-        let Some(entry) = self.entry(place) else { return };
-        (entry.newer, entry.older) = (NONE, newest);
-        match self.entry(newest) {
-            Some(before) => before.newer = place,
-            None => self.oldest = place,
-        }
-        self.newest = place;
-    }
-    fn unlink(&mut self, place: u32) {
-        let Some(&mut Entry { newer, older, .. }) = self.entry(place) else { return };
-        match self.entry(newer) {
-            Some(entry) => entry.older = older,
-            None => self.newest = older,
-        }
-        match self.entry(older) {
-            Some(entry) => entry.newer = newer,
-            None => self.oldest = newer,
-        }
+        gone.is_some()
     }
 }
 
-fn tell(heard: &mut Vec<oneshot::Sender<()>>) {
-    for heard in heard.drain(..) {
-        let _ = heard.send(());
-    }
-}
 fn found(node: &mut Node, verdict: Verdict, terms: &Terms, now: Millis) -> Found {
     let (allowed, retry_after_ms) = match verdict {
         Verdict::Allowed => (true, 0),
