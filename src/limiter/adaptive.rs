@@ -355,6 +355,7 @@ impl Held {
         Ok(result)
     }
     #[cfg(feature = "test-hooks")]
+    #[expect(clippy::panic, reason = "a panic on demand is what this hook is for")]
     pub fn poison(&self) -> napi::Result<()> {
         self.shared.limiter.lock().call(|_| std::panic::panic_any("on purpose"))
     }

@@ -28,7 +28,7 @@ pub(super) async fn all(shared: &Arc<Shared>, node: &Arc<Node>) -> Result<(), Er
     }
 }
 async fn everything(shared: &Arc<Shared>, node: &Arc<Node>, origin: &Bytes) -> Result<(), Error> {
-    sweep::node_pattern(shared, node, b"*", true).await?;
+    sweep::node_pattern(shared, node, b"*", origin, true).await?;
     sweep::publish(shared, origin, &Notice::Prefix(b""), true).await
 }
 /// How it went, and what is left of it.
@@ -58,11 +58,11 @@ async fn some(
 async fn one(shared: &Arc<Shared>, node: &Arc<Node>, wide: &Wide, origin: &Bytes) -> Result<(), Error> {
     match wide {
         Wide::Pattern(glob) => {
-            sweep::node_pattern(shared, node, glob, true).await?;
+            sweep::node_pattern(shared, node, glob, origin, true).await?;
             sweep::publish(shared, origin, &Notice::Pattern(glob), true).await
         }
         Wide::Prefix(prefix) => {
-            sweep::node_pattern(shared, node, &sweep::beginning(prefix), true).await?;
+            sweep::node_pattern(shared, node, &sweep::beginning(prefix), origin, true).await?;
             sweep::publish(shared, origin, &Notice::Prefix(prefix), true).await
         }
         Wide::Tag(tag) => sweep::tag(shared, tag, origin, true).await.map(|_| ()),

@@ -22,7 +22,7 @@ const PACKET: usize = 512;
 /// How often a command follows its slot.
 const REDIRECTS: usize = 6;
 
-/// Commands about keys of one slot, which stay together: MULTI to EXEC, a SET and its PUBLISH.
+/// Commands about keys of one slot, which stay together: a SET or an UNLINK and its PUBLISH.
 pub(super) struct Unit {
     /// A full key that says where it goes.
     pub key: Vec<u8>,
@@ -103,27 +103,15 @@ fn packets(units: &[&Unit], asking: bool) -> Vec<(Pipeline, Vec<usize>)> {
             packets.push((Pipeline::new(), Vec::new()));
         }
         let Some((pipeline, counts)) = packets.last_mut() else { continue };
-        // ASKING holds for the next command, or for a whole transaction
-        let transaction = unit.commands.first().is_some_and(is_multi);
-        for (index, command) in unit.commands.iter().enumerate() {
-            if asking && (index == 0 || !transaction) {
+        for command in &unit.commands {
+            if asking {
                 pipeline.add_command(cmd("ASKING"));
             }
             pipeline.add_command(command.clone());
         }
-        let extra = if !asking {
-            0
-        } else if transaction {
-            1
-        } else {
-            unit.commands.len()
-        };
-        counts.push(unit.commands.len() + extra);
+        counts.push(unit.commands.len() * if asking { 2 } else { 1 });
     }
     packets
-}
-fn is_multi(command: &Cmd) -> bool {
-    matches!(command.args_iter().next(), Some(redis::Arg::Simple(b"MULTI")))
 }
 /// The replies of a packet, by unit.
 fn cut(replies: Result<Vec<Value>, Fail>, counts: &[usize], asking: bool) -> Vec<Replies> {
@@ -139,10 +127,7 @@ fn cut(replies: Result<Vec<Value>, Fail>, counts: &[usize], asking: bool) -> Vec
                 .iter()
                 .map(|&count| {
                     let mut of_unit = of_unit(count);
-                    if asking
-                        && of_unit.len() == 2 * (count / 2)
-                        && matches!(of_unit.first(), Some(Value::Okay))
-                    {
+                    if asking {
                         drop_asking(&mut of_unit);
                     }
                     Ok(of_unit)
@@ -151,13 +136,12 @@ fn cut(replies: Result<Vec<Value>, Fail>, counts: &[usize], asking: bool) -> Vec
         }
     }
 }
-/// Takes out the replies to ASKING: the first alone before a transaction, else every other.
+/// Takes out the replies to ASKING, which goes before each command.
 fn drop_asking(replies: &mut Vec<Value>) {
-    let transaction = matches!(replies.get(2), Some(Value::SimpleString(text)) if text == "QUEUED");
     let mut index = 0;
     replies.retain(|_| {
         index += 1;
-        if transaction { index != 1 } else { index % 2 == 0 }
+        index % 2 == 0
     });
 }
 

@@ -81,20 +81,28 @@ pub(super) async fn node_pattern(
     shared: &Shared,
     node: &Arc<Node>,
     glob: &[u8],
+    origin: &[u8],
     internal: bool,
 ) -> Result<u64, Error> {
     let (mut cursor, mut removed) = (0, 0);
     loop {
         let (next, found) = scan_step(shared, node, internal, cursor, glob).await?;
-        removed += unlink(shared, node, internal, &found).await?;
+        removed += unlink(shared, node, origin, internal, &found).await?;
         cursor = next;
         if cursor == 0 {
             return Ok(removed);
         }
     }
 }
-/// Unlinks full keys that lie on one master.
-async fn unlink(shared: &Shared, node: &Node, internal: bool, keys: &[Vec<u8>]) -> Result<u64, Error> {
+/// Unlinks full keys that lie on one master, and tells the channel of these at once: another host's disk must not fill
+/// Redis again before it hears of the pattern.
+async fn unlink(
+    shared: &Shared,
+    node: &Node,
+    origin: &[u8],
+    internal: bool,
+    keys: &[Vec<u8>],
+) -> Result<u64, Error> {
     if keys.is_empty() {
         return Ok(0);
     }
@@ -107,11 +115,17 @@ async fn unlink(shared: &Shared, node: &Node, internal: bool, keys: &[Vec<u8>]) 
     } else {
         pipeline.cmd("UNLINK").arg(keys);
     }
+    let unlinks = pipeline.len();
+    if shared.publishes() {
+        let names: Vec<&[u8]> = keys.iter().filter_map(|full| shared.caller_key(full)).collect();
+        pipeline.add_command(write::message(shared, origin, &names));
+    }
     let connection = connection_of(node, internal, until).await.map_err(Fail::into_error)?;
     let sent = node.call(shared, &connection, Commands::Many(&pipeline), until).await;
     let mut removed = 0;
-    for reply in sent.map_err(Fail::into_error)? {
-        removed += int_of(&checked(reply)?).unwrap_or(0).unsigned_abs();
+    for (index, reply) in sent.map_err(Fail::into_error)?.into_iter().enumerate() {
+        let count = int_of(&checked(reply)?).unwrap_or(0).unsigned_abs();
+        removed += if index < unlinks { count } else { 0 };
     }
     Ok(removed)
 }
@@ -126,7 +140,7 @@ pub(super) async fn pattern(shared: &Arc<Shared>, glob: &[u8], origin: &[u8]) ->
         if nodes.list.is_empty() {
             return Err(down());
         }
-        let each = nodes.list.iter().map(|node| node_pattern(shared, node, glob, false));
+        let each = nodes.list.iter().map(|node| node_pattern(shared, node, glob, origin, false));
         let mut removed = 0;
         for outcome in join_all(each).await {
             removed += outcome?;

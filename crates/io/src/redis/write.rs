@@ -176,7 +176,7 @@ fn set(full: &[u8], text: &[u8], expiry: value::Expiry, only_absent: bool, fence
     }
     command
 }
-fn message(shared: &Shared, origin: &[u8], keys: &[&[u8]]) -> Cmd {
+pub(super) fn message(shared: &Shared, origin: &[u8], keys: &[&[u8]]) -> Cmd {
     let message = channel::write(origin, &Notice::Keys(keys.to_vec()));
     cmd("PUBLISH").arg(&shared.channel[..]).arg(&message[..]).take()
 }
@@ -262,25 +262,19 @@ pub(super) async fn remove_keys(
 }
 fn removal(shared: &Shared, keys: &[&Bytes], origin: &[u8]) -> Unit {
     let full: Vec<Vec<u8>> = keys.iter().map(|key| shared.full(key)).collect();
-    let unlink = cmd("UNLINK").arg(&full).take();
-    let commands = if shared.publishes() {
+    let mut commands = vec![cmd("UNLINK").arg(&full).take()];
+    if shared.publishes() {
+        // not in one transaction: servers before 7.2 write our own copy of the message into the middle of its reply
         let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
-        vec![cmd("MULTI"), unlink, message(shared, origin, &keys), cmd("EXEC")]
-    } else {
-        vec![unlink]
-    };
+        commands.push(message(shared, origin, &keys));
+    }
     Unit { key: full.into_iter().next().unwrap_or_default(), commands }
 }
-/// How many an UNLINK removed, alone or as the first of a transaction.
+/// How many an UNLINK removed; the message behind it has to have gone out too.
 fn counted(replies: Replies) -> Result<u64, Error> {
-    let mut replies = replies?;
+    let replies = replies?;
     if let Some(error) = replies.iter().find_map(super::fault::error_of) {
         return Err(from_server(error));
     }
-    let count = match replies.pop() {
-        Some(Value::Array(values)) => values.first().and_then(int_of),
-        Some(value) => int_of(&value),
-        None => None,
-    };
-    count.map(i64::unsigned_abs).ok_or_else(down)
+    replies.first().and_then(int_of).map(i64::unsigned_abs).ok_or_else(down)
 }
