@@ -281,7 +281,7 @@ fn many_entries_are_freed_by_the_pool() {
     let holding: Vec<_> = (0..8)
         .map(|_| {
             let (holding, released) = channel::<()>();
-            crate::pool::spawn(move || drop(released.recv()));
+            crate::pool::spawn(move || _ = released.recv());
             holding
         })
         .collect();
