@@ -12,7 +12,7 @@ let names = 0;
 beforeAll(async () => {
   [server, cluster] = await Promise.all([startRedis(), startCluster()]);
   look = server.client();
-}, 60_000);
+});
 afterEach(async () => {
   await Promise.all(open.splice(0).map((limiter) => limiter.close()));
 });
