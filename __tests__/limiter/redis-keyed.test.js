@@ -134,7 +134,13 @@ test('reset() and resetAll() let keys start afresh, for all', async () => {
 
 test('many keys at once', async () => {
   const [a] = pair({ maxRequests: 10 });
-  expect([...a.checkMany(['x', 'x', 'y'])]).toEqual([1, 0, 1]);
+  // one is on credit; a second one is not, unless Redis answers meanwhile
+  server.pause();
+  try {
+    expect([...a.checkMany(['x', 'x', 'y'])]).toEqual([1, 0, 1]);
+  } finally {
+    server.resume();
+  }
   expect(a.size).toBe(2);
   expect(a.bytes).toBeGreaterThan(0);
   expect(a.getStats()).toEqual({ allowed: 2, denied: 1, evicted: 0 });
