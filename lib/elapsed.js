@@ -40,7 +40,6 @@ function aheadOf(first, second) {
 
 class Elapsed {
   #given;
-  #onReal;
   #source;
   /** The last reading of the source, and what it stands for. */
   #last;
@@ -51,10 +50,9 @@ class Elapsed {
   #realLast = 0;
   #realAt = 0;
 
-  /** `given`: a clock that rules, in milliseconds; `onReal()`: the real one rules again, fake timers have gone as a rule. */
-  constructor(given, onReal) {
+  /** `given`: a clock that rules, in milliseconds. */
+  constructor(given) {
     this.#given = given;
-    this.#onReal = onReal;
     this.#source = given === undefined ? ruling() : GIVEN;
     this.#last = this.#read();
     if (realPerformance !== undefined) this.#realLast = ticking();
@@ -122,7 +120,6 @@ class Elapsed {
     this.#last = this.#read();
     const ahead = this.#source === DATE ? this.#last - realDate() : this.#last - real;
     this.#at = Math.max(this.#at, this.#realAt + (this.#source === REAL ? 0 : ahead));
-    if (this.#source === REAL && this.#onReal !== undefined) this.#onReal();
   }
 }
 

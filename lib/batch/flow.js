@@ -66,7 +66,7 @@ class Flow {
     this.what = what;
     this.emit = emit;
     this.random = config.random ?? (() => Math.random());
-    this.clock = new Elapsed(config.now, () => this.#wake.renew());
+    this.clock = new Elapsed(config.now);
     // letters that come back from disk have numbers of their own, below
     this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_BESIDE_LETTERS, new Told(this));
     this.#rejects = config.overflow === 'reject';

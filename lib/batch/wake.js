@@ -49,10 +49,6 @@ class Wake {
     this.#clear = clearTimeout;
     this.#timer = setTimeout(this.#fire, delay);
   }
-  /** One of fake timers that have gone never rings: it is set anew. */
-  renew() {
-    if (this.#timer !== undefined) this.at(this.#at);
-  }
   #fire = () => {
     this.#clock.reach(this.#at);
     this.#at = Infinity;

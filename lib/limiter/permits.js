@@ -52,7 +52,7 @@ class Permits {
   /** `settings` as `limiterOpen` takes them; `tell(event, ...args)` hears of what has happened. */
   constructor(settings, config, what, tell) {
     const { shared, now, redis } = config;
-    this.#clock = new Elapsed(now, () => this.#waiters.renew());
+    this.#clock = new Elapsed(now);
     this.#recent = new Recent(this.#clock, settings.windowMs >= LONG_MS);
     this.#tell = tell;
     this.#what = what;

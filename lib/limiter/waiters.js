@@ -161,10 +161,6 @@ class Waiters {
     this.#clear = clearTimeout;
     this.#timer = setTimeout(this.#ring, delay);
   }
-  /** One of fake timers that have gone never rings: it is set anew. */
-  renew() {
-    if (this.#timer !== undefined) this.#start(this.#timerAt);
-  }
   #ring = () => {
     this.#permits.reach(this.#timerAt);
     this.#timerAt = Infinity;
