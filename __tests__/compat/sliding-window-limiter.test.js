@@ -102,7 +102,7 @@ describe('shared through Redis', () => {
   let server;
   beforeAll(async () => {
     server = await startRedis();
-  }, 30_000);
+  });
   afterAll(stopAll);
   const url = () => `redis://127.0.0.1:${server.port}`;
 

@@ -6,7 +6,6 @@ const path = require('node:path');
 const { startRedis, stopAll: stopRedis } = require('../redis');
 const { dialects, get, request, startGateway, startProvider, stopAll } = require('./support');
 
-jest.setTimeout(60_000);
 let provider;
 let gateway;
 let folder;

@@ -52,7 +52,7 @@ describe('cost', () => {
     push(few, {});
     const ratio = shortest(() => push(many, { to: 'claude' })) / shortest(() => push(few, { to: 'claude' }));
     expect(ratio).toBeLessThan(8 * 5);
-  }, 60_000);
+  });
 
   test('twice the pieces of one tool call, twice the time', () => {
     const fragments = (count) => {
@@ -67,7 +67,7 @@ describe('cost', () => {
     expect(push(many, { to: 'gemini' }).message().toolCalls[0].arguments).toHaveLength(160_000);
     const ratio = shortest(() => push(many, { to: 'gemini' })) / shortest(() => push(few, { to: 'gemini' }));
     expect(ratio).toBeLessThan(8 * 5);
-  }, 60_000);
+  });
 });
 
 describe('memory', () => {
@@ -104,5 +104,5 @@ describe('memory', () => {
     const after = await resident();
     // each held 20 KB at least: 200 MB if they stayed
     expect(after - before).toBeLessThan(40 * MEGABYTE);
-  }, 60_000);
+  });
 });

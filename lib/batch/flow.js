@@ -167,7 +167,7 @@ class Flow {
     } else if (entry.isEnqueued || !this.#isPlain) {
       this.findsRoom(entry);
     }
-    if (isDue) this.do(op.STEP);
+    if (isDue || this.#wake.isLost) this.do(op.STEP);
   }
   findsRoom(entry) {
     if (this.log === undefined) this.accepted(entry);
