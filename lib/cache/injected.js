@@ -28,6 +28,8 @@ class Injected extends Engine {
   #listener = undefined;
   #closed = undefined;
   #refused = new Set();
+  /** Reads that go on when the client has answered; `close` waits for them. */
+  #reading = { count: 0, ended: undefined };
   #counts = { droppedWrites: 0, degraded: 0 };
   /** The server's milliseconds less ours, and when that was seen. */
   #offset = { ms: 0, since: -Infinity, isAsked: false };
@@ -53,15 +55,24 @@ class Injected extends Engine {
 
   async read(key, now, flags) {
     if (flags & SKIP_REDIS) return super.read(key, now, flags);
-    const moment = this.epoch(key);
-    const [said] = await this.#ask([key], now);
-    return this.#answered(key, now, flags, moment, said);
+    const [found] = await this.#readAll([key], now, flags);
+    return found;
   }
   async readMany(keys, now, flags) {
     if (flags & SKIP_REDIS) return super.readMany(keys, now, flags);
+    return this.#readAll(keys, now, flags);
+  }
+  async #readAll(keys, now, flags) {
     const moments = keys.map((key) => this.epoch(key));
-    const said = await this.#ask(keys, now);
-    return Promise.all(keys.map((key, at) => this.#answered(key, now, flags, moments[at], said[at])));
+    const reading = this.#reading;
+    reading.count += 1;
+    try {
+      const said = await this.#ask(keys, now);
+      return await Promise.all(keys.map((key, at) => this.#answered(key, now, flags, moments[at], said[at])));
+    } finally {
+      reading.count -= 1;
+      if (reading.count === 0) reading.ended?.();
+    }
   }
 
   /** What the client says of keys: `[said, value, msLeft]` of each. */
@@ -277,6 +288,8 @@ class Injected extends Engine {
   async #end() {
     this.#leases.close();
     await this.#calls.close();
+    const reading = this.#reading;
+    if (reading.count > 0) await new Promise((resolve) => (reading.ended = resolve));
     await super.close();
   }
 }
