@@ -127,6 +127,16 @@ test('never throws, whatever its RedisClient does; what it is made on may be rep
   expect(await manager.get('k')).toBe('v');
 });
 
+test('an id that is not there is nobody’s', async () => {
+  const manager = make(mock().client);
+  const keys = [manager.generateKey('n', 'user', undefined, 'x'), manager.generateKey('n', ''), manager.generateKey('', 'user')];
+  for (const key of keys) await manager.set(key, 'kept');
+  const cyclic = {};
+  cyclic.self = cyclic;
+  for (const id of [undefined, null, '', cyclic]) expect([await manager.invalidateUser(id), await manager.invalidateKey(id)]).toEqual([0, 0]);
+  for (const key of keys) expect([key, await manager.get(key)]).toEqual([key, 'kept']);
+});
+
 test('a subclass may make keys of its own', async () => {
   class Own extends CacheManager {
     generateKey(...parts) {
