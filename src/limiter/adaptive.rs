@@ -118,10 +118,16 @@ pub fn limiter_pass(held: &External<Held>, now: f64) -> napi::Result<()> {
 pub fn limiter_update(held: &External<Held>, limit: f64, window_ms: f64, now: f64) -> napi::Result<()> {
     held.cross(now, |limiter, member| limiter.update(member, whole(limit), whole(window_ms), whole(now)))
 }
-/// How long until that weight finds room in the window; 0: no clock can tell.
+/// How long until that weight finds room in the window, and Redis may have permits; 0: no clock can tell.
 #[napi(catch_unwind)]
 pub fn limiter_retry_after(held: &External<Held>, weight: f64, now: f64) -> napi::Result<f64> {
-    held.cross(now, |limiter, member| limiter.retry_after(member, whole(weight), whole(now)) as f64)
+    let own = held.cross(now, |limiter, member| limiter.retry_after(member, whole(weight), whole(now)))?;
+    let shared = held
+        .shared
+        .limits
+        .get()
+        .map_or(0, |limits| limits.nodes().sole_retry_after(whole(weight), whole(now)));
+    Ok(own.max(shared) as f64)
 }
 /// The status, in place of the outbox's events: those wait for the next crossing.
 #[napi(catch_unwind)]

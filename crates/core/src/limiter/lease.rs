@@ -80,16 +80,26 @@ impl Node {
         if self.down {
             return self.alone(wanted, terms, now);
         }
-        if self.held(now) >= wanted {
+        let lacking = wanted.saturating_sub(self.held(now));
+        if lacking == 0 {
             return Verdict::Allowed;
         }
         if now < self.refused_until {
             return Verdict::Denied { retry_after_ms: self.refused_until - now };
         }
-        if self.debt.saturating_add(wanted) <= share(terms.limit) {
+        if self.debt.saturating_add(lacking) <= share(terms.limit) {
             return Verdict::Allowed;
         }
         Verdict::Denied { retry_after_ms: 1 }
+    }
+    /// How long until that weight may pass, by what is known; 0: now.
+    pub fn retry_after(&mut self, weight: u64, terms: &Terms, now: Millis) -> Millis {
+        match self.look(weight, terms, now) {
+            Verdict::Allowed => 0,
+            Verdict::Denied { retry_after_ms } if self.down => retry_after_ms,
+            // a part of what was asked for was granted: there is no more than that
+            Verdict::Denied { retry_after_ms } => retry_after_ms.max(self.short_until.saturating_sub(now)),
+        }
     }
     /// Decides by the lease, or by what Redis said last, but never on credit.
     pub fn try_lease(&mut self, weight: u64, terms: &Terms, now: Millis) -> Try {
@@ -114,10 +124,10 @@ impl Node {
                 self.own.book((now / slice_ms).saturating_mul(slice_ms).saturating_add(slice_ms - 1), weight);
             }
             self.debt = self.debt.saturating_add(weight).min(terms.limit);
-        } else if self.held(now) >= weight {
-            self.left -= weight;
         } else {
-            self.debt = self.debt.saturating_add(weight);
+            let leased = weight.min(self.held(now));
+            self.left -= leased;
+            self.debt = self.debt.saturating_add(weight - leased);
         }
         self.used_at(now, terms.window_ms);
     }
@@ -165,7 +175,7 @@ impl Node {
         let credit = if now < self.refused_until { 0 } else { credit };
         match self.held(now) {
             0 => Supply::Credit(credit),
-            left => Supply::Leased { left, until: self.until.saturating_sub(1) },
+            left => Supply::Leased { left, until: self.until.saturating_sub(1), credit },
         }
     }
     /// Permits of the lease that are left at this moment.

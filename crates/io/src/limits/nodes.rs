@@ -249,6 +249,12 @@ impl Nodes {
         let terms = self.terms;
         self.entry(place).map_or(0, |entry| entry.node.remaining(&terms, now))
     }
+    /// How long until that weight may pass the one node of an adaptive limiter; 0: now.
+    pub fn sole_retry_after(&mut self, weight: u64, now: Millis) -> Millis {
+        let place = self.place(b"", None, now);
+        let terms = self.terms;
+        self.entry(place).map_or(0, |entry| entry.node.retry_after(weight, &terms, now))
+    }
     /// Whether Redis is known to be away.
     pub fn is_away(&self) -> bool {
         self.away
