@@ -195,6 +195,26 @@ test('of a cluster one master that is away is not the others', async () => {
   expect(lost).toBeLessThan(30);
 });
 
+test('of a cluster the breaker stays closed while any master answers, and opens when none does', async () => {
+  let isGone = false;
+  const reply = [1, 0, 600, 0, 1, 1];
+  const client = {
+    isCluster: true, get: async () => null, set: async () => 'OK', del: async () => 1,
+    eval: (_text, _count, key) => (isGone || key.includes('away') ? new Promise(() => {}) : Promise.resolve(reply)),
+  };
+  const { nodes, asked, told } = nodesOn({ client }, { commandTimeoutMs: 200, breaker: { failures: 3, probeMs: 60_000 } });
+  const away = Array.from({ length: 10 }, () => asked.add(`{away ${(names += 1)}}`));
+  const lost = answered(nodes, asked, away);
+  await until(() => asked.list.length === 0);
+  await answered(nodes, asked, [asked.add(fresh())]);
+  await lost;
+  expect([asked.failures.length, told, asked.turns]).toEqual([10, ['ERR_REDIS'], []]);
+  expect(await answered(nodes, asked, [asked.add(fresh())])).toMatchObject([{ granted: 1 }]);
+  isGone = true;
+  await answered(nodes, asked, Array.from({ length: 3 }, () => asked.add(fresh())));
+  expect(asked.turns).toEqual([true]);
+});
+
 test.each([
   ['nothing', undefined], ['text', 'OK'], ['too little', [1, 2]], ['no numbers', [1, 2, 3, 4, 5, 'x']],
 ])('a client that answers a script with %s has not answered', async (_, value) => {
