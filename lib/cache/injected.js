@@ -9,11 +9,9 @@ const { ClientCommands } = require('./client-commands');
 const { ClientCalls } = require('./client-calls');
 const { ClientLeases } = require('./client-leases');
 const { ClientSweep } = require('./client-sweep');
+const { SAID, DOWN, saidOf, foundOf } = require('./client-answers');
 
 const SKIP_REDIS = 2;
-/** How a client answered for a key; see `client_answered` in src/cache/client.rs. */
-const SAID = { ABSENT: 0, FOUND: 1, DAMAGED: 2, DOWN: 3 };
-const DOWN = [SAID.DOWN, undefined, NaN];
 /** The offset between the server's clock and ours is looked at that often. */
 const TIME_MS = 60_000;
 
@@ -58,16 +56,31 @@ class Injected extends Engine {
     const [found] = await this.#readAll([key], now, flags);
     return found;
   }
+  /** A key's value for nobody to hold: without its time. */
+  async readValue(key, now) {
+    const [found] = await this.#readAll([key], now, 0, true);
+    return found;
+  }
+  /** Seconds that a key has left: -1 no end, -2 no such key, or nobody who says. */
+  async secondsLeft(key) {
+    if (this.#calls.distrusts(key)) return -2;
+    try {
+      const ms = await this.#calls.run(() => this.#commands.timeLeft(this.#prefix + key));
+      return typeof ms !== 'number' || Number.isNaN(ms) ? -2 : ms < 0 ? ms : ms / 1000;
+    } catch {
+      return -2;
+    }
+  }
   async readMany(keys, now, flags) {
     if (flags & SKIP_REDIS) return super.readMany(keys, now, flags);
     return this.#readAll(keys, now, flags);
   }
-  async #readAll(keys, now, flags) {
+  async #readAll(keys, now, flags, isTimeless = false) {
     const moments = keys.map((key) => this.epoch(key));
     const reading = this.#reading;
     reading.count += 1;
     try {
-      const said = await this.#ask(keys, now);
+      const said = await this.#ask(keys, now, isTimeless);
       return await Promise.all(keys.map((key, at) => this.#answered(key, now, flags, moments[at], said[at])));
     } finally {
       reading.count -= 1;
@@ -76,13 +89,16 @@ class Injected extends Engine {
   }
 
   /** What the client says of keys: `[said, value, msLeft]` of each. */
-  async #ask(keys, now) {
+  async #ask(keys, now, isTimeless) {
     const calls = this.#calls;
     if (this.#isTagged) this.#lookAtTime(now);
     const trusted = keys.filter((key) => !calls.distrusts(key));
     let pairs;
     try {
-      pairs = trusted.length === 0 ? [] : await calls.run(() => this.#commands.read(trusted.map((key) => this.#prefix + key)));
+      const full = trusted.map((key) => this.#prefix + key);
+      if (full.length === 0) pairs = [];
+      else if (isTimeless) pairs = [await calls.run(() => this.#commands.readValue(full[0]))];
+      else pairs = await calls.run(() => this.#commands.read(full));
     } catch {
       return keys.map(() => DOWN);
     }
@@ -292,20 +308,6 @@ class Injected extends Engine {
     if (reading.count > 0) await new Promise((resolve) => (reading.ended = resolve));
     await super.close();
   }
-}
-
-/** A value that was found, of an array as src/cache/client.rs makes it. */
-function foundOf([tag, payload, tier, deadline, nearUntil, staleUntil, stale, cell, epoch, era]) {
-  return { tag, payload, tier: `l${tier}`, deadline, nearUntil, staleUntil, stale, cell, epoch, era };
-}
-
-function saidOf([value, msLeft]) {
-  if (value === null) return [SAID.ABSENT, undefined, NaN];
-  if (typeof value !== 'string' && !ArrayBuffer.isView(value)) return [SAID.DAMAGED, undefined, NaN];
-  // it ended between both commands
-  if (msLeft === -2) return [SAID.ABSENT, undefined, NaN];
-  const left = typeof msLeft !== 'number' || Number.isNaN(msLeft) ? NaN : msLeft < 0 ? Infinity : msLeft;
-  return [SAID.FOUND, value, left];
 }
 
 module.exports = { Injected };

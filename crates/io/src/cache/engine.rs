@@ -1,8 +1,8 @@
 //! An engine: one cache's tiers, what they know of each other, and its life.
 
-use super::doubt::Fills;
 use super::config::Config;
 use super::disk::DiskTier;
+use super::doubt::Fills;
 use super::events::{Event, Events, Kinds, Subscriber, Told as Tells};
 use super::load::Lower;
 use super::queue::Job;
