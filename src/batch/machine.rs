@@ -23,6 +23,10 @@
 //! What a log had kept (and a letter sent again) is admitted and on disk whatever the numbers say; step after writing it.
 //! It is always named by id, and never part of a lane's next.
 //!
+//! **A batch that ended well** need not cross by itself either, while others are in flight: `n[ENDED + n[ENDINGS]++] = batch`,
+//! then step when `(n[LEEWAY] -= items) < 0` or the list is full, else before an arrival without room, with whatever crosses
+//! next, and at the latest when the code that runs has ended. The last one in flight is told at once: a timer waits for it.
+//!
 //! **Actions** are a kind and its numbers, see `act`. The shell reads (or copies) the list to its end before it runs
 //! anybody's code; while MORE is 1 it steps again for the rest, and only then acts. Lists of items (LISTED) come first.
 //!
