@@ -46,6 +46,10 @@ class Cells {
   get lookAt() {
     return this.#times[LOOK];
   }
+  /** Whether nothing is left of concurrency, and the cells are open. */
+  get isFull() {
+    return this.#rooms[ROOM] === 0;
+  }
   /** Whether what ends may be handed on to who waits in the same thread. */
   get handsOn() {
     return this.#rooms[HANDS_ON] === 1;

@@ -43,6 +43,9 @@ class Permits {
   /** What native code knows of the line: how many of the first want how much each. */
   #knownFirst = 0;
   #knownWeight = 0;
+  /** Native code knows of nobody, and need not: what ends is handed on. */
+  #isUntold = false;
+  #isBroken = false;
   #subscription;
   #tell;
   #onIdle;
@@ -115,9 +118,16 @@ class Permits {
     // a timer that is late, or a clock that no timer follows: whose time has come goes first
     const wakeAt = this.#inbox[WAKE_AT];
     if (this.#line.length > 0 && wakeAt !== Infinity && wakeAt <= this.time()) this.pass();
-    const turn = this.#line.length > 0 ? this.#join(asked, held, isTimed) : this.#ask(asked, held, isTimed);
+    const turn = this.#line.length > 0 || this.#needsNoAsking() ? this.#join(asked, held, isTimed) : this.#ask(asked, held, isTimed);
     if (asked.timeoutMs === 0 && turn != null) this.pass();
     return turn;
+  }
+  /** Nobody waits yet, all that may run does, and whatever ends in this thread finds who waits: what native code would say is known. */
+  #needsNoAsking() {
+    if (this.#isShared || this.#isBroken || !this.#cells.isFull || !this.#cells.handsOn || this.#isLookDue()) return false;
+    this.#isUntold = true;
+    this.#inbox[FULL] = 1;
+    return true;
   }
   /** Where nobody waits native code is asked. */
   #ask(asked, held, isTimed) {
@@ -170,6 +180,7 @@ class Permits {
   }
   /** Whether native code knows enough of who waits. */
   #isKnown() {
+    if (this.#isUntold) return true;
     const { first } = this.#line;
     return first === undefined ? this.#knownFirst === 0 : this.#knownFirst > 0 && this.#knownWeight === first.weight;
   }
@@ -219,7 +230,9 @@ class Permits {
   }
   /** What is loose goes back. */
   #giveBack(weight, retryAfterMs) {
-    if (retryAfterMs === 0 && !this.#isLookDue() && this.#cells.putBack(weight)) return;
+    // who waits, or a limiter that is broken, is native code's to answer
+    const mayStay = this.#line.length === 0 && !this.#isBroken && retryAfterMs === 0 && !this.#isLookDue();
+    if (mayStay && this.#cells.putBack(weight)) return;
     this.#cross(native.limiterRelease, weight, Math.ceil(retryAfterMs));
     this.#read();
   }
@@ -295,12 +308,14 @@ class Permits {
     if (this.#waiters.hasDeadlines) this.#expire(now);
     const { first, weight } = this.#line;
     const inbox = this.#inbox;
+    this.#isUntold = false;
     inbox[WANTED] = weight;
     inbox[FIRST] = this.#knownFirst = first === undefined ? 0 : first.run.count;
     inbox[WEIGHT] = this.#knownWeight = first === undefined ? 0 : first.weight;
     try {
       return call(crossing, this.#handle, ...args, now);
     } catch (error) {
+      this.#isBroken = true;
       this.#queue(-this.#waiters.clear(() => error));
       this.#waiters.arm(Infinity);
       throw error;
