@@ -90,14 +90,15 @@ describe.each(Object.entries(kinds))('%s', (_, open) => {
   test('one limit is shared, given back and counted', async () => {
     const { nodes, asked } = nodesOn(await open());
     const key = fresh();
-    const ask = async (request) => (await answered(nodes, asked, [asked.add(key, request)]))[0];
+    // a lease of six seconds: no machine is so slow that a node is forgotten meanwhile
+    const ask = async (request) => (await answered(nodes, asked, [asked.add(key, { windowMs: 600_000, ...request })]))[0];
     const first = await ask({ want: 6, node: 'a' });
-    expect(first).toEqual({ granted: 6, slice: expect.any(Number), leaseMs: 600, retryAfterMs: 0, used: 6, nodes: 1 });
+    expect(first).toEqual({ granted: 6, slice: expect.any(Number), leaseMs: 6000, retryAfterMs: 0, used: 6, nodes: 1 });
     expect(await ask({ want: 6, node: 'b' })).toMatchObject({ granted: 4, used: 10, nodes: 2 });
     const full = await ask({ want: 1, debt: 3, node: 'b' });
     expect(full).toMatchObject({ granted: 0, used: 13, nodes: 2 });
-    expect(full.retryAfterMs).toBeGreaterThan(50_000);
-    expect(full.retryAfterMs).toBeLessThanOrEqual(61_200);
+    expect(full.retryAfterMs).toBeGreaterThan(500_000);
+    expect(full.retryAfterMs).toBeLessThanOrEqual(612_000);
     expect(await ask({ want: 0, back: 5, backAt: first.slice, node: 'a' })).toMatchObject({ used: 8 });
     expect(asked.failures).toEqual([]);
   });
