@@ -9,6 +9,7 @@ function open({ ttl = 86_400, localLimit = 1000, key } = {}) {
   const host = {
     now: () => log.now,
     proceed: (entry) => log.proceeded.push(entry.item),
+    later: (run) => run(),
     settled: (entry, value) => log.settled.push([entry.item, value]),
     degraded() {},
   };
