@@ -141,6 +141,17 @@ describe('an item that an earlier process had accepted', () => {
     expect(log.proceeded).toEqual(['a', 'b']);
     expect(log.settled).toEqual([]);
   });
+
+  test('claims nothing any more when it was removed while it followed', () => {
+    const { idempotency, log, entry, add } = open();
+    const first = add('a', 'k');
+    const follower = entry('b', 'k');
+    idempotency.recover(follower);
+    follower.isGone = true;
+    idempotency.failed(first, new Error('no'));
+    expect(log.proceeded).toEqual(['a']);
+    expect(add('c', 'k').got).toBeUndefined();
+  });
 });
 
 describe('keys', () => {

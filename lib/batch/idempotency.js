@@ -108,7 +108,7 @@ class Idempotency {
     if (first === undefined) return this.enter(entry);
     const failed = (error) => {
       // one that is closed leaves it on disk; nothing goes on while the machine is listened to
-      if (error?.code !== 'ERR_CLOSED') this.#host.later(() => this.recover(entry));
+      if (error?.code !== 'ERR_CLOSED') this.#host.later(() => entry.isGone || this.recover(entry));
     };
     first.follow((value) => this.#host.settled(entry, value), failed);
   }
