@@ -55,6 +55,16 @@ describe('what is set or loaded behind a load stays in Redis', () => {
     });
     expect(said).toEqual([new Set(['same']), new Set(['same'])]);
   });
+  test('a close', async () => {
+    const redis = { url: server.url, keyPrefix: 'close:' };
+    const last = cacheOf({ redis });
+    for (let round = 0; round < 20; round += 1) {
+      const cache = new TieredCache({ redis });
+      await load(cache, `key ${round}`, 'loaded');
+      await cache.close();
+    }
+    expect(await last.getMany(Array.from({ length: 20 }, (_, round) => `key ${round}`))).toEqual(Array(20).fill('loaded'));
+  });
   test('a delete', async () => {
     const said = await after('delete', async (cache, key) => {
       await load(cache, key, 'loaded');

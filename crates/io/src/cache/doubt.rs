@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use sluice_core::cache::{Moment, Record};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// How long Redis may take to tell of a change that it has made.
 const TOLD_WITHIN: std::time::Duration = std::time::Duration::from_millis(20);
@@ -65,7 +66,9 @@ impl Engine {
             if !changed(engine.memory.moment(&key)) {
                 tokio::time::sleep(TOLD_WITHIN).await;
             }
-            if changed(engine.memory.moment(&key)) {
+            // its own end moves memory too, and is no change of the key
+            let is_open = !engine.closed.load(Ordering::Acquire);
+            if is_open && changed(engine.memory.moment(&key)) {
                 engine.take_back(key, record, fill, work).await;
             } else {
                 engine.fills.end(&key, fill);
