@@ -5,7 +5,6 @@ const { readTtl } = require('./options');
 const { encode, checkValue } = require('../codec');
 const { checkKey } = require('./keys');
 
-const OTHER_TIERS = 6;
 const NO_OPTIONS = { flags: 0, l1Ttl: undefined, l3Ttl: undefined, skipTtlRandomization: false, tags: undefined };
 
 /** A value as the tiers take it; throws ERR_VALUE for what is none. */
@@ -69,21 +68,26 @@ async function fill(view, key, value, ttl, options, staleFor, guard) {
 function setSync(view, key, value, ttl) {
   const { tiers } = view;
   const { live, engine, config } = tiers;
+  checkValue(key, value);
   if (live !== undefined && engine === undefined && config.jitter === 0) {
     // the short way of what put() does
-    checkValue(key, value);
     const full = view.prefix + key;
     tiers.flights.supersede(full);
     live.set(full, value, ttl === undefined || ttl === Infinity ? Infinity : tiers.now() + millis(ttl));
     return;
   }
-  const options = { ...NO_OPTIONS, flags: OTHER_TIERS };
-  if (live === undefined || engine === undefined) {
-    put(view, key, value, prepared(tiers, key, value), ttl, options);
+  if (live === undefined) {
+    const { tag, payload } = encode(config.codec, key, value);
+    const full = view.prefix + key;
+    tiers.flights.supersede(full);
+    engine.writeMemory(full, tag, payload, tiers.now(), ttl ?? 0, config.jitter === 0 ? -1 : tiers.random());
+    return;
+  }
+  if (engine === undefined) {
+    put(view, key, value, undefined, ttl, NO_OPTIONS);
     return;
   }
   // a live value that does not travel need not be encoded
-  checkValue(key, value);
   const full = view.prefix + key;
   tiers.flights.supersede(full);
   const before = tiers.engine.epoch(full);
