@@ -39,6 +39,7 @@ class Slots {
   #table;
   #shared;
   #filled = 0;
+  #now;
   #clock;
   #ticks;
   /** Where epochs decide whether an entry still holds. */
@@ -56,6 +57,7 @@ class Slots {
   constructor({ policy, maxEntries, maxBytes = Infinity, sizeOf, now, cells, prefix = '', behind, onEvict }) {
     this.#table = native.slotsOpen(POLICIES[policy], maxEntries, sizeOf ? maxBytes : Infinity, prefix, behind);
     this.#shared = new Int32Array(native.slotsCells(this.#table));
+    this.#now = now;
     this.#clock = clockOf(now);
     this.#ticks = this.#clock.ticks;
     this.#homes = cells === undefined ? undefined : new Homes(cells);
@@ -74,10 +76,7 @@ class Slots {
     if (homes !== undefined && homes.cells[MOVED] !== homes.heard) this.#hear();
     // `>=` lets what has no deadline pass while the ticks are parked, too
     if (!(this.#marks[slot] >= this.#ticks[0] && Date.now === realNow) && !this.#isFresh(slot)) return undefined;
-    const at = this.#filled;
-    this.#shared[at] = slot;
-    this.#filled = at + 1;
-    if ((at & (BEAT - 1)) === BEAT - 1) this.#beat(at);
+    this.#use(slot);
     return this.#values[slot];
   }
 
@@ -100,6 +99,21 @@ class Slots {
   /** Holds a value; false when it is heavier than all room, and then nothing is held under its key. */
   set(key, value, deadline, staleUntil = deadline, tags = NO_TAGS) {
     return this.#put(key, value, deadline, staleUntil, tags, 0, 0);
+  }
+
+  /**
+   * Holds another value under a key that is there, from now on for so many milliseconds; false where there is more to it
+   * than that, and then nothing has been done.
+   */
+  renew(key, value, lifetime) {
+    const slot = this.#slots.get(key);
+    if (slot === undefined || this.#sizeOf !== undefined || this.#tags !== undefined || this.#homes !== undefined) return false;
+    const deadline = (this.#now === undefined ? Date.now() : this.#now()) + lifetime;
+    this.#use(slot);
+    this.#values[slot] = value;
+    this.#times[2 * slot] = this.#times[2 * slot + 1] = deadline;
+    this.#marks[slot] = freshTick(deadline);
+    return true;
   }
 
   /** Holds a value for as long as the epoch of its cell, and the era, are those of `moment`. */
@@ -186,6 +200,12 @@ class Slots {
     return false;
   }
 
+  #use(slot) {
+    const at = this.#filled;
+    this.#shared[at] = slot;
+    this.#filled = at + 1;
+    if ((at & (BEAT - 1)) === BEAT - 1) this.#beat(at);
+  }
   #beat(at) {
     this.#clock.beat();
     if (at === RING - 1) native.slotsTouch(this.#table, this.#takeRing());
@@ -222,10 +242,7 @@ class Slots {
         if (this.#shared[RING] > 0) left = this.#takeLeft();
         this.#bytes += weight - this.#weights[slot];
       }
-      const at = this.#filled;
-      this.#shared[at] = slot;
-      this.#filled = at + 1;
-      if ((at & (BEAT - 1)) === BEAT - 1) this.#beat(at);
+      this.#use(slot);
     }
     this.#values[slot] = value;
     this.#times[2 * slot] = deadline;

@@ -33,6 +33,8 @@ class Tiers {
     this.engine = this.#makeEngine(config);
     /** Live values of a reference store. */
     this.live = memory?.store === 'reference' ? new Slots(this.#slots(memory.maxEntries, '', memory)) : undefined;
+    /** The same where they are the only tier, and what is drawn for none of them. */
+    this.plain = this.engine === undefined && config.jitter === 0 ? this.live : undefined;
     /** Whether a read is the engine's alone: no live values, no client of the application. */
     this.direct = this.wide && this.live === undefined && config.redis?.client === undefined;
     this.flights = new Flights(this);
