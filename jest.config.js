@@ -8,7 +8,7 @@ const common = {
 };
 
 module.exports = {
-  testTimeout: 30_000,
+  testTimeout: 300_000,
   projects: [
     { ...common, displayName: 'node', testEnvironment: 'node', testMatch: ['<rootDir>/__tests__/**/*.test.js'] },
     {

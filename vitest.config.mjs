@@ -2,5 +2,5 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { globals: true, include: ['__tests__/fidelity/**/*.test.js'], testTimeout: 30_000 },
+  test: { globals: true, include: ['__tests__/fidelity/**/*.test.js'], testTimeout: 300_000 },
 });

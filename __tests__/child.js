@@ -19,7 +19,7 @@ const modulePrelude = `
  * Runs a program, CommonJS or (`module: true`) an ES module, and returns how it ended: `{ code, signal, out, err, ms }`.
  * What is there for it: `sluice`, `native`, `begin`, `nextTurn`.
  */
-function runChild(source, { module = false, flags = [], limitMs = 60_000, env = {} } = {}) {
+function runChild(source, { module = false, flags = [], limitMs = 240_000, env = {} } = {}) {
   const args = [...flags, `--input-type=${module ? 'module' : 'commonjs'}`, '-e', (module ? modulePrelude : '') + prelude + source];
   return new Promise((resolve, reject) => {
     const start = process.hrtime.bigint();

@@ -56,7 +56,7 @@ test('read without end, an entry is served to the millisecond of its deadline, a
 
 test('a busy wait between two hits of a warm store is seen, however long', async () => {
   const slots = open();
-  for (let round = 0; round < 8; round += 1) {
+  for (let round = 0; round < 4; round += 1) {
     warm(slots);
     const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
     const began = Date.now();
@@ -70,7 +70,7 @@ test('a busy wait between two hits of a warm store is seen, however long', async
       if (deadline < now) expect(found).not.toContain(key);
       if (deadline >= then) expect(found).toContain(key);
     });
-    await new Promise((resolve) => setTimeout(resolve, round * 40));
+    await new Promise((resolve) => setTimeout(resolve, round * 80));
   }
 });
 
@@ -162,7 +162,7 @@ test('the process ends while the ticks are written, and takes no time while nobo
   expect(code).toBe(0);
   expect(JSON.parse(out)).toEqual([2 ** 31 - 1, true, 2 ** 31 - 1, true, true]);
   expect(Date.now() - began).toBeLessThan(25_000);
-}, 30_000);
+});
 
 test('worker threads that are terminated while they read leave the ticks to the others', async () => {
   const { code, out } = await runChild(`
@@ -193,4 +193,4 @@ test('worker threads that are terminated while they read leave the ticks to the 
       console.log(Date.now() > deadline, last <= deadline);
     })();`, shipped);
   expect([code, out]).toEqual([0, 'true true\n']);
-}, 60_000);
+});

@@ -18,7 +18,7 @@ test('there is a snippet per use', () => {
 test.each(snippets)('%s', (_, source) => {
   const says = [...source.matchAll(/^\/\/ -> (.*)$/gm)].map(([, line]) => line);
   expect(says.length).toBeGreaterThan(0);
-  const ended = spawnSync(process.execPath, ['--input-type=module', '-e', source], { cwd: root, encoding: 'utf8', timeout: 20_000 });
+  const ended = spawnSync(process.execPath, ['--input-type=module', '-e', source], { cwd: root, encoding: 'utf8', timeout: 240_000 });
   expect({ printed: ended.stdout.trimEnd().split('\n'), errors: ended.stderr }).toEqual({ printed: says, errors: '' });
 });
 

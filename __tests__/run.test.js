@@ -27,7 +27,7 @@ test('a shared folder that is named and empty, or not there, is a failure', () =
     expect({ status, text }).toMatchObject({ status: 1, text: expect.stringMatching(/SLUICE_SHARED is/) });
     expect(last).toMatch(/^\d passed, [12] failed$/);
   }
-}, 60_000);
+});
 
 test('a step that does not exist is refused', () => {
   expect(run(['everything'], {})).toMatchObject({ status: 2, text: expect.stringMatching(/no step is named everything/) });

@@ -14,12 +14,12 @@ export class CacheManager {
   /** Seconds: 60 for 'dashboard', 'keys', 'stats' and any other, 300 for 'trend'. */
   getTTL(type?: string): number;
   /** The value, decoded anew at each call, or null. */
-  get<T = any>(key: string): Promise<T | null>;
+  get<T = any>(key: string | number): Promise<T | null>;
   /** @default getTTL() */
-  set(key: string, value: unknown, ttlSeconds?: number | null): Promise<boolean>;
-  delete(key: string): Promise<boolean>;
+  set(key: string | number, value: unknown, ttlSeconds?: number | string | null): Promise<boolean>;
+  delete(key: string | number): Promise<boolean>;
   deletePattern(pattern: string): Promise<number>;
-  /** Deletes the keys that have the id as a part of theirs behind the namespace: how many there were. User 1 is not user 12. */
+  /** Deletes the keys that have the id as a part of theirs behind the namespace: how many there were. User 1 is not user 12; an id that is not there is nobody's. */
   invalidateUser(userId: Part): Promise<number>;
   /** The same, of a key's id; or of one key of this cache, as generateKey() gave it. */
   invalidateKey(key: Part): Promise<number>;

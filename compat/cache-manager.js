@@ -44,6 +44,7 @@ class CacheManager {
   }
   /** A key's id, or a key of this cache as it is. */
   async invalidateKey(key) {
+    if (isNothing(key)) return 0;
     const removed = await invalidate(this, key);
     return (await this.delete(String(key))) ? removed + 1 : removed;
   }
@@ -76,9 +77,14 @@ async function safely(ask, otherwise) {
   }
 }
 
+/** An id that is not there is nobody's: keys with an empty part stay. */
+const isNothing = (id) => id === undefined || id === null || id === '';
+
 /** What has that name as a part behind its namespace. */
 async function invalidate(manager, id) {
-  const part = literally(manager.generateKey('', id));
+  if (isNothing(id)) return 0;
+  const part = await safely(() => literally(manager.generateKey('', id)), undefined);
+  if (part === undefined) return 0;
   const removed = await Promise.all([`*${part}`, `*${part}:*`].map((pattern) => manager.deletePattern(pattern)));
   return removed[0] + removed[1];
 }

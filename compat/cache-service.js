@@ -3,6 +3,7 @@
 const { TieredCache } = require('..');
 const { wrongType, outOfRange } = require('../lib/options');
 const { isOptimized, text, flag } = require('./environment');
+const { nameOf } = require('./key');
 const { newFolder, makeFolder, remove } = require('./own-folder');
 const { scheduled } = require('./schedule');
 
@@ -20,7 +21,8 @@ function pick(names, options) {
 }
 
 function redisOf({ redis }) {
-  if (redis !== undefined) return redis ?? false;
+  // '' is what a variable that is not set leaves in configurations
+  if (redis !== undefined && redis !== '') return redis ?? false;
   const url = text('REDIS_URL');
   if (url !== undefined && !/^(rediss?|valkeys?|unix|redis\+unix):\/\/./.test(url)) throw outOfRange('REDIS_URL', 'a URL as redis://host:port', url);
   return url ?? false;
@@ -62,9 +64,10 @@ class CacheService {
 
   async get(key, type = 'json', options) {
     open(this);
-    if (type === 'json') return this.cache.get(key, pick(GET, options));
+    const name = nameOf(key);
+    if (type === 'json') return this.cache.get(name, pick(GET, options));
     if (type !== 'text' && type !== 'buffer') throw wrongType('type', "'json', 'text' or 'buffer'", type);
-    const bytes = await this.cache.getBytes(key, pick(GET, options));
+    const bytes = await this.cache.getBytes(name, pick(GET, options));
     return type === 'text' && bytes !== null ? bytes.toString('utf8') : bytes;
   }
 
@@ -75,21 +78,22 @@ class CacheService {
       await this.delete(key, { pattern: false });
       return true;
     }
-    return this.cache.set(key, value, ttl, pick(SET, options));
+    return this.cache.set(nameOf(key), value, ttl, pick(SET, options));
   }
 
   async delete(keyOrPattern, options) {
     open(this);
-    const exact = this.cache.deleteMany([keyOrPattern]);
+    const exact = this.cache.deleteMany([nameOf(keyOrPattern)]);
     // a star says so itself; `pattern: false` is for keys of users' texts
     const isPattern = options?.pattern ?? (typeof keyOrPattern === 'string' && keyOrPattern.includes('*'));
-    return (await exact) + (isPattern ? await this.cache.deletePattern(keyOrPattern) : 0) > 0;
+    return (await exact) + (isPattern ? await this.cache.deletePattern(nameOf(keyOrPattern)) : 0) > 0;
   }
 
-  async preheat(keys = this.warmup.keys, options = {}) {
+  async preheat(keys, options) {
     open(this);
-    if (!Array.isArray(keys)) throw wrongType('keys', 'an array of { key, loader, ttl } or { key, value, ttl }', keys);
-    const list = keys.map((one) => ({ key: one?.key, loader: one?.loader ?? (() => one?.value), ttl: one?.ttl ?? DEFAULT_TTL_SECONDS }));
+    const given = keys ?? this.warmup.keys;
+    if (!Array.isArray(given)) throw wrongType('keys', 'an array of { key, loader, ttl } or { key, value, ttl }', given);
+    const list = given.map((one) => ({ key: nameOf(one?.key), loader: one?.loader ?? (() => one?.value), ttl: one?.ttl ?? DEFAULT_TTL_SECONDS }));
     return this.cache.warmup(list, pick(['concurrency', 'onProgress'], { concurrency: this.warmup.concurrency, ...options }));
   }
 
@@ -106,9 +110,9 @@ class CacheService {
     this.cache.resetStats();
   }
 
-  async listKeys(prefix = '', limit = Infinity) {
+  async listKeys(prefix, limit) {
     open(this);
-    return this.cache.keys(prefix, limit);
+    return this.cache.keys(prefix ?? '', limit ?? Infinity);
   }
 
   destroy() {

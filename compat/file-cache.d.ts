@@ -9,22 +9,23 @@ export interface FileCacheOptions {
 /** Before connect() and after disconnect() everything but those rejects with `Error('Not connected')`. */
 export class FileCache {
   constructor(options?: FileCacheOptions);
-  readonly basePath: string;
+  /** Of the next connect(). */
+  basePath: string;
   /** Of entries that are set from now on. */
   ttl: number;
   /** Makes the folder; rejects when it cannot be had. Once connected, it does nothing. */
   connect(): Promise<void>;
   /** A value of one's own at each call, as it was set, or null; 'text': its text (JSON of what is no string), 'buffer': the bytes of that. */
-  get<T = any>(key: string, type?: 'json'): Promise<T | null>;
-  get(key: string, type: 'text'): Promise<string | null>;
-  get(key: string, type: 'buffer'): Promise<Buffer | null>;
+  get<T = any>(key: string | number, type?: 'json'): Promise<T | null>;
+  get(key: string | number, type: 'text'): Promise<string | null>;
+  get(key: string | number, type: 'buffer'): Promise<Buffer | null>;
   /** True when the disk took it. `ttlSeconds` of 0 or less deletes. @default the cache's */
-  set(key: string, value: unknown, ttlSeconds?: number | null): Promise<boolean>;
+  set(key: string | number, value: unknown, ttlSeconds?: number | null): Promise<boolean>;
   /** Whether it was there. */
-  delete(key: string): Promise<boolean>;
-  exists(key: string): Promise<boolean>;
+  delete(key: string | number): Promise<boolean>;
+  exists(key: string | number): Promise<boolean>;
   /** Keys of live entries. @default all */
-  listKeys(prefix?: string): Promise<string[]>;
+  listKeys(prefix?: string | null): Promise<string[]>;
   /** Writes down what was accepted. Idempotent; connect() may follow. */
   disconnect(): Promise<void>;
 }

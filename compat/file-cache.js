@@ -3,6 +3,7 @@
 const path = require('node:path');
 const { TieredCache } = require('..');
 const { string, seconds, wrongType } = require('../lib/options');
+const { nameOf } = require('./key');
 
 const DEFAULT_TTL_SECONDS = 86_400;
 const STATE = Symbol('state');
@@ -12,38 +13,31 @@ const ttlOf = seconds(DEFAULT_TTL_SECONDS);
 class FileCache {
   constructor(options) {
     const { basePath, ttl } = options ?? {};
-    Object.defineProperty(this, STATE, { value: { cache: undefined, connecting: undefined }, configurable: true });
-    this.basePath = path.resolve(pathOf(basePath ?? undefined, 'basePath'));
+    Object.defineProperty(this, STATE, { value: { cache: undefined, connecting: undefined, ended: undefined }, configurable: true });
+    this.basePath = pathOf(basePath ?? undefined, 'basePath');
     /** Seconds. */
     this.ttl = ttlOf(ttl ?? undefined, 'ttl');
   }
 
   connect() {
     const state = this[STATE];
-    state.connecting ??= open(this.basePath).then(
-      (cache) => {
-        state.cache = cache;
-      },
-      (error) => {
-        state.connecting = undefined;
-        throw error;
-      },
-    );
-    return state.connecting;
+    state.connecting ??= connect(state, this.basePath);
+    return state.connecting.done;
   }
 
   async get(key, type = 'json') {
     const cache = connected(this);
-    if (type === 'json') return cache.get(key);
+    const name = nameOf(key);
+    if (type === 'json') return cache.get(name);
     if (type !== 'text' && type !== 'buffer') throw wrongType('type', "'json', 'text' or 'buffer'", type);
-    const bytes = await cache.getBytes(key);
+    const bytes = await cache.getBytes(name);
     return type === 'text' && bytes !== null ? bytes.toString('utf8') : bytes;
   }
 
   async set(key, value, ttlSeconds) {
     const cache = connected(this);
     const ttl = ttlSeconds ?? this.ttl;
-    if (!(typeof ttl === 'number' && ttl <= 0)) return cache.set(key, value, ttl);
+    if (!(typeof ttl === 'number' && ttl <= 0)) return cache.set(nameOf(key), value, ttl);
     await this.delete(key);
     return true;
   }
@@ -51,24 +45,44 @@ class FileCache {
   async delete(key) {
     const cache = connected(this);
     // what has expired is not there, though the disk may still have it
-    const was = await cache.has(key);
-    await cache.deleteMany([key]);
+    const was = await cache.has(nameOf(key));
+    await cache.deleteMany([nameOf(key)]);
     return was;
   }
   async exists(key) {
-    return connected(this).has(key);
+    return connected(this).has(nameOf(key));
   }
-  async listKeys(prefix = '') {
-    return connected(this).keys(prefix, Infinity);
+  async listKeys(prefix) {
+    return connected(this).keys(prefix ?? '', Infinity);
   }
 
-  async disconnect() {
+  disconnect() {
     const state = this[STATE];
-    await state.connecting?.catch(() => {});
-    const { cache } = state;
+    const { connecting, ended } = state;
+    // said at once, so that a connect() behind it counts
     state.cache = state.connecting = undefined;
-    await cache?.close();
+    if (connecting !== undefined) {
+      const closed = connecting.opened.then((cache) => cache.close(), () => {});
+      state.ended = Promise.all([ended, closed]).then(() => {});
+    }
+    return state.ended ?? Promise.resolve();
   }
+}
+
+/** `opened`: the store; `done`: the same, known to the cache, unless it was disconnected meanwhile. */
+function connect(state, basePath) {
+  const opened = open(path.resolve(basePath));
+  const connecting = { opened, done: undefined };
+  connecting.done = opened.then(
+    (cache) => {
+      if (state.connecting === connecting) state.cache = cache;
+    },
+    (error) => {
+      if (state.connecting === connecting) state.connecting = undefined;
+      throw error;
+    },
+  );
+  return connecting;
 }
 
 async function open(folder) {

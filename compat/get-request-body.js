@@ -1,6 +1,7 @@
 'use strict';
 // getRequestBody: a request's JSON, within a limit, on readJson, with the errors that services' handlers know.
 const { readJson } = require('..');
+const { isError } = require('../lib/errors');
 const { bytes } = require('../lib/options');
 
 const DEFAULT_BYTES = 10 * 1024 * 1024;
@@ -29,6 +30,8 @@ function reworded(error, message, known) {
 function asKnown(error) {
   if (error?.code === 'BODY_TOO_LARGE') throw reworded(error, `Request body too large. Maximum size is ${error.limit} bytes.`, { status: error.status });
   if (error?.code === 'ERR_BODY_JSON') throw reworded(error, 'Invalid JSON in request body.');
+  // an error that somebody emitted is passed on as it is; those of Node, which say that the client left, have a code
+  if (error?.code === 'ERR_BODY_ABORTED' && isError(error.cause) && error.cause.code === undefined) throw error.cause;
   throw error;
 }
 

@@ -70,12 +70,14 @@ class LocalCache {
     const name = nameOf(key);
     secondsOf(ttlMs ?? DEFAULT_TTL_MS);
     const held = this.get(key);
-    // a null that was loaded is an answer
-    if (held !== null || this[STATE].cache.hasSync(name)) return held;
-    let load = this[STATE].loads.get(name);
+    if (held !== null && held !== undefined) return held;
+    // a null that was loaded is an answer; one that stands in the place of get() is not
+    const { cache, loads } = this[STATE];
+    if (held === null && cache.hasSync(name) && cache.getSync(name) === null) return null;
+    let load = loads.get(name);
     if (load === undefined) {
       load = { value: undefined };
-      this[STATE].loads.set(name, load);
+      loads.set(name, load);
       load.value = run(this, key, name, load, loader, ttlMs);
     }
     return load.value;

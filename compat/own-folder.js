@@ -9,7 +9,6 @@ const path = require('node:path');
 // the host's name, since containers that share the folder have process ids of their own
 const beginning = () => `sluice-cache-${os.hostname().replace(/[^\w.-]/g, '_')}-`;
 const ours = new Set();
-let listens = false;
 const options = { recursive: true, force: true };
 
 /** A path that nobody has; it is made by whoever uses it. */
@@ -18,7 +17,7 @@ function newFolder() {
 }
 
 function remove(folder) {
-  ours.delete(folder);
+  if (ours.delete(folder) && ours.size === 0) process.removeListener('exit', removeAll);
   try {
     rmSync(folder, options);
   } catch {
@@ -26,13 +25,15 @@ function remove(folder) {
   }
 }
 
+function removeAll() {
+  for (const folder of [...ours]) remove(folder);
+}
+
 /** Makes a folder that goes with the process, and looks for those of others that went without. */
 function makeFolder(folder) {
+  // heard only while there is something to remove: suites load this file any number of times
+  if (ours.size === 0) process.once('exit', removeAll);
   ours.add(folder);
-  if (!listens) {
-    listens = true;
-    process.once('exit', () => [...ours].forEach(remove));
-  }
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch {

@@ -26,7 +26,7 @@ export interface RateLimiterStatus { maxRequests: number; currentTokens: number;
 /** So many calls per window to one upstream, more or fewer by how they end. See docs/migrate.md. */
 export class RateLimiter {
   /** Without `maxRequests` limit, bounds and adaptation are those of the environment: QSTASH_RATE_LIMIT 5, QSTASH_RATE_WINDOW 60000, and so on. */
-  constructor(maxRequests?: number, windowMs?: number, options?: RateLimiterOptions);
+  constructor(maxRequests?: number | null, windowMs?: number | null, options?: RateLimiterOptions | null);
   maxRequests: number;
   windowMs: number;
   /** Permits that are left. */
@@ -46,14 +46,14 @@ export class RateLimiter {
   acquire(): Promise<true>;
   execute<T>(fn: () => T | PromiseLike<T>): Promise<T>;
   /** All permits of the new limit are there at once. */
-  updateConfig(maxRequests?: number, windowMs?: number): void;
+  updateConfig(maxRequests?: number | null, windowMs?: number | null): void;
   getStatus(): RateLimiterStatus;
   resetStats(): void;
-  /** The rule, for suites that drive it by hand. */
+  /** The rule, for suites that drive it by hand; nothing where `adaptive` is false. */
   _adjustIfNeeded(): void;
   close(): Promise<void>;
 }
 /** @default maxRequests 10, which is also where raising ends; windowMs 60000 */
-export function createRateLimiter(config?: RateLimiterOptions & { windowMs?: number }): RateLimiter;
+export function createRateLimiter(config?: (RateLimiterOptions & { windowMs?: number }) | null): RateLimiter;
 /** By the environment, which is read when it is used first. */
 export const upstashRateLimiter: RateLimiter;

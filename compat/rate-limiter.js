@@ -45,9 +45,9 @@ class RateLimiter {
     const given = options ?? {};
     if (typeof given !== 'object') throw wrongType('options', 'an object', given);
     // the variables are those of one upstream: a limiter with a limit of its own is for another
-    const isUsual = maxRequests === undefined;
+    const isUsual = maxRequests === undefined || maxRequests === null;
     const limit = isUsual ? variable('QSTASH_RATE_LIMIT', 5) : count(maxRequests, 'maxRequests');
-    const window = windowMs === undefined ? variable('QSTASH_RATE_WINDOW', 60_000) : count(windowMs, 'windowMs');
+    const window = windowMs === undefined || windowMs === null ? variable('QSTASH_RATE_WINDOW', 60_000) : count(windowMs, 'windowMs');
     this.minRequests = countOr(given.minRequests, 'minRequests', isUsual ? variable('QSTASH_MIN_RATE', 3) : Math.max(1, Math.floor(limit / 2)));
     this.maxRequestsLimit = countOr(given.maxRequests, 'maxRequests', isUsual ? variable('QSTASH_MAX_RATE', 10) : Math.min(2 * limit, MANY));
     this.adaptive = Boolean(given.adaptive ?? (isUsual && flag('QSTASH_ADAPTIVE_RATE', false) && isOptimized()));
@@ -100,6 +100,7 @@ class RateLimiter {
 
   /** Once per interval in which something has ended: the documented thresholds decide. */
   _adjustIfNeeded() {
+    if (!this.adaptive) return;
     const state = this[STATE];
     const { stats } = this;
     const now = state.clock.wall();
@@ -126,8 +127,8 @@ class RateLimiter {
   /** A new limit, whose window begins now: all of its permits are there. */
   updateConfig(maxRequests, windowMs) {
     const state = this[STATE];
-    const limit = maxRequests === undefined ? state.limit : count(maxRequests, 'maxRequests');
-    const window = windowMs === undefined ? state.window : count(windowMs, 'windowMs');
+    const limit = maxRequests === undefined || maxRequests === null ? state.limit : count(maxRequests, 'maxRequests');
+    const window = windowMs === undefined || windowMs === null ? state.window : count(windowMs, 'windowMs');
     state.clock.skip(state.window + 1);
     state.limit = limit;
     state.window = window;
@@ -136,7 +137,7 @@ class RateLimiter {
   }
 
   getStatus() {
-    return { maxRequests: this.maxRequests, currentTokens: this.tokens, windowMs: this.windowMs, stats: this.stats, isAdaptive: this.adaptive };
+    return { maxRequests: this.maxRequests, currentTokens: this.tokens, windowMs: this.windowMs, stats: { ...this.stats }, isAdaptive: this.adaptive };
   }
   resetStats() {
     this.stats = freshStats(this[STATE].clock.wall());
@@ -186,7 +187,8 @@ const fields = Object.fromEntries(Object.entries({
     set(state, value) {
       if (typeof value !== 'number' || Number.isNaN(value)) throw wrongType('lastRefill', 'a time in milliseconds', value);
       const { engine, clock, limit, window } = state;
-      const passed = Math.min(state.windowBegan - value, window + 1);
+      // a window that is over by what is written gives all back, whenever the last call was
+      const passed = clock.wall() - value >= window ? window + 1 : Math.min(state.windowBegan - value, window + 1);
       state.windowBegan = value;
       if (passed <= 0) return;
       clock.skip(passed);

@@ -25,7 +25,7 @@ function numbersOf(given, prefix = '') {
   return out;
 }
 function readTrust(value) {
-  if (value === undefined || typeof value === 'boolean') return value === true ? Infinity : 0;
+  if (value === undefined || value === null || typeof value === 'boolean') return value === true ? Infinity : 0;
   return integer(0, 1000)(value, 'trustProxy');
 }
 /** The rule of a key, checked; `rules` is an object, a Map, or a function of the key. */
@@ -55,8 +55,6 @@ class RequestLimiter {
     const state = { open, bursts: open(BURST_MS), windows: new Map(), allowed: 0, denied: 0 };
     Object.defineProperty(this, STATE, { value: state, configurable: true });
     Object.assign(this, DEFAULTS, { message: MESSAGE, statusCode: 429, rules: undefined, trustProxy: false });
-    // a caller's own wins over the method
-    if (given.keyGenerator !== undefined) this.keyGenerator = func()(given.keyGenerator, 'keyGenerator');
     this.updateConfig(given);
   }
 
@@ -98,7 +96,7 @@ class RequestLimiter {
     } else {
       res.statusCode = this.statusCode;
       set.call(res, 'Content-Type', 'application/json');
-      res.end(JSON.stringify(body));
+      res.end?.(JSON.stringify(body));
     }
     return false;
   }
@@ -122,7 +120,7 @@ class RequestLimiter {
     checkRules(given.rules);
     if (given.statusCode !== undefined) readStatus(given.statusCode, 'statusCode');
     readTrust(given.trustProxy);
-    const keyGenerator = func()(given.keyGenerator, 'keyGenerator');
+    const keyGenerator = func()(given.keyGenerator ?? undefined, 'keyGenerator');
     if (numbers.windowMs !== undefined) resize(this[STATE], this.windowMs, numbers.windowMs);
     Object.assign(this, numbers);
     for (const name of ['rules', 'trustProxy', 'message', 'statusCode']) if (given[name] !== undefined) this[name] = given[name];
@@ -135,7 +133,11 @@ class RequestLimiter {
 }
 
 /** A key as the tables take it; they keep its hash, by a secret of the process. */
-const named = (key) => String(key ?? NOBODY);
+function named(key) {
+  // all clients would be one, "[object Promise]"
+  if (typeof key?.then === 'function') throw wrongType('keyGenerator', 'a function that gives the key itself, not a promise of it', key);
+  return String(key ?? NOBODY);
+}
 /** An address without its port, which some proxies add; IPv4 in IPv6 is the same client. */
 const plainAddress = (address) => String(address).replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)(:\d+)?$/i, '$1');
 

@@ -3,7 +3,7 @@ import type { KeyedLimiterOptions } from '../index';
 export interface SlidingWindowLimiterOptions extends Partial<KeyedLimiterOptions> {
   /** @default 60000 */
   windowMs?: number;
-  /** @default 100 */
+  /** 0 denies. @default 100 */
   maxRequests?: number;
   /** Before each key. @default '' */
   keyPrefix?: string;
@@ -16,9 +16,9 @@ export class SlidingWindowLimiter {
   keyPrefix: string;
   now?: () => number;
   /** A denied request costs nothing. */
-  checkLimit(key: string): Promise<boolean>;
+  checkLimit(key: string | number): Promise<boolean>;
   /** Milliseconds; 0 when the next request would pass. */
-  getRetryAfter(key: string): number;
-  reset(key: string): void;
+  getRetryAfter(key: string | number): number;
+  reset(key: string | number): void;
   close(): Promise<void>;
 }

@@ -4,7 +4,10 @@ const { KeyedLimiter } = require('..');
 const { func, integer, wrongType } = require('../lib/options');
 const { OwnElapsed } = require('./elapsed');
 
-const count = integer(1, 2 ** 31 - 1);
+const MANY = 2 ** 31 - 1;
+/** A limit of 0 denies, which engines know of single keys only. */
+const COUNTS = { maxRequests: integer(0, MANY), windowMs: integer(1, MANY) };
+const DENIED = { limit: 0 };
 /** What the engine takes as it is. */
 const PASSED = ['name', 'algorithm', 'maxKeys', 'maxBytes', 'shared', 'redis', 'whenRedisDown'];
 const STATE = Symbol('state');
@@ -16,8 +19,8 @@ class SlidingWindowLimiter {
     const { windowMs = 60_000, maxRequests = 100, keyPrefix = '' } = given;
     this.keyPrefix = keyPrefix;
     this.now = func()(given.now, 'now');
-    const settings = { windowMs: count(windowMs, 'windowMs'), maxRequests: count(maxRequests, 'maxRequests') };
-    for (const name of PASSED) if (given[name] !== undefined) settings[name] = given[name];
+    const settings = { windowMs: COUNTS.windowMs(windowMs, 'windowMs'), maxRequests: Math.max(1, COUNTS.maxRequests(maxRequests, 'maxRequests')) };
+    for (const name of PASSED) if (given[name] !== undefined && given[name] !== null) settings[name] = given[name];
     // threads, and hosts, have a clock of their own in common
     if (settings.shared === undefined && settings.redis === undefined) settings.now = new OwnElapsed(this).now;
     Object.defineProperty(this, STATE, { value: { engine: new KeyedLimiter(settings), windowMs, maxRequests }, configurable: true });
@@ -26,11 +29,13 @@ class SlidingWindowLimiter {
 
   /** Whether the key has room, which is taken then; decided before this returns, but for limits in Redis. */
   async checkLimit(key) {
-    return (await this[STATE].engine.consume(this.keyPrefix + key)).allowed;
+    const { engine, maxRequests } = this[STATE];
+    return (await engine.consume(this.keyPrefix + key, maxRequests === 0 ? DENIED : undefined)).allowed;
   }
   /** Milliseconds until the key has room; 0: it has. */
   getRetryAfter(key) {
-    return this[STATE].engine.getRetryAfter(this.keyPrefix + key);
+    const { engine, maxRequests } = this[STATE];
+    return engine.getRetryAfter(this.keyPrefix + key, maxRequests === 0 ? DENIED : undefined);
   }
   /** The key starts afresh. */
   reset(key) {
@@ -47,15 +52,15 @@ const field = (name, update) => ({
   },
   set(value) {
     const state = this[STATE];
-    update(state, count(value, name));
+    update(state, COUNTS[name](value, name));
     state[name] = value;
   },
   enumerable: true,
   configurable: true,
 });
 const fields = {
-  maxRequests: field('maxRequests', ({ engine, windowMs }, value) => engine.updateConfig(value, windowMs)),
-  windowMs: field('windowMs', ({ engine, maxRequests }, value) => engine.updateConfig(maxRequests, value)),
+  maxRequests: field('maxRequests', ({ engine, windowMs }, value) => engine.updateConfig(Math.max(1, value), windowMs)),
+  windowMs: field('windowMs', ({ engine, maxRequests }, value) => engine.updateConfig(Math.max(1, maxRequests), value)),
 };
 
 module.exports = { SlidingWindowLimiter };

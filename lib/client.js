@@ -70,7 +70,7 @@ class Client {
         notify();
       },
     };
-    for (const [event, listener] of Object.entries(this.#listeners)) stream.on(event, listener);
+    for (const [event, listener] of Object.entries(this.#listeners)) stream.on?.(event, listener);
   }
 
   /** Takes more: it is not waited for. */
@@ -132,8 +132,8 @@ class Client {
     if (!this.#open) return;
     this.#ended = true;
     this.#stream.end();
-    // what does not even say that it has ended will not say that it has finished
-    if (this.#stream.writableEnded !== true) this.finished = true;
+    // what does not even say that it has ended, or cannot, will not say that it has finished
+    if (this.#stream.writableEnded !== true || typeof this.#stream.on !== 'function') this.finished = true;
   }
 
   /** Listens no longer, but to errors of what is still on its way. */
@@ -147,14 +147,15 @@ class Client {
         stream.off?.('finish', release);
         stream.off?.('close', release);
       };
-      stream.on('error', ignore);
-      stream.on('finish', release);
-      stream.on('close', release);
+      stream.on?.('error', ignore);
+      stream.on?.('finish', release);
+      stream.on?.('close', release);
     }
   }
 
   #put(bytes, flushed) {
-    if (this.#stream.write(bytes, flushed) === false) this.#needsDrain = true;
+    // what cannot say that it is drained is not waited for
+    if (this.#stream.write(bytes, flushed) === false) this.#needsDrain = typeof this.#stream.on === 'function';
     if (this.#flush) this.#stream.flush();
   }
 

@@ -29,15 +29,18 @@ function drain(source, limit = DEFAULT_BYTES, received = 0) {
   if (isOver(source)) return Promise.resolve();
   const promise = new Promise((resolve) => {
     let left = 2 * limit - received;
+    let stop;
+    let over = false;
     const done = () => {
+      over = true;
       clearTimeout(timer);
-      stop();
+      stop?.();
       if (!isOver(source)) source.pause?.();
       resolve();
     };
     const timer = setTimeout(done, DRAIN_MS);
     timer.unref?.();
-    const stop = listen(source, {
+    stop = listen(source, {
       end: done,
       close: done,
       aborted: done,
@@ -47,7 +50,9 @@ function drain(source, limit = DEFAULT_BYTES, received = 0) {
         if (left < 0) done();
       },
     });
-    source.resume?.();
+    // it may have said all of it while it was listened to
+    if (over) stop();
+    else source.resume?.();
   });
   draining.set(source, promise);
   return promise;

@@ -115,13 +115,15 @@ class Intake {
 
   listen(source) {
     const encoding = source.readableEncoding ?? 'utf8';
+    // bytes first: what suites mock emits all of it while it is listened to
     this.unlisten = listen(source, {
+      data: (chunk) => this.push(chunk, encoding),
       end: () => this.end(),
       error: (error) => this.broken(error),
       aborted: () => this.broken(),
       close: () => this.broken(),
-      data: (chunk) => this.push(chunk, encoding),
     });
+    if (this.stopped || this.source === null) this.release();
     if (source.readableFlowing === false) source.resume?.();
   }
 

@@ -361,8 +361,8 @@ class Pipe {
 /** See index.d.ts. */
 async function pipeStream(upstream, client, options) {
   const checked = read(pipeShape, options);
-  if (typeof client?.write !== 'function' || typeof client.end !== 'function' || typeof client.on !== 'function') {
-    throw wrongType('client', 'a Writable or a server response', client);
+  if (typeof client?.write !== 'function' || typeof client.end !== 'function') {
+    throw wrongType('client', 'a Writable, a server response, or what has their write() and end()', client);
   }
   return new Pipe(upstream, client, checked).run();
 }

@@ -28,7 +28,7 @@ test('groups that come once leave nothing behind', async () => {
   expect({ handed, status }).toEqual({ handed: GROUPS + 200_000, status: 0 });
   // a hundred bytes each would be 40 MB at the least
   expect(grown).toBeLessThan(GROUPS * 40);
-}, 120_000);
+});
 
 test('items that were settled, dropped, cleared or given up are not held', async () => {
   const { code, out, err } = await runChild(`
@@ -57,4 +57,4 @@ test('items that were settled, dropped, cleared or given up are not held', async
   expect([made, letters]).toEqual([1300, 5]);
   // the letters, and what the last calls may still have on the stack
   expect(alive).toBeLessThanOrEqual(letters + 25);
-}, 60_000);
+});

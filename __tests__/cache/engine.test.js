@@ -13,7 +13,7 @@ const NOW = 1_750_000_000_000;
 const [SKIP_MEMORY, SKIP_REDIS] = [1, 2];
 const [JSON_TAG, TEXT, BYTES] = [0, 1, 2];
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-async function eventually(holds, limitMs = 5000) {
+async function eventually(holds, limitMs = 60_000) {
   const until = performance.now() + limitMs;
   while (!(await holds())) {
     if (performance.now() > until) throw new Error('it never came true');
@@ -406,7 +406,7 @@ describe('when Redis goes', () => {
     const answers = await Promise.all(Array.from({ length: 64 }, (_, index) => payload(one, `none${index}`, at)));
     expect(answers.every((answer) => answer === null)).toBe(true);
     expect(performance.now() - frozen).toBeLessThan(3000);
-    await eventually(() => one.health().redis === 'down', 10_000);
+    await eventually(() => one.health().redis === 'down');
     // a copy is served for memory.ttl after the loss, a write is remembered
     expect(one.lookup('k', at, 0)).toMatchObject({ payload: 'v', tier: 'l1' });
     expect(await set(one, 'k', 'while away', { now: at })).toBe(false);
@@ -415,13 +415,13 @@ describe('when Redis goes', () => {
     for (let index = 0; index < 50; index++) expect(await payload(one, 'none', at)).toBeNull();
     expect((performance.now() - quick) / 50).toBeLessThan(20);
     server.resume();
-    await eventually(() => one.health().redis === 'up' && other.health().redis === 'up', 10_000);
+    await eventually(() => one.health().redis === 'up' && other.health().redis === 'up');
     await eventually(async () => (await payload(other, 'k', Date.now())) === null);
     await eventually(() => heard.includes('recovered tracking'));
     expect(heard.filter((event) => event === 'degraded redis')).toHaveLength(1);
     expect(heard.filter((event) => event === 'recovered redis')).toHaveLength(1);
     await server.stop();
-  }, 60_000);
+  });
 
   it("misses, where whenDown is 'miss'", async () => {
     const server = await startRedis();

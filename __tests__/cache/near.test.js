@@ -19,7 +19,7 @@ test('what is hot near is not cold behind: hits there keep an entry in the store
     expect([policy, kept]).toEqual([policy, 20]);
     await cache.close();
   }
-}, 60_000);
+});
 
 test('a value is the same object until it is set, deleted or expired, and never an old one', async () => {
   let now = 1_700_000_000_000;

@@ -25,7 +25,7 @@ const failure = (promise) => promise.then(() => undefined, (error) => error);
 async function until(condition) {
   const begun = Date.now();
   while (!(await condition())) {
-    if (Date.now() - begun > 5000) throw new Error('it did not come to hold');
+    if (Date.now() - begun > 60_000) throw new Error('it did not come to hold');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -64,7 +64,7 @@ test('8 threads, terminated at random and replaced: no crash, no hang, nothing t
   expect(hits.l1 + misses).toBe(totalRequests);
   // a thread that was terminated may have asked for one that it had no time to count, or the reverse
   expect(Math.abs(totalRequests - gets)).toBeLessThanOrEqual(terminated);
-}, 60_000);
+});
 
 test('a thread that is terminated in the midst of a load leaves nobody waiting', async () => {
   const options = shared('threads-hang');
@@ -79,7 +79,7 @@ test('a thread that is terminated in the midst of a load leaves nobody waiting',
   await dying.terminate();
   await expect(waiting).resolves.toBe('mine');
   expect(Date.now() - began).toBeLessThan(10_000);
-}, 30_000);
+});
 
 test('threads load a key once', async () => {
   const asked = new SharedArrayBuffer(8);
@@ -94,7 +94,7 @@ test('threads load a key once', async () => {
     expect(new Set(all.map(({ from }) => from)).size).toBe(1);
     expect(new Int32Array(asked)[1]).toBe(round);
   }
-}, 30_000);
+});
 
 test('the last thread takes the tier with it: other options under its name are taken then, and refused before', async () => {
   const options = shared('threads-options');
@@ -111,4 +111,4 @@ test('the last thread takes the tier with it: other options under its name are t
   expect(refused.message).toContain('memory.maxBytes');
   expect(refused.message).toContain(String(1024 * 1024));
   expect(refused.message).toContain(String(64 * 1024 * 1024));
-}, 30_000);
+});

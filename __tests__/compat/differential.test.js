@@ -73,7 +73,7 @@ test(`${CALLS} calls differ exactly where a listed defect shows, each at least o
   expect(problems).toEqual([]);
   const listed = scenarios.filter(({ defect }) => defect !== undefined).map(title);
   expect(listed.filter((one) => !shown.has(one))).toEqual([]);
-}, 180_000);
+});
 
 test('the defects are those of docs/migrate.md, and all of them', () => {
   const listed = fs.readFileSync(path.join(root, 'docs', 'migrate.md'), 'utf8').split(/^## /m).slice(1).flatMap((section) => {

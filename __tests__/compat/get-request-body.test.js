@@ -86,6 +86,40 @@ test('listeners are attached before the call returns: bare emitters, chunks as s
   expect(await parsed).toEqual({ a: 2 });
 });
 
+test('mocks that emit while they are listened to', async () => {
+  const mock = (...chunks) => {
+    const req = { on: jest.fn((name, listener) => {
+      if (name === 'data') chunks.forEach((one) => listener(one));
+      if (name === 'end') listener();
+      return req;
+    }), removeListener: jest.fn() };
+    return req;
+  };
+  const whole = mock('{"a":', Buffer.from('3}'));
+  expect(await getRequestBody(whole)).toEqual({ a: 3 });
+  // none is left behind
+  expect(whole.removeListener.mock.calls).toEqual(whole.on.mock.calls);
+  const unhandled = jest.fn();
+  process.on('unhandledRejection', unhandled);
+  await expect(getRequestBody(mock('"1234"'), 3)).rejects.toMatchObject({ status: 413 });
+  await expect(getRequestBody(mock('{'))).rejects.toThrow('Invalid JSON in request body.');
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  process.removeListener('unhandledRejection', unhandled);
+  expect(unhandled).not.toHaveBeenCalled();
+});
+
+test('what a request emits as its error is what the caller gets; a client that left has our code', async () => {
+  const req = new EventEmitter();
+  const parsed = getRequestBody(req);
+  const error = new Error('Network error');
+  req.emit('error', error);
+  await expect(parsed).rejects.toBe(error);
+  const left = new EventEmitter();
+  const pending = getRequestBody(left);
+  left.emit('error', Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+  await expect(pending).rejects.toMatchObject({ code: 'ERR_BODY_ABORTED' });
+});
+
 test('what JSON.parse takes is taken as it has it', async () => {
   const text = '{"__proto__":{"x":1},"b":1e400,"c":-0,"d":"\\ud800","a":1,"a":2}';
   const [value, parsed] = [await getRequestBody(body(text)), JSON.parse(text)];

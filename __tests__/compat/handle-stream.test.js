@@ -86,6 +86,17 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect(textOf(answer.text)).toBe('漢字');
   });
 
+  test('to a mock that writes and ends, and says nothing of what became of it', async () => {
+    for (const wrote of [undefined, true, false]) {
+      const res = { write: jest.fn(() => wrote), end: jest.fn() };
+      const message = await handleStream([Buffer.from(said('Grüße, ')), Buffer.from(said('漢字 🙂') + STOP + DONE)], res, { from });
+      expect([message.text, Buffer.concat(res.write.mock.calls.map(([bytes]) => bytes)).toString(), res.end.mock.calls.length]).toEqual([TEXT, WHOLE, 1]);
+    }
+    const silent = { write: jest.fn(), end: jest.fn(), on: jest.fn(), writeHead: jest.fn(), setHeader: jest.fn() };
+    expect((await handleStream([Buffer.from(WHOLE)], silent, { from })).text).toBe(TEXT);
+    await expect(handleStream([], { end() {} })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', option: 'client' });
+  });
+
   test('what else callers hand around in the options is theirs; values of known ones are checked', async () => {
     expect((await run([Buffer.from(WHOLE)], { from, requestId: 7, provider: 'x', onChunk: null })).text).toBe(WHOLE);
     expect((await run([Buffer.from(WHOLE)])).message.text).toBe(TEXT);

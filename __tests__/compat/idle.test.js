@@ -5,7 +5,7 @@ const path = require('node:path');
 
 const run = (source) => {
   const began = performance.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', source], { cwd: path.join(__dirname, '../..'), encoding: 'utf8', timeout: 25_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', source], { cwd: path.join(__dirname, '../..'), encoding: 'utf8', timeout: 240_000 });
   return { status, stdout: stdout.trim(), stderr, ms: performance.now() - began };
 };
 

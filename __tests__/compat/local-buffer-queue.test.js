@@ -224,7 +224,7 @@ describe('Better', () => {
     const program = `
       const { LocalBufferQueue } = require('./compat/local-buffer-queue');
       (async () => { const queue = new LocalBufferQueue({ persistencePath: process.argv[1] }); await queue.init(); await queue.enqueue(1); console.log('done'); })();`;
-    const { status, stdout, signal } = spawnSync(process.execPath, ['-e', program, where], { cwd: root, encoding: 'utf8', timeout: 20_000 });
+    const { status, stdout, signal } = spawnSync(process.execPath, ['-e', program, where], { cwd: root, encoding: 'utf8', timeout: 240_000 });
     expect([status, signal, stdout.trim()]).toEqual([0, null, 'done']);
   });
 });

@@ -201,6 +201,17 @@ describe('getOrSet', () => {
   });
 });
 
+test('getOrSet loads what a get() of the suite’s says is not there', async () => {
+  const cache = make();
+  cache.set('k', 'held');
+  for (const said of [null, undefined]) {
+    const get = jest.spyOn(cache, 'get').mockReturnValue(said);
+    const loader = jest.fn(() => 'loaded');
+    expect([await cache.getOrSet('k', loader), loader.mock.calls.length]).toEqual(['loaded', 1]);
+    get.mockRestore();
+  }
+});
+
 test('defect: L1 without a bound', () => {
   const cache = make({ maxEntries: 100 });
   for (let at = 0; at < 1000; at += 1) cache.set(`k${at}`, at);

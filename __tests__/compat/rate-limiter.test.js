@@ -217,7 +217,7 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
   test('fields can be written', async () => {
     const limiter = make(5, 1000);
     const { stats } = limiter;
-    expect(limiter.getStatus().stats).toBe(stats);
+    expect(limiter.stats).toBe(stats);
     stats.totalRequests = 100;
     expect(limiter.getStatus().stats.totalRequests).toBe(100);
     expect(limiter).toMatchObject({ maxRequests: 5, windowMs: 1000, tokens: 5, lastRefill: Date.now() });
@@ -263,7 +263,38 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect(limiter).toMatchObject({ maxRequests: 20, windowMs: 2000, tokens: 17, lastRefill: Date.now() });
     limiter.updateConfig(8);
     expect(limiter).toMatchObject({ maxRequests: 8, windowMs: 2000, tokens: 8 });
+    limiter.updateConfig(null, 500);
+    limiter.updateConfig(9, null);
+    expect(limiter).toMatchObject({ maxRequests: 9, windowMs: 500, tokens: 9 });
     expect(() => limiter.updateConfig(0)).toThrow(RangeError);
+  });
+
+  test('a status is of its moment', async () => {
+    const limiter = make(5, 1000);
+    const before = limiter.getStatus();
+    await limiter.acquire();
+    expect([before.stats.totalRequests, limiter.getStatus().stats.totalRequests]).toEqual([0, 1]);
+  });
+
+  test('a fixed limit stays, also when the rule is called by hand', async () => {
+    const limiter = make(5, 1000);
+    await pass(60_000);
+    Object.assign(limiter, { successCount: 100, failureCount: 0 });
+    limiter._adjustIfNeeded();
+    expect([limiter.maxRequests, limiter.successCount]).toEqual([5, 100]);
+    limiter.adaptive = true;
+    limiter._adjustIfNeeded();
+    expect([limiter.maxRequests, limiter.successCount]).toEqual([6, 0]);
+  });
+
+  test('a window that is written as over gives its permits back, whenever the last call was', async () => {
+    const limiter = make(3, 1000);
+    await pass(5000);
+    limiter.tokens = 0;
+    limiter.lastRefill = Date.now() - 999;
+    expect(limiter.tokens).toBe(0);
+    limiter.lastRefill = Date.now() - 1000;
+    expect(limiter.tokens).toBe(3);
   });
 
   test('resetStats begins to count anew', async () => {

@@ -120,6 +120,19 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect(res.set.mock.calls.map(([name]) => name)).toContain('Retry-After');
   });
 
+  test('a mock that only takes headers; settings of null are not given', () => {
+    const limiter = make({ limit: 1, keyGenerator: null, trustProxy: null, rules: null });
+    const res = { setHeader: jest.fn() };
+    expect([limiter.handleRequest(from('1.1.1.1'), res), limiter.handleRequest(from('1.1.1.1'), res)]).toEqual([true, false]);
+    expect(res.statusCode).toBe(429);
+  });
+
+  test('a key that is a promise would be everybody’s, and is refused', () => {
+    const limiter = make({ keyGenerator: async (req) => req.user });
+    expect(() => limiter.checkLimit({ user: 'a' })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option: 'keyGenerator' }));
+    expect(limiter.getStats()).toMatchObject({ totalRequests: 0, activeClients: 0 });
+  });
+
   test('handleRequest asks checkLimit: spies and subclasses see it', () => {
     const limiter = make({ limit: 7, windowMs: 5000 });
     const check = jest.spyOn(limiter, 'checkLimit');

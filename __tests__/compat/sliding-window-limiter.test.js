@@ -79,6 +79,12 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect([await limiter.checkLimit('a'), await limiter.checkLimit('a'), await limiter.checkLimit('a')]).toEqual([true, true, false]);
     limiter.reset('a');
     expect(await limiter.checkLimit('a')).toBe(true);
+    limiter.maxRequests = 0;
+    expect([await limiter.checkLimit('b'), limiter.maxRequests, limiter.getRetryAfter('b') > 0]).toEqual([false, 0, true]);
+    limiter.windowMs = 20;
+    limiter.maxRequests = 1;
+    expect([await limiter.checkLimit('b'), await limiter.checkLimit('b')]).toEqual([true, false]);
+    expect(await make({ maxRequests: 0, redis: null, shared: undefined }).checkLimit('a')).toBe(false);
     expect(() => { limiter.maxRequests = -1; }).toThrow(RangeError);
     expect(() => make({ windowMs: 'soon' })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option: 'windowMs' }));
   });
@@ -102,7 +108,7 @@ describe('shared through Redis', () => {
   let server;
   beforeAll(async () => {
     server = await startRedis();
-  }, 30_000);
+  });
   afterAll(stopAll);
   const url = () => `redis://127.0.0.1:${server.port}`;
 

@@ -44,6 +44,27 @@ describe.each(ways)('fake timers, %s', (_, useFakes) => {
     expect(await Promise.all(adds)).toStrictEqual(['a', 'b']);
   });
 
+  test('what a fake timer was to ring for does not wait for it once they are gone', async () => {
+    useFakes();
+    const { calls, handler } = noting();
+    const buffer = make(handler, { batchTimeout: 20 });
+    await buffer.enqueue('fake');
+    fake.useRealTimers();
+    expect(await buffer.add('real')).toBe('real');
+    expect(calls).toStrictEqual([['fake', 'real']]);
+  });
+
+  test('a buffer closes in time though what it had set was a fake timer', async () => {
+    useFakes();
+    const buffer = make(() => new Promise(() => {}), { batchTimeout: 20, batchSize: 2 });
+    for (const item of [1, 2, 3]) void buffer.add(item).catch(() => {});
+    await microtasks();
+    fake.useRealTimers();
+    // longer than the fake timer had to go
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(await buffer.close({ timeoutMs: 1 })).toMatchObject({ delivered: 0, aborted: 3 });
+  });
+
   test('buffers from before they were installed hear of them', async () => {
     const { calls, handler } = noting();
     const buffer = make(handler, { batchTimeout: 100 });

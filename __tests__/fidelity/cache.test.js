@@ -218,7 +218,7 @@ describe('an idle cache keeps no process alive', () => {
       const cache = new TieredCache(${options});
       cache.on('degraded', () => {});
       cache.set('k', 1, 10).then(() => cache.getOrSet('l', () => 2, { timeoutMs: 60000 })).then(() => cache.deleteTwice('k', 60000)).then(() => cache.get('l')).then((value) => console.log('ends', value));`;
-    const { stdout, stderr, signal, status } = spawnSync(process.execPath, ['-e', source], { encoding: 'utf8', timeout: 20_000 });
+    const { stdout, stderr, signal, status } = spawnSync(process.execPath, ['-e', source], { encoding: 'utf8', timeout: 240_000 });
     expect({ stdout, stderr, signal, status }).toStrictEqual({ stdout: expect.stringMatching(/^ends (2|null)\n$/), stderr: '', signal: null, status: 0 });
   });
 });

@@ -29,6 +29,18 @@ async function inMicrotasks(promise) {
 }
 
 describe.each(ways)('fake timers, %s', (kind, useFakes) => {
+  test('who waits for a fake timer goes in turn once they are gone and somebody comes', async () => {
+    useFakes();
+    const limiter = make({ limit: 1, windowMs: 50 });
+    const order = [];
+    const turns = [0, 1].map((at) => limiter.acquire().then(() => order.push(at)));
+    await microtasks();
+    fake.useRealTimers();
+    turns.push(limiter.acquire().then(() => order.push(2)));
+    await Promise.all(turns);
+    expect(order).toStrictEqual([0, 1, 2]);
+  });
+
   test('waiters wake when the fake clock reaches them, and none is left', async () => {
     useFakes();
     const limiter = make({ limit: 2, windowMs: 1000 });

@@ -2,7 +2,6 @@
 // The services' own clients, against the gateway in front of every upstream format.
 const { runClient, startGateway, stopAll, upstreamFormats } = require('./support');
 
-jest.setTimeout(120_000);
 afterAll(stopAll);
 
 describe.each(upstreamFormats)('upstream %s', (format) => {

@@ -12,7 +12,6 @@ const {
   dialects,
 } = require('./support');
 
-jest.setTimeout(90_000);
 afterAll(stopAll);
 const names = Object.keys(dialects);
 
@@ -97,7 +96,7 @@ describe.each(upstreamFormats)('upstream %s', (format) => {
     expect(errorIn('openai-chat', text)).not.toBeNull();
     const silent = await send(gateway.url, 'openai-chat', { model: 'offline-silent' });
     expect(silent.status).toBe(504);
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(performance.now() - started).toBeLessThan(30_000);
   });
   test('a client that leaves before the first byte cancels the upstream', async () => {
     const before = await provider.stats();

@@ -3,7 +3,6 @@
 const fs = require('node:fs');
 const { eventsOf, send, startGateway, startProvider, stopAll, upstreamFormats, dialects } = require('./support');
 
-jest.setTimeout(120_000);
 afterAll(stopAll);
 const names = Object.keys(dialects);
 

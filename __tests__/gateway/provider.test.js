@@ -2,7 +2,6 @@
 // The offline provider checks the addon, so it is itself checked here, by the services' own clients and without the addon.
 const { request, runClient, startProvider, stopAll } = require('./support');
 
-jest.setTimeout(90_000);
 let provider;
 beforeAll(async () => {
   provider = await startProvider();

@@ -3,7 +3,6 @@
 const http = require('node:http');
 const { dialects, get, request, send, startGateway, startProvider, stopAll } = require('./support');
 
-jest.setTimeout(60_000);
 let provider;
 let gateway;
 beforeAll(async () => {

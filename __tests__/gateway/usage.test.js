@@ -6,7 +6,6 @@ const path = require('node:path');
 const { BatchBuffer } = require('sluice');
 const { dialects, get, request, send, startGateway, startProvider, stopAll, until } = require('./support');
 
-jest.setTimeout(60_000);
 let provider;
 let scratch;
 let folders = 0;
@@ -29,7 +28,7 @@ async function usageOf(gateway, lines) {
   await until(async () => {
     ({ usage } = JSON.parse((await get(`${gateway.url}/stats`)).text));
     return usage.lines >= lines;
-  }, 30_000);
+  });
   return usage;
 }
 const idOf = ({ headers }) => headers['x-request-id'];
@@ -127,7 +126,7 @@ test('two gateways on one folder; one is killed, the other takes its records ove
   await gateways[0].stop('SIGKILL');
   expect(await gateways[1].stop()).toEqual({ code: 0, signal: null });
   const third = await start(dir, { CACHE: 'off' });
-  await until(() => new Set(recordsOf(dir).map(({ id }) => id)).size >= acknowledged.length, 30_000);
+  await until(() => new Set(recordsOf(dir).map(({ id }) => id)).size >= acknowledged.length);
   await third.stop();
   const ids = recordsOf(dir).map(({ id }) => id);
   expect(ids.length).toBe(new Set(ids).size);
@@ -142,10 +141,10 @@ test('answers go on while the file cannot be written, and so do their records wh
   fs.mkdirSync(file);
   const answers = await Promise.all([1, 2, 3].map(() => send(gateway.url, 'openai-chat')));
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
-  await until(() => /not written yet/.test(gateway.errors()), 30_000);
+  await until(() => /not written yet/.test(gateway.errors()));
   expect(JSON.parse((await get(`${gateway.url}/stats`)).text).usage).toMatchObject({ size: 3, lines: 0 });
   fs.rmdirSync(file);
-  await until(() => fs.existsSync(file) && linesOf(dir).length === 3, 30_000);
+  await until(() => fs.existsSync(file) && linesOf(dir).length === 3);
   expect(recordsOf(dir).map(({ id }) => id).sort()).toEqual(answers.map(idOf).sort());
   await gateway.stop();
 });

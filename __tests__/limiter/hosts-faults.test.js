@@ -10,7 +10,7 @@ const [CLOSED, DEGRADE, OPEN] = [0, 1, 2];
 let server;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterEach(endHosts);
 afterAll(stopAll);
 
@@ -105,7 +105,7 @@ test('frozen: closed admits nothing, degrade its part each, open all; both ways 
     }
   }
   backToTheBound(run);
-}, 60_000);
+});
 
 test('killed and restarted empty, then emptied: at most the same once more; then exact again', async () => {
   const run = await through(async () => {
@@ -123,4 +123,4 @@ test('killed and restarted empty, then emptied: at most the same once more; then
     expect(fullest(lists[limiter], WINDOW_MS, { since: run.calmSince(limiter, killed) })).toBeLessThanOrEqual(2 * bound(LIMIT, 3));
   }
   backToTheBound(run);
-}, 60_000);
+});

@@ -11,7 +11,7 @@ let names = 0;
 beforeAll(async () => {
   server = await startRedis();
   look = server.client();
-}, 60_000);
+});
 afterEach(async () => {
   await Promise.all(open.splice(0).map((limiter) => limiter.close()));
 });

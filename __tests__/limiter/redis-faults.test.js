@@ -11,7 +11,7 @@ const open = [];
 let names = 0;
 beforeAll(async () => {
   server = await startRedis();
-}, 60_000);
+});
 afterEach(async () => {
   try {
     server.resume();

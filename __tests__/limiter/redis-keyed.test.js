@@ -12,7 +12,7 @@ let names = 0;
 beforeAll(async () => {
   [server, cluster] = await Promise.all([startRedis(), startCluster()]);
   look = server.client();
-}, 60_000);
+});
 afterEach(async () => {
   await Promise.all(open.splice(0).map((limiter) => limiter.close()));
 });
@@ -134,7 +134,13 @@ test('reset() and resetAll() let keys start afresh, for all', async () => {
 
 test('many keys at once', async () => {
   const [a] = pair({ maxRequests: 10 });
-  expect([...a.checkMany(['x', 'x', 'y'])]).toEqual([1, 0, 1]);
+  // one is on credit; a second one is not, unless Redis answers meanwhile
+  server.pause();
+  try {
+    expect([...a.checkMany(['x', 'x', 'y'])]).toEqual([1, 0, 1]);
+  } finally {
+    server.resume();
+  }
   expect(a.size).toBe(2);
   expect(a.bytes).toBeGreaterThan(0);
   expect(a.getStats()).toEqual({ allowed: 2, denied: 1, evicted: 0 });

@@ -16,10 +16,10 @@ const written = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-simulation-'));
 let runs;
 beforeAll(() => {
   // in a process of its own, as it runs in earnest: faster than in jest's realm
-  const { status, stderr } = spawnSync(process.execPath, [path.join(root, 'scripts', 'simulate-limiter.mjs'), written], { encoding: 'utf8', timeout: 230_000 });
+  const { status, stderr } = spawnSync(process.execPath, [path.join(root, 'scripts', 'simulate-limiter.mjs'), written], { encoding: 'utf8', timeout: 240_000 });
   expect([status, stderr]).toEqual([0, '']);
   runs = JSON.parse(fs.readFileSync(path.join(written, 'runs.json'), 'utf8'));
-}, 240_000);
+});
 afterAll(() => fs.rmSync(written, { recursive: true }));
 
 const isOurs = (rule) => rule !== 'original';

@@ -28,7 +28,7 @@ test('8 threads work under one concurrency limit: never more at once, and none i
   expect(most).toBeGreaterThan(1);
   expect(most).toBeLessThanOrEqual(3);
   expect(own.getStatus()).toMatchObject({ inFlight: 0, queued: 0, currentTokens: 3, stats: { totalRequests: 800, successRate: 1 } });
-}, 60_000);
+});
 
 test('8 threads take from one window no more than its limit', async () => {
   const options = { shared: 'window', limit: 1000, windowMs: 600_000 };
@@ -38,7 +38,7 @@ test('8 threads take from one window no more than its limit', async () => {
   expect(new Int32Array(counts)[2]).toBe(1000);
   expect(own.tryAcquire()).toBe(false);
   expect(own.getStatus().currentTokens).toBe(0);
-}, 60_000);
+});
 
 test('a thread that is ended gives back what it had in hand: who waits here goes on', async () => {
   const options = { shared: 'ended', limit: 0, concurrency: 4 };
@@ -63,7 +63,7 @@ test('a thread that always has many who wait lets others have their turn: at mos
   const ended = new Promise((resolve) => worker.once('message', resolve));
   let most = 0;
   let rounds = 0;
-  const until = Date.now() + 20_000;
+  const until = Date.now() + 60_000;
   while (rounds < 50 && Date.now() < until) {
     const turn = own.take();
     // it stands in line now, or has its permit
@@ -81,7 +81,7 @@ test('a thread that always has many who wait lets others have their turn: at mos
   await ended;
   expect(rounds).toBeGreaterThan(10);
   expect(most).toBeLessThanOrEqual(2);
-}, 60_000);
+});
 
 test('a name is free for other options when the last thread has closed it', async () => {
   const one = keep(new AdaptiveLimiter({ shared: 'free', limit: 5 }));

@@ -40,14 +40,14 @@ beforeAll(() => {
   execFileSync(process.execPath, ['scripts/pack.mjs', packed], { cwd: root });
   // the binary of the machine that the tests run on
   platform = readdirSync(packed).map((file) => file.replace(`-${version}.tgz`, '')).find((name) => name !== 'sluice');
-}, 120_000);
+});
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 describe('with the platform package', () => {
   let folder;
   beforeAll(() => {
     folder = install('with', ['sluice', platform]);
-  }, 120_000);
+  });
 
   test('no Rust and no compiler are needed', () => {
     for (const tool of ['cargo', 'rustc', 'cc', 'gcc', 'make']) expect(existsSync(path.join(bin, tool))).toBe(false);
@@ -96,14 +96,14 @@ describe('with the platform package', () => {
     const ended = spawnSync(process.execPath, [tsc, ...args], { cwd: folder, env, encoding: 'utf8' });
     expect(ended.stdout).toBe('');
     expect(ended.status).toBe(0);
-  }, 120_000);
+  });
 
   test('are-the-types-wrong finds nothing', () => {
     const attw = path.join(root, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js');
     const ended = spawnSync(process.execPath, [attw, '--no-emoji', '--no-color', '--format', 'ascii', tarball('sluice')], { cwd: folder, encoding: 'utf8' });
     expect(ended.stdout + ended.stderr).toMatch(/No problems found/);
     expect(ended.status).toBe(0);
-  }, 120_000);
+  });
 
   test('the package holds what runs and nothing else', () => {
     const files = readdirSync(path.join(folder, 'node_modules', 'sluice'), { recursive: true }).map(String);
@@ -140,7 +140,7 @@ test('without a platform package, require throws ERR_PLATFORM that names the pac
   const error = JSON.parse(run(folder, failure));
   expect(error).toMatchObject({ code: 'ERR_PLATFORM', real: true, cause: expect.any(String) });
   expect(error.message).toMatch(`install ${platform}`);
-}, 120_000);
+});
 
 test('every platform that the release builds has its package', () => {
   const { napi } = require('../../package.json');

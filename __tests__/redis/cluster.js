@@ -5,7 +5,7 @@ const { startRedis } = require('./server');
 const { freePort } = require('./ports');
 
 const SLOTS = 16_384;
-const FORM_MS = 30_000;
+const FORM_MS = 120_000;
 
 async function eventually(holds, what, limitMs = FORM_MS) {
   const deadline = performance.now() + limitMs;

@@ -4,6 +4,10 @@ const net = require('node:net');
 const { once } = require('node:events');
 
 const [FIRST, LAST] = [10_000, 31_000];
+/** Each of jest's processes has a part of the range to itself. */
+const PARTS = 8;
+const PART = (LAST - FIRST) / PARTS;
+const first = FIRST + (Number(process.env.JEST_WORKER_ID ?? 0) % PARTS) * PART;
 
 async function isFree(port) {
   const server = net.createServer();
@@ -21,7 +25,7 @@ async function isFree(port) {
 /** A port that nobody listens on. */
 async function freePort() {
   for (let tries = 0; tries < 200; tries += 1) {
-    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    const port = first + Math.floor(Math.random() * PART);
     if (await isFree(port)) return port;
   }
   throw new Error('no free port was found');

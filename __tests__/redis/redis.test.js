@@ -94,7 +94,7 @@ test('servers end when the process that started them is killed, even paused ones
   const [one, two, folder] = JSON.parse(line);
   expect([isAlive(one), isAlive(two)]).toEqual([true, true]);
   child.kill('SIGKILL');
-  await eventually(() => !isAlive(one) && !isAlive(two) && !existsSync(folder), 'they end', 10_000);
+  await eventually(() => !isAlive(one) && !isAlive(two) && !existsSync(folder), 'they end');
 });
 
 test('a process with an idle server exits by itself, and the server with it', async () => {
@@ -105,5 +105,5 @@ test('a process with an idle server exits by itself, and the server with it', as
   const ended = once(child, 'exit');
   const [line] = await once(child.stdout, 'data');
   expect((await ended)[0]).toBe(0);
-  await eventually(() => !isAlive(Number(line)), 'it ends', 10_000);
+  await eventually(() => !isAlive(Number(line)), 'it ends');
 });

@@ -9,7 +9,7 @@ const { Redis } = require('ioredis');
 const { freePort } = require('./ports');
 const { watch } = require('./watchdog');
 
-const START_MS = 20_000;
+const START_MS = 60_000;
 const running = new Set();
 const tlsPath = (name) => path.join(__dirname, 'tls', name);
 const tlsFile = (name) => readFileSync(tlsPath(name), 'utf8');
@@ -156,7 +156,7 @@ class Server {
 
   /** One command on a connection of its own. */
   async command(...args) {
-    const client = new Redis(this.clientOptions({ maxRetriesPerRequest: 1, commandTimeout: 5000, retryStrategy: null }));
+    const client = new Redis(this.clientOptions({ maxRetriesPerRequest: 1, commandTimeout: 30_000, retryStrategy: null }));
     client.on('error', () => {});
     try {
       return await client.call(...args.map(String));

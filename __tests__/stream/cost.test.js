@@ -12,12 +12,13 @@ const MEGABYTE = 1 << 20;
 const chunk = (content) =>
   `data: ${JSON.stringify({ id: 'c', model: 'm', choices: [{ index: 0, delta: { content } }] })}\n\n`;
 
-/** The shortest of three runs, in ms. */
+/** The least of three runs, in ms of the processor: what else it does meanwhile does not count. */
 function shortest(run) {
   const times = [0, 1, 2].map(() => {
-    const start = performance.now();
+    const before = process.cpuUsage();
     run();
-    return performance.now() - start;
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
   });
   return Math.min(...times);
 }
@@ -52,7 +53,7 @@ describe('cost', () => {
     push(few, {});
     const ratio = shortest(() => push(many, { to: 'claude' })) / shortest(() => push(few, { to: 'claude' }));
     expect(ratio).toBeLessThan(8 * 5);
-  }, 60_000);
+  });
 
   test('twice the pieces of one tool call, twice the time', () => {
     const fragments = (count) => {
@@ -67,7 +68,7 @@ describe('cost', () => {
     expect(push(many, { to: 'gemini' }).message().toolCalls[0].arguments).toHaveLength(160_000);
     const ratio = shortest(() => push(many, { to: 'gemini' })) / shortest(() => push(few, { to: 'gemini' }));
     expect(ratio).toBeLessThan(8 * 5);
-  }, 60_000);
+  });
 });
 
 describe('memory', () => {
@@ -104,5 +105,5 @@ describe('memory', () => {
     const after = await resident();
     // each held 20 KB at least: 200 MB if they stayed
     expect(after - before).toBeLessThan(40 * MEGABYTE);
-  }, 60_000);
+  });
 });

@@ -10,13 +10,14 @@ const log = new Float64Array(times);
 const limiter = new AdaptiveLimiter(options);
 const micros = () => Number(process.hrtime.bigint() / 1000n);
 
-/** What threads that nobody is ending hold for certain: noted behind the grant, taken off before the release. */
+/** What each thread holds for certain, noted behind the grant and taken off before the release; whether it is being ended; its grants. */
+const look = () => Array.from({ length: THREADS * FIELDS }, (_, at) => Atomics.load(cells, at));
+/** What threads that nobody is ending hold at one moment; 0 where that moment was missed: something moved between two looks. */
 function inHand() {
+  const [seen, again] = [look(), look()];
+  if (seen.some((number, at) => number !== again[at])) return 0;
   let sum = 0;
-  for (let thread = 0; thread < THREADS; thread += 1) {
-    const at = thread * FIELDS;
-    if (Atomics.load(cells, at + DYING) === 0) sum += Atomics.load(cells, at + HELD);
-  }
+  for (let at = 0; at < seen.length; at += FIELDS) if (seen[at + DYING] === 0) sum += seen[at + HELD];
   return sum;
 }
 async function work(waiter) {

@@ -78,7 +78,7 @@ function deferred() {
 }
 
 /** Waits until it holds. */
-async function until(holds, timeoutMs = 5000) {
+async function until(holds, timeoutMs = 60_000) {
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`it never held: ${holds}`);

@@ -88,12 +88,31 @@ class Batch {
       return;
     }
     let failures;
-    for (let place = 0; place < length && !isNothing; place += 1) {
-      const result = results[place];
-      if (typeof result === 'object' && result !== null && mayBeError(result) && isError(result)) (failures ??= []).push({ place, error: result, isFinal: false });
+    try {
+      for (let place = 0; place < length && !isNothing; place += 1) {
+        const result = results[place];
+        if (typeof result !== 'object' || result === null || isPlain(result)) continue;
+        if (isError(result)) (failures ??= []).push({ place, error: result, isFinal: false });
+        else if (typeof result.then === 'function') return void this.#await(results);
+      }
+    } catch (error) {
+      // a result that cannot be looked at
+      this.fail(error, true);
+      return;
     }
     this.#over = true;
     this.#flow.ended(this, isNothing ? undefined : results, failures);
+  }
+  /** Slots that are promises are waited for, and each fails its item only. */
+  async #await(results) {
+    const ended = await Promise.allSettled(results);
+    if (this.#over) return;
+    this.#over = true;
+    const failures = [];
+    ended.forEach(({ status, value, reason }, place) => {
+      if (status === 'rejected' || isError(value)) failures.push({ place, error: status === 'rejected' ? reason : value, isFinal: false });
+    });
+    this.#flow.ended(this, ended.map(({ value }) => value), failures.length === 0 ? undefined : failures);
   }
 
   /** All of it has failed. What its handler says later is not heard. */
@@ -119,8 +138,8 @@ class Batch {
   }
 }
 
-/** Plain objects are none: asking each for its tag would cost more than the rest of its way. */
-const mayBeError = (value) => Object.getPrototypeOf(value) !== Object.prototype;
+/** Neither an error nor a promise: asking each for its tag would cost more than the rest of its way. */
+const isPlain = (value) => Object.getPrototypeOf(value) === Object.prototype;
 
 function wrongResults(length, results) {
   const option = 'what the handler returns';

@@ -100,8 +100,9 @@ class Flow {
     }
     const promise = entry.promise();
     if (signal !== undefined) heed(signal, entry, this.#giveUp);
-    if (this.claims === undefined) this.proceed(entry);
-    else this.#claim(entry);
+    // the log may know the key: it is asked for when that is open
+    if (this.#isOpening) this.held.push(entry);
+    else this.#enter(entry);
     return promise;
   }
 
@@ -119,6 +120,10 @@ class Flow {
     if (this.#isMeasured) entry.bytes = row.bytes;
   }
 
+  #enter(entry) {
+    if (this.claims === undefined) this.proceed(entry);
+    else this.#claim(entry);
+  }
   #claim(entry) {
     const first = entry.key === null ? undefined : this.claims.claim(entry);
     if (first === undefined) return this.claims.enter(entry);
@@ -128,11 +133,10 @@ class Flow {
     return undefined;
   }
 
-  /** An entry goes on to the machine, as soon as the log is open. */
+  /** An entry goes on to the machine. */
   proceed(entry) {
     if (entry.isGone) return;
     if (entry.row !== undefined && entry.row.isStored) this.#returning.restore(entry);
-    else if (this.log !== undefined && !this.log.isReady) this.held.push(entry);
     else this.#arrive(entry);
   }
   /** A letter that comes back from disk. */
@@ -141,7 +145,7 @@ class Flow {
   }
   /** All that the log had kept is back: those that have come meanwhile may go on. */
   ready() {
-    for (const entry of this.held.splice(0)) this.proceed(entry);
+    for (const entry of this.held.splice(0)) if (!entry.isGone) this.#enter(entry);
     this.do(op.STEP);
   }
 
@@ -163,7 +167,7 @@ class Flow {
     } else if (entry.isEnqueued || !this.#isPlain) {
       this.findsRoom(entry);
     }
-    if (isDue) this.do(op.STEP);
+    if (isDue || this.#wake.isLost) this.do(op.STEP);
   }
   findsRoom(entry) {
     if (this.log === undefined) this.accepted(entry);
@@ -298,7 +302,10 @@ class Flow {
   /** What a claim or the opening of the log holds up was brought before the call as well, and so was what comes back. */
   async #flushLater(line) {
     await line;
-    if (this.#isOpening) await this.log.recovered;
+    if (this.#isOpening) {
+      await this.log.recovered;
+      await this.claims?.settledLine();
+    }
     await this.#flush();
   }
   #flush() {

@@ -115,6 +115,7 @@ class Idempotency {
   /** A dead letter is sent again, whatever its key says; it claims that where it is free. */
   reclaim(entry) {
     if (entry.key === null || this.#claim(entry) !== undefined) return;
+    entry.claim.accepted(entry.publicId);
     // nobody waits for the answer
     this.#claims?.ask(new Place(entry));
   }

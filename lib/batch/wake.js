@@ -15,7 +15,8 @@ class Wake {
   #lookAt = Infinity;
   #at = Infinity;
   #timer;
-  // what belongs to the timer that was set: fake ones may have come or gone since
+  // what the timer was set by, and is cleared by: fake ones may have come or gone since
+  #set;
   #clear;
   #isTurning = false;
   #isHolding = false;
@@ -33,11 +34,15 @@ class Wake {
 
   /** When it rings; Infinity: it is not set. */
   get ringsAt() {
-    return this.#at;
+    return this.isLost ? Infinity : this.#at;
+  }
+  /** Whether it never rings: it is a fake one, and the fakes are gone. */
+  get isLost() {
+    return this.#timer !== undefined && setTimeout !== this.#set;
   }
   /** Whether what is to come at that time needs nothing more to be done. */
   covers(time) {
-    return time === Infinity ? this.#at === Infinity : time >= this.#at || time >= this.#lookAt;
+    return time === Infinity ? this.#at === Infinity : time >= this.ringsAt || time >= this.#lookAt;
   }
   /** Nothing later than that is waited for; Infinity: nothing is. */
   at(time) {
@@ -46,6 +51,7 @@ class Wake {
     const now = Math.floor(this.#clock.now());
     const delay = Math.max(0, Math.min(time - now, LONGEST_MS));
     this.#at = now + delay;
+    this.#set = setTimeout;
     this.#clear = clearTimeout;
     this.#timer = setTimeout(this.#fire, delay);
   }

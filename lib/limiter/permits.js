@@ -153,7 +153,7 @@ class Permits {
     const turn = this.#waiters.add(asked, held, isTimed);
     // Redis is asked for what all want
     if (this.#source !== undefined) this.pass();
-    else if (asked.timeoutMs !== Infinity) this.#waiters.arm(inbox[WAKE_AT]);
+    else if (asked.timeoutMs !== Infinity || this.#waiters.isLost) this.#waiters.arm(inbox[WAKE_AT]);
     return turn;
   }
   /** So many more stand in line; returns how many did, in all threads. */

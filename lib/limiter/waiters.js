@@ -73,7 +73,8 @@ class Waiters {
   #deadlines = new Deadlines();
   #timer;
   #timerAt = Infinity;
-  // what belongs to the timer that was set: fake ones may have come or gone since
+  // what the timer was set by, and is cleared by: fake ones may have come or gone since
+  #set;
   #clear;
   #isHolding = false;
 
@@ -151,13 +152,18 @@ class Waiters {
     }
     const at = Math.min(wakeAt, this.#deadlines.first?.until ?? Infinity);
     if (!isWaiting || at === Infinity) this.#stop();
-    else if (at < this.#timerAt) this.#start(at);
+    else if (at < this.#timerAt || this.isLost) this.#start(at);
+  }
+  /** Whether its timer never rings: it is a fake one, and the fakes are gone. */
+  get isLost() {
+    return this.#timer !== undefined && setTimeout !== this.#set;
   }
   #start(at) {
     this.#stop();
     const now = this.#permits.time();
     const delay = Math.max(0, Math.min(Math.ceil(at - now), LONGEST_MS));
     this.#timerAt = at - now > LONGEST_MS ? now + delay : at;
+    this.#set = setTimeout;
     this.#clear = clearTimeout;
     this.#timer = setTimeout(this.#ring, delay);
   }

@@ -132,6 +132,23 @@ test('a repeat that comes while the log is being opened is one with what it hold
   expect(await left(where)).toEqual([]);
 });
 
+test('a repeat of what an earlier process has delivered is one, without a wait for the log', async () => {
+  const where = folder();
+  const options = { batchSize: 1, idempotency: { ttl: 60 } };
+  const before = open(where, (items) => items, options);
+  await before.add('first', { key: 'k' });
+  await before.close();
+  const calls = jest.fn((items) => items);
+  const after = open(where, calls, options);
+  const repeats = [after.add('repeat', { key: 'k' }), after.enqueue('another', { key: 'k' }), after.add('new', { key: 'l' })];
+  expect(after.getBufferStatus()).toMatchObject({ size: 0, waiting: 3 });
+  await after.flush();
+  expect(await Promise.all(repeats)).toEqual(['first', expect.any(String), 'new']);
+  expect(calls.mock.calls.map(([items]) => items)).toEqual([['new']]);
+  expect(after.getStats()).toMatchObject({ accepted: 1, duplicates: 2 });
+  expect(await after.close()).toMatchObject({ delivered: 1 });
+});
+
 test('a key of one that failed for good is free', async () => {
   const where = folder();
   const options = { ...dying, idempotency: { ttl: 60 } };

@@ -52,7 +52,7 @@ function gate() {
 
 /** Resolves when `condition()` holds. */
 async function until(condition, what = 'it') {
-  const end = Date.now() + 25_000;
+  const end = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`${what} did not come`);
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -65,7 +65,7 @@ const where = process.argv[1];
 const say = (...words) => require('node:fs').writeSync(1, words.join(' ') + '\\n');
 `;
 /** Runs a program with `BatchBuffer`, `where` and `say`; resolves with `{ code, signal, out, err }`, and `child` is its process. */
-function run(source, where, { limitMs = 60_000, command = process.execPath, before = [], ...options } = {}) {
+function run(source, where, { limitMs = 240_000, command = process.execPath, before = [], ...options } = {}) {
   const child = spawn(command, [...before, '-e', prelude + source, where], { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   const ended = new Promise((resolve, reject) => {
     let [out, err] = ['', ''];

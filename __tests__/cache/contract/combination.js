@@ -6,6 +6,8 @@ const path = require('node:path');
 const { TieredCache } = require('sluice');
 
 let places = 0;
+/** Places that settle while tests run. */
+const AHEAD = 10;
 
 /**
  * `memory`, `redis`, `disk`: options of the tiers, or false. `redis` is a function of the key prefix. `plain`: values in
@@ -29,18 +31,42 @@ class Combination {
     places += 1;
     return new Place(this, `c${process.pid}-${places}:`);
   }
+  /** Whether what a host writes to its disk at first is doubted later: until it has heard of other hosts' changes for a while. */
+  get settles() {
+    return this.isOwn && this.hasDisk;
+  }
 }
 
 class Place {
   #caches = [];
   #folder;
+  /** The first cache, once its host hears; places settle side by side, ahead of their tests. */
+  #settled;
 
   constructor(combination, prefix) {
     this.combination = combination;
     this.prefix = prefix;
+    if (combination.settles) this.#settled = this.#settle();
+  }
+  async #settle(options) {
+    const first = this.#open(options);
+    await first.initialize();
+    await sleep(450);
+    return first;
   }
   /** A cache; `options` over the combination's. No deadline is moved unless asked for. */
-  async open({ memory, redis, disk, ...options } = {}) {
+  async open(options) {
+    const settled = await this.#settled;
+    this.#settled = undefined;
+    if (settled !== undefined && options === undefined) return settled;
+    await settled?.close();
+    if (settled !== undefined) return this.#settle(options);
+    const cache = this.#open(options);
+    // what is written before tracking is up is doubted once it is
+    if (this.combination.isOwn) await cache.initialize();
+    return cache;
+  }
+  #open({ memory, redis, disk, ...options } = {}) {
     const { combination } = this;
     if (combination.hasDisk) this.#folder ??= mkdtempSync(path.join(os.tmpdir(), 'sluice-contract-'));
     const cache = new TieredCache({
@@ -52,13 +78,10 @@ class Place {
       ...options,
     });
     this.#caches.push(cache);
-    // what is written before tracking is up is doubted once it is
-    if (combination.isOwn) await cache.initialize();
-    // what a host writes to its disk before it hears of other hosts' changes is doubted later
-    if (combination.isOwn && combination.hasDisk && this.#caches.length === 1) await sleep(450);
     return cache;
   }
   async close() {
+    await this.#settled;
     await Promise.all(this.#caches.map((cache) => cache.close()));
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -76,8 +99,14 @@ function contract(combinations, suites) {
   describe.each(combinations.map((one) => [one.name, one]))('%s', (_, options) => {
     const combination = new Combination(options);
     const at = {};
+    const ahead = [];
+    if (combination.settles) {
+      beforeAll(() => void ahead.push(...Array.from({ length: AHEAD }, () => combination.place())));
+      afterAll(() => Promise.all(ahead.map((place) => place.close())));
+    }
     beforeEach(() => {
-      const place = combination.place();
+      if (combination.settles) ahead.push(combination.place());
+      const place = ahead.shift() ?? combination.place();
       at.place = place;
       at.open = (more) => place.open(more);
     });

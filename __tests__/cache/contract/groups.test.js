@@ -12,7 +12,7 @@ beforeAll(async () => {
   [cluster, sentinel] = await Promise.all([startCluster(), startSentinel()]);
   made.ioredis = clients.ioredisCluster(cluster);
   made.node = await clients.nodeRedisCluster(cluster);
-}, 60_000);
+});
 afterAll(async () => {
   for (const { close } of Object.values(made)) close();
   await stopAll();

@@ -4,7 +4,6 @@ const path = require('node:path');
 const { startRedis, stopAll } = require('../../redis');
 const { cleanUp, eventually, folder, percentile, startInstance, startThread } = require('./support');
 
-jest.setTimeout(60_000);
 afterEach(cleanUp);
 afterAll(stopAll);
 
@@ -36,7 +35,7 @@ test.each(Object.keys(pairs))('%s', async (name) => {
   await writer.call('setMany', keys.map((key) => [key, 'value', 600]));
   // What is to be deleted is in the reader's memory.
   await eventually(async () => (await reader.call('getMany', keys)).every((value) => value === 'value'), 'the reader has all');
-  const watching = reader.tell('watch', { changes: CHANGES, limitMs: 40_000 });
+  const watching = reader.tell('watch', { changes: CHANGES, limitMs: 120_000 });
   const made = await writer.tell('change', { changes: CHANGES, paceMs: 1 });
   const seen = await watching;
   const staleMs = ['sets', 'deletes'].flatMap((kind) => made[kind].map((at, index) => Math.max(0, seen[kind][index] - at)));

@@ -4,7 +4,6 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { cleanUp, eventually, folder, sleep, startInstance } = require('./support');
 
-jest.setTimeout(120_000);
 afterEach(cleanUp);
 
 const diskEvents = async (child) => (await child.events()).filter(({ tier }) => tier === 'disk').map(({ event }) => event);
@@ -94,11 +93,11 @@ test('four processes on one store: each sees what the others write and delete', 
   for (const [at, child] of children.entries()) {
     const key = `from${at}`;
     await child.call('set', key, 'one', 600);
-    for (const other of children) await eventually(async () => (await other.call('get', key)) === 'one', 'what another has written', 500);
+    for (const other of children) await eventually(async () => (await other.call('get', key)) === 'one', 'what another has written');
     await child.call('set', key, 'two', 600);
-    for (const other of children) await eventually(async () => (await other.call('get', key)) === 'two', 'what another has changed', 500);
+    for (const other of children) await eventually(async () => (await other.call('get', key)) === 'two', 'what another has changed');
     await child.call('delete', key);
-    for (const other of children) await eventually(async () => (await other.call('get', key)) === null, 'what another has deleted', 500);
+    for (const other of children) await eventually(async () => (await other.call('get', key)) === null, 'what another has deleted');
   }
 });
 

@@ -4,7 +4,6 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { cleanUp, folder, startInstance } = require('./support');
 
-jest.setTimeout(120_000);
 afterEach(cleanUp);
 
 const KEYS = 200;

@@ -5,7 +5,6 @@ const path = require('node:path');
 const { startRedis, stopAll } = require('../../redis');
 const { cleanUp, eventually, folder, sleep, startInstance } = require('./support');
 
-jest.setTimeout(120_000);
 let server;
 // Outages are tested elsewhere: here no call is to fail for a machine that is busy.
 const redis = () => ({ url: server.url, commandTimeoutMs: 5000 });
@@ -99,7 +98,7 @@ test('an absence that is remembered is forgotten when anybody sets the key', asy
       const key = `absent${round}`;
       expect([await one.call('get', key), await one.call('get', key)]).toEqual([null, null]);
       await other.call('set', key, round, 60);
-      await eventually(async () => (await one.call('get', key)) === round, 'what was set', 500);
+      await eventually(async () => (await one.call('get', key)) === round, 'what was set');
       await one.call('delete', key);
       expect(await one.call('get', key)).toBeNull();
       await one.call('set', key, 'own', 60);
@@ -143,9 +142,9 @@ test('parallel sets leave every tier with one value, and a delete wins over the 
     await Promise.all(hosts.flatMap((host, at) => [1, 2, 3].map((value) => host.call('set', key, `${at}:${value}`, 60))));
     const inRedis = await hosts[0].call('get', key, { skipL1: true });
     expect(inRedis).toMatch(/^[01]:3$/);
-    for (const host of hosts) await eventually(async () => (await host.call('get', key)) === inRedis, 'one value', 500);
+    for (const host of hosts) await eventually(async () => (await host.call('get', key)) === inRedis, 'one value');
     for (const host of hosts) {
-      await eventually(async () => [inRedis, null].includes(await host.call('get', key, { skipL1: true, skipL2: true })), 'the disk has it too, or nothing', 1000);
+      await eventually(async () => [inRedis, null].includes(await host.call('get', key, { skipL1: true, skipL2: true })), 'the disk has it too, or nothing');
     }
   }
   const [one, other] = hosts;

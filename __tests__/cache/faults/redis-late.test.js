@@ -4,7 +4,6 @@ const path = require('node:path');
 const { startCluster, startRedis, stopAll } = require('../../redis');
 const { cleanUp, eventually, folder, sleep, startInstance, startProxy } = require('./support');
 
-jest.setTimeout(60_000);
 let server;
 beforeAll(async () => {
   server = await startRedis();
@@ -75,7 +74,8 @@ test('a connection that is silent is noticed, and its copies are asked again', a
   await direct.call('set', 'key', 'new', 600);
   // A PING a second and its deadline, then memory.ttl: past ten times that nobody may be told the old value.
   await eventually(async () => (await child.call('get', 'key')) === null, 'the copy is served no more', 10 * 2250);
-  expect((await child.call('health')).redis).toBe('down');
+  // a get that took too long is null before the breaker has heard enough of that
+  await eventually(async () => (await child.call('health')).redis === 'down', 'it has noticed');
   proxy.release();
   proxy.cut();
   await eventually(async () => (await child.call('get', 'key')) === 'new', 'the new value');
@@ -117,7 +117,7 @@ test('a tracking connection that is killed is made anew, and nothing old outlive
     expect(ids.length).toBeGreaterThan(0);
     for (const id of ids) await server.command('CLIENT', 'KILL', 'ID', id);
     await direct.call('set', 'key', round, 600);
-    await eventually(async () => (await child.call('get', 'key')) === round, 'the new value', 500);
+    await eventually(async () => (await child.call('get', 'key')) === round, 'the new value');
     await eventually(async () => trackingIds(await server.command('CLIENT', 'LIST')).length > 0, 'tracking is back');
   }
 });
@@ -136,7 +136,7 @@ test('in a cluster, the tracking connection of one master alone is killed', asyn
     break;
   }
   for (const key of keys) await direct.call('set', key, 'new', 600);
-  for (const key of keys) await eventually(async () => (await child.call('get', key)) === 'new', `the new value of ${key}`, 2000);
+  for (const key of keys) await eventually(async () => (await child.call('get', key)) === 'new', `the new value of ${key}`);
   await cluster.stop();
 });
 

@@ -4,7 +4,6 @@ const path = require('node:path');
 const { startRedis, stopAll } = require('../../redis');
 const { cleanUp, folder, startInstance } = require('./support');
 
-jest.setTimeout(60_000);
 afterEach(cleanUp);
 afterAll(stopAll);
 

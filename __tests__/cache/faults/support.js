@@ -146,7 +146,7 @@ async function cleanUp() {
   for (const clean of cleanups.splice(0).reverse()) await clean();
 }
 
-async function eventually(holds, what, limitMs = 10_000) {
+async function eventually(holds, what, limitMs = 60_000) {
   const deadline = performance.now() + limitMs;
   for (;;) {
     const value = await holds();

@@ -2,7 +2,6 @@
 // Eight worker threads on one shared memory, terminated at random in the middle of what they do.
 const { cleanUp, sleep, startThread } = require('./support');
 
-jest.setTimeout(60_000);
 afterEach(cleanUp);
 
 test('threads that are terminated leave the others a memory that works', async () => {

@@ -103,7 +103,7 @@ pub fn done() -> (Done, Receiver<Result<u64, Error>>) {
     let (sender, receiver) = channel();
     (Box::new(move |result| drop(sender.send(result))), receiver)
 }
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 pub fn settled(receiver: &Receiver<Result<u64, Error>>) -> u64 {
     receiver.recv_timeout(PATIENCE).expect("told").expect("done")
 }

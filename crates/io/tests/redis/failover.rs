@@ -6,7 +6,7 @@ use sluice_io::redis::{Answer, Config, Link, Sentinel, State};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const LONG: Duration = Duration::from_secs(40);
+const LONG: Duration = Duration::from_secs(120);
 
 /// Until a write succeeds; how long it took.
 async fn writable(link: &Link, name: &str) -> Duration {

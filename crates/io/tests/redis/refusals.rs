@@ -4,8 +4,21 @@ use crate::servers::Server;
 use crate::witness::{Event, aside, config, json, keys, now, open, put, run, run_alone, text_of, write};
 use bytes::Bytes;
 use sluice_io::redis::{Config, State, Write};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
+
+/// The end of a call that waits for nothing: it has ended when it is asked for the first time.
+async fn at_once<T>(call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    poll_fn(|context| match call.as_mut().poll(context) {
+        Poll::Ready(ended) => Poll::Ready(ended),
+        Poll::Pending => panic!("it waits"),
+    })
+    .await
+}
 
 #[test]
 fn a_server_that_refuses_us_is_down_in_its_own_words() {
@@ -18,9 +31,7 @@ fn a_server_that_refuses_us_is_down_in_its_own_words() {
             matches!(&told[..], [Event::State(State::Down, Some(why))] if why.contains("NOAUTH")),
             "{told:?}"
         );
-        let began = Instant::now();
-        assert!(link.get_many(&keys(&["a"]), now()).await.is_err());
-        assert!(began.elapsed() < Duration::from_millis(20));
+        assert!(at_once(link.get_many(&keys(&["a"]), now())).await.is_err());
         let wrong = Config { password: Some("wrong".into()), ..config(&[server.url()]) };
         let told = open(wrong).await.1.events();
         assert!(
@@ -63,20 +74,18 @@ fn nobody_there_is_told_at_once() {
         let began = Instant::now();
         let (link, _) = open(config(&["redis://127.0.0.1:1".to_owned()])).await;
         let (cluster, told) = open(config(&["127.0.0.1:1".to_owned(), "127.0.0.1:2".to_owned()])).await;
-        assert!(began.elapsed() < Duration::from_secs(2));
+        assert!(began.elapsed() < Duration::from_secs(20));
         assert_eq!((link.state(), cluster.state()), (State::Down, State::Down));
         assert_eq!(told.events().len(), 1);
         for link in [link, cluster] {
-            let began = Instant::now();
-            assert!(link.get_many(&keys(&["a"]), now()).await.is_err());
-            assert!(link.set_many(vec![write("a", json("1", now() + 9))], now()).await[0].is_err());
-            assert!(link.remove(&keys(&["a"]), b"").await.is_err());
-            assert!(link.remove_pattern(b"*", b"").await.is_err());
-            assert!(link.remove_tag("a", b"").await.is_err());
-            assert!(link.keys(b"", 1).await.is_err());
-            assert!(link.lease(b"a", b"me", 1).await.is_err());
-            assert!(link.health().await.is_err());
-            assert!(began.elapsed() < Duration::from_millis(100));
+            assert!(at_once(link.get_many(&keys(&["a"]), now())).await.is_err());
+            assert!(at_once(link.set_many(vec![write("a", json("1", now() + 9))], now())).await[0].is_err());
+            assert!(at_once(link.remove(&keys(&["a"]), b"")).await.is_err());
+            assert!(at_once(link.remove_pattern(b"*", b"")).await.is_err());
+            assert!(at_once(link.remove_tag("a", b"")).await.is_err());
+            assert!(at_once(link.keys(b"", 1)).await.is_err());
+            assert!(at_once(link.lease(b"a", b"me", 1)).await.is_err());
+            assert!(at_once(link.health()).await.is_err());
         }
     });
 }

@@ -9,7 +9,7 @@ use sluice_io::redis::{Config, Link, State, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 
 fn tracked(urls: &[String]) -> Config {
     Config { tracking: true, ..config(urls) }

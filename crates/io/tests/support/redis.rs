@@ -10,9 +10,20 @@ use std::time::{Duration, Instant};
 fn binary() -> String {
     std::env::var("SLUICE_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
-/// A port that was free a moment ago.
+/// A port that was free a moment ago: below those of outgoing connections, so that none takes it while a server restarts,
+/// and no other that this process asks for.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 21_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(127);
+    let mut ports =
+        std::iter::repeat_with(|| begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT);
+    let free = ports.find_map(|port| {
+        let port = u16::try_from(FIRST + port).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+    });
+    free.unwrap()
 }
 /// Asks again until it holds.
 pub fn eventually(what: &str, within: Duration, mut holds: impl FnMut() -> bool) {
@@ -72,7 +83,7 @@ impl Server {
     }
     fn await_ready(&self) {
         // one with a password or TLS alone is ready as soon as it takes connections
-        eventually("a redis-server", Duration::from_secs(10), || {
+        eventually("a redis-server", Duration::from_secs(60), || {
             std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
         });
     }
