@@ -115,7 +115,7 @@ class TieredCache extends EventEmitter {
     writes.setSync(this.#view.open(), checkKey(key), value, readTtl(ttl, 'ttl'));
   }
   async set(key, value, ttl, options) {
-    return writes.set(this.#view.open(), checkKey(key), value, readTtl(ttl, 'ttl'), readSet(options));
+    return writes.set(this.#view.open(), checkKey(key), value, readTtl(ttl, 'ttl'), options === undefined ? undefined : readSet(options));
   }
   async setMany(entries, options) {
     return writes.setMany(this.#view.open(), entries, readSet(options));

@@ -52,11 +52,14 @@ function put(view, key, value, encoded, ttl, options, staleFor = 0, guard = unde
 function hold({ tiers }, full, value, deadline, staleUntil, tags, before) {
   const { engine, live } = tiers;
   const after = engine.epoch(full);
-  if (after === before + 1) live.fill(full, value, deadline, staleUntil, engine.cell(full), after, tags);
-  else live.delete(full);
+  if (after === before + 1) return live.fill(full, value, deadline, staleUntil, engine.cell(full), after, tags);
+  live.delete(full);
+  return true;
 }
 
-async function set(view, key, value, ttl, options) {
+/** `options` are undefined where none were given. */
+async function set(view, key, value, ttl, options = NO_OPTIONS) {
+  if (options === NO_OPTIONS && !view.tiers.wide) return setSync(view, key, value, ttl);
   return put(view, key, value, prepared(view.tiers, key, value), ttl, options);
 }
 
@@ -65,6 +68,7 @@ async function fill(view, key, value, ttl, options, staleFor, guard) {
   return put(view, key, value, prepared(view.tiers, key, value), ttl, options, staleFor, guard);
 }
 
+/** Writes to memory alone; whether it was taken. */
 function setSync(view, key, value, ttl) {
   const { tiers } = view;
   const { live, engine, config } = tiers;
@@ -73,27 +77,23 @@ function setSync(view, key, value, ttl) {
     // the short way of what put() does
     const full = view.prefix + key;
     tiers.flights.supersede(full);
-    live.set(full, value, ttl === undefined || ttl === Infinity ? Infinity : tiers.now() + millis(ttl));
-    return;
+    return live.set(full, value, ttl === undefined || ttl === Infinity ? Infinity : tiers.now() + millis(ttl));
   }
   if (live === undefined) {
     const { tag, payload } = encode(config.codec, key, value);
     const full = view.prefix + key;
     tiers.flights.supersede(full);
     engine.writeMemory(full, tag, payload, tiers.now(), ttl ?? 0, config.jitter === 0 ? -1 : tiers.random());
-    return;
+    return true;
   }
-  if (engine === undefined) {
-    put(view, key, value, undefined, ttl, NO_OPTIONS);
-    return;
-  }
+  if (engine === undefined) return put(view, key, value, undefined, ttl, NO_OPTIONS);
   // a live value that does not travel need not be encoded
   const full = view.prefix + key;
   tiers.flights.supersede(full);
   const before = tiers.engine.epoch(full);
   tiers.engine.removeMemory(full, tiers.now());
   const [deadline] = deadlines(tiers, ttl, undefined, 0, tiers.config.jitter === 0 ? -1 : tiers.random());
-  hold(view, full, value, deadline, deadline, [], before);
+  return hold(view, full, value, deadline, deadline, [], before);
 }
 
 async function setMany(view, entries, options) {

@@ -5,7 +5,7 @@ use super::{Numbers, whole};
 use crate::cells::{expose, expose_numbers};
 use crate::completion::{Announcer, undefined};
 use crate::error::{Guarded, raise};
-use napi::bindgen_prelude::External;
+use crate::external::External;
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use parking_lot::Mutex;
