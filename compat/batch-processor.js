@@ -5,12 +5,11 @@ const { isError } = require('../lib/errors');
 const { integer, milliseconds, wrongType } = require('../lib/options');
 const { isOptimized } = require('./environment');
 
+const STATE = Symbol('state');
 const count = integer(1, 2 ** 31 - 1);
 const pause = milliseconds(0);
 
 class BatchProcessor {
-  #buffer;
-
   /** `config`: maxBatchSize (10), maxWaitTime (100 ms), concurrency (1 batch); other fields are the owner's. */
   constructor(config = {}, process = undefined) {
     if (config === null || typeof config !== 'object') throw wrongType('config', 'an object', config);
@@ -20,19 +19,20 @@ class BatchProcessor {
     this.process = process ?? undefined;
     const { maxBatchSize = isOptimized() ? 10 : 1, maxWaitTime = 100, concurrency = 1 } = config;
     // what an item comes to is told to its `add` as soon as it is known: to the buffer none fails, and none is tried again
-    this.#buffer = new BatchBuffer((waiting) => this.#work(waiting), {
+    const buffer = new BatchBuffer((waiting) => work(this, waiting), {
       batchSize: count(maxBatchSize, 'maxBatchSize'),
       batchTimeout: pause(maxWaitTime, 'maxWaitTime'),
       concurrency: count(concurrency, 'concurrency'),
       retries: 0,
       handlerTimeoutMs: 0,
     });
+    Object.defineProperty(this, STATE, { value: { buffer }, configurable: true });
   }
 
   /** Resolves with what the work makes of the item, or rejects with its error. */
   add(item) {
     return new Promise((resolve, reject) => {
-      this.#buffer.add({ item, resolve, reject }).catch(reject);
+      this[STATE].buffer.add({ item, resolve, reject }).catch(reject);
     });
   }
 
@@ -43,39 +43,39 @@ class BatchProcessor {
 
   /** Starts what waits; resolves when all that was added before is done. */
   flush() {
-    return this.#buffer.flush();
+    return this[STATE].buffer.flush();
   }
   /** The same, and takes nothing more. */
   async close() {
-    await this.#buffer.close();
+    await this[STATE].buffer.close();
   }
+}
 
-  #work(waiting) {
-    return typeof this.process === 'function' ? this.#together(waiting) : this.#eachByItself(waiting);
-  }
-  async #eachByItself(waiting) {
-    await Promise.all(waiting.map(async ({ item, resolve, reject }) => {
-      try {
-        resolve(await this.processBatchItem(item));
-      } catch (error) {
-        reject(error);
-      }
-    }));
-  }
-  async #together(waiting) {
+function work(processor, waiting) {
+  return typeof processor.process === 'function' ? together(processor, waiting) : eachByItself(processor, waiting);
+}
+async function eachByItself(processor, waiting) {
+  await Promise.all(waiting.map(async ({ item, resolve, reject }) => {
     try {
-      const results = await this.process(waiting.map(({ item }) => item));
-      if (results !== undefined && results !== null && (!Array.isArray(results) || results.length !== waiting.length)) {
-        throw wrongType('what process returns', `an array with one result for each of the ${waiting.length} items, or nothing`, results);
-      }
-      waiting.forEach(({ resolve, reject }, at) => {
-        const result = results?.[at];
-        if (isError(result)) reject(result);
-        else resolve(result);
-      });
+      resolve(await processor.processBatchItem(item));
     } catch (error) {
-      for (const { reject } of waiting) reject(error);
+      reject(error);
     }
+  }));
+}
+async function together(processor, waiting) {
+  try {
+    const results = await processor.process(waiting.map(({ item }) => item));
+    if (results !== undefined && results !== null && (!Array.isArray(results) || results.length !== waiting.length)) {
+      throw wrongType('what process returns', `an array with one result for each of the ${waiting.length} items, or nothing`, results);
+    }
+    waiting.forEach(({ resolve, reject }, at) => {
+      const result = results?.[at];
+      if (isError(result)) reject(result);
+      else resolve(result);
+    });
+  } catch (error) {
+    for (const { reject } of waiting) reject(error);
   }
 }
 

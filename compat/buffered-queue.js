@@ -4,109 +4,105 @@ const options = require('../lib/options');
 const { Outbox } = require('./outbox');
 
 const MANY = 2 ** 31 - 1;
+const STATE = Symbol('state');
 const count = options.integer(1, MANY);
 const pause = options.milliseconds(0);
 
 class BufferedQueue {
-  #outbox;
-  #batchSize;
-  #batchTimeout;
-  #maxBufferSize;
-  /** A timer that a suite has put there, and what stands for that of the buffer. */
-  #assignedTimer = null;
-  #timer = {};
-
   /** `bufferMutex`: what `flush` runs in, by its `runExclusive`; null: in nothing. */
   constructor({ batchSize, batchTimeout, maxBufferSize, mutex }) {
-    this.#batchSize = batchSize;
-    this.#batchTimeout = batchTimeout;
-    this.#maxBufferSize = maxBufferSize;
+    // `assigned`: a timer that a suite has put there; `timer`: what stands for that of the buffer
+    const state = { outbox: undefined, batchSize, batchTimeout, maxBufferSize, assigned: null, timer: {} };
+    Object.defineProperty(this, STATE, { value: state, configurable: true });
     this.bufferMutex = mutex ?? null;
   }
   /** To be called once; see Outbox for the owner, whose `settings` need not say size and time. */
   _open({ settings, ...owner }) {
-    this.#outbox = new Outbox({
+    const state = this[STATE];
+    state.outbox = new Outbox({
       ...owner,
-      settings: () => ({ ...settings(), batchSize: this.#batchSize, batchTimeout: this.#batchTimeout, maxSize: this.#maxBufferSize }),
+      settings: () => ({ ...settings(), batchSize: state.batchSize, batchTimeout: state.batchTimeout, maxSize: state.maxBufferSize }),
     });
   }
   _bring(task, key, isAwaited) {
-    return this.#outbox.bring(task, key, isAwaited);
+    return this[STATE].outbox.bring(task, key, isAwaited);
   }
 
   /** Tasks that wait for their batch, oldest first. */
   get buffer() {
-    return this.#outbox.list;
+    return this[STATE].outbox.list;
   }
   set buffer(tasks) {
     if (!Array.isArray(tasks)) throw options.wrongType('buffer', 'an array', tasks);
-    this.#outbox.list = tasks;
+    this[STATE].outbox.list = tasks;
   }
   get batchSize() {
-    return this.#batchSize;
+    return this[STATE].batchSize;
   }
   set batchSize(size) {
-    this.#batchSize = count(size, 'batchSize');
-    this.#outbox.change();
+    this[STATE].batchSize = count(size, 'batchSize');
+    this[STATE].outbox.change();
   }
   get batchTimeout() {
-    return this.#batchTimeout;
+    return this[STATE].batchTimeout;
   }
   set batchTimeout(ms) {
-    this.#batchTimeout = pause(ms, 'batchTimeout');
-    this.#outbox.change();
+    this[STATE].batchTimeout = pause(ms, 'batchTimeout');
+    this[STATE].outbox.change();
   }
   get maxBufferSize() {
-    return this.#maxBufferSize;
+    return this[STATE].maxBufferSize;
   }
   set maxBufferSize(size) {
-    this.#maxBufferSize = count(size, 'maxBufferSize');
-    this.#outbox.change();
+    this[STATE].maxBufferSize = count(size, 'maxBufferSize');
+    this[STATE].outbox.change();
   }
   /** Something while a batch waits to fill, else null. */
   get flushTimer() {
-    if (this.#assignedTimer !== null) return this.#assignedTimer;
-    return this.#outbox.list.length > 0 && this.#outbox.status().hasActiveTimer ? this.#timer : null;
+    const { assigned, outbox, timer } = this[STATE];
+    if (assigned !== null) return assigned;
+    return outbox.list.length > 0 && outbox.status().hasActiveTimer ? timer : null;
   }
   set flushTimer(timer) {
-    this.#assignedTimer = timer ?? null;
-  }
-  #clearTimer() {
-    if (this.#assignedTimer !== null) clearTimeout(this.#assignedTimer);
-    this.#assignedTimer = null;
+    this[STATE].assigned = timer ?? null;
   }
   /** Hands over all that waits; resolves when what was brought before is settled. */
   async flush() {
-    this.#clearTimer();
+    clearAssigned(this[STATE]);
     if (this.bufferMutex === null) return this._flushBuffer();
     return this.bufferMutex.runExclusive(() => this._flushBuffer());
   }
   async _flushBuffer() {
-    await this.#outbox.flush();
+    await this[STATE].outbox.flush();
   }
   /** As flush, also for what is under way, and takes nothing more. */
   async close(settings) {
-    this.#clearTimer();
-    return this.#outbox.close(settings);
+    clearAssigned(this[STATE]);
+    return this[STATE].outbox.close(settings);
   }
   /** Drops what waits; who waits for it gets an error. How many they were. */
   clearBuffer() {
-    this.#clearTimer();
-    return this.#outbox.clear(new Error('Buffer cleared'));
+    clearAssigned(this[STATE]);
+    return this[STATE].outbox.clear(new Error('Buffer cleared'));
   }
   getBufferStatus() {
-    const { inFlight, waiting } = this.#outbox.status();
+    const { inFlight, waiting } = this[STATE].outbox.status();
     return {
       size: this.buffer.length,
-      batchSize: this.#batchSize,
-      batchTimeout: this.#batchTimeout,
+      batchSize: this[STATE].batchSize,
+      batchTimeout: this[STATE].batchTimeout,
       hasActiveTimer: this.flushTimer !== null,
       inFlight,
       waiting,
-      maxSize: this.#maxBufferSize,
-      usage: this.buffer.length / this.#maxBufferSize,
+      maxSize: this[STATE].maxBufferSize,
+      usage: this.buffer.length / this[STATE].maxBufferSize,
     };
   }
+}
+
+function clearAssigned(state) {
+  if (state.assigned !== null) clearTimeout(state.assigned);
+  state.assigned = null;
 }
 
 module.exports = { BufferedQueue, count };

@@ -10,13 +10,13 @@ function place() {
 }
 
 /**
- * Whether what the drop-ins do beyond the plain classes is on. `ENABLE_PERFORMANCE_OPTIMIZATION`: not set, `true` or 1:
- * yes; `false` or 0: no; a number between them: in that share of the processes, by a hash of host and pid.
+ * Whether what the drop-ins do beyond the plain classes is on. `ENABLE_PERFORMANCE_OPTIMIZATION`: not set: yes; a switch;
+ * or a number from 0 to 1: in that share of the processes, by a hash of host and pid.
  */
 function isOptimized() {
   const given = text('ENABLE_PERFORMANCE_OPTIMIZATION');
-  if (given === undefined || /^true$/i.test(given)) return true;
-  if (/^false$/i.test(given)) return false;
+  const said = given === undefined ? true : switchOf(given);
+  if (said !== undefined) return said;
   const share = Number(given);
   if (!(share >= 0 && share <= 1)) throw wrongType('ENABLE_PERFORMANCE_OPTIMIZATION', 'true, false or a number from 0 to 1', given);
   return place() < share;
@@ -35,13 +35,16 @@ function number(name, fallback) {
   if (!Number.isFinite(value)) throw wrongType(name, 'a number', given);
   return value;
 }
+function switchOf(given) {
+  if (/^(true|1|on|yes)$/i.test(given)) return true;
+  return /^(false|0|off|no)$/i.test(given) ? false : undefined;
+}
 /** A switch: true or false, 1 or 0, on or off, yes or no; `fallback` when it is not set. */
 function flag(name, fallback) {
   const given = text(name);
-  if (given === undefined) return fallback;
-  if (/^(true|1|on|yes)$/i.test(given)) return true;
-  if (/^(false|0|off|no)$/i.test(given)) return false;
-  throw wrongType(name, 'true or false', given);
+  const said = given === undefined ? fallback : switchOf(given);
+  if (given !== undefined && said === undefined) throw wrongType(name, 'true or false', given);
+  return said;
 }
 
 module.exports = { isOptimized, text, number, flag };

@@ -4,6 +4,8 @@ const { BatchBuffer } = require('..');
 const { make } = require('../lib/errors');
 
 const nothing = () => {};
+/** Ids of one buffer begin anew. */
+const idOf = (id, generation) => (generation === 0 ? id : `${generation}-${id}`);
 
 class Outbox {
   #owner;
@@ -14,9 +16,10 @@ class Outbox {
   #isStale = false;
   #dropped = 0;
   #isClosed = false;
-  /** What waits, oldest first, and how many of it were there when it was last looked at. */
+  /** What waits, oldest first; how many of it were there, and which last, when it was last looked at. */
   #list = [];
   #count = 0;
+  #last = undefined;
   /** Tasks that the buffer was given, those that it has handed over, and why others are not to be sent. */
   #given = new WeakSet();
   #left = new WeakSet();
@@ -36,7 +39,7 @@ class Outbox {
     const generation = this.#generation;
     const buffer = new BatchBuffer((tasks, context) => this.#handOver(tasks, context), { ...this.#owner.settings(), maxDeadLetters: 0 });
     buffer.on('deadLetter', ({ id, item, key, error, attempts }) => {
-      if (!this.#withdrawn.has(item)) this.#owner.died(item, { id: this.#idOf(id, generation), key, error, attempts });
+      if (!this.#withdrawn.has(item)) this.#owner.died(item, { id: idOf(id, generation), key, error, attempts });
     });
     buffer.on('dropped', (task) => {
       this.#drop(task);
@@ -45,18 +48,15 @@ class Outbox {
     buffer.on('degraded', (part, error) => this.#owner.degraded(error));
     return buffer;
   }
-  #idOf(id, generation = this.#generation) {
-    return generation === 0 ? id : `${generation}-${id}`;
-  }
   /** The buffer with the settings of now. */
   #current() {
     if (!this.#isStale || this.#isClosed) return this.#buffer;
     this.#isStale = false;
+    this.#generation += 1;
     const next = this.#open();
     const closing = this.#buffer.close().then(() => this.#retired.delete(closing));
     this.#retired.add(closing);
     this.#buffer = next;
-    this.#generation += 1;
     return next;
   }
   /** The settings have changed: what waits leaves with those of before. */
@@ -71,18 +71,18 @@ class Outbox {
   set list(tasks) {
     if (tasks === this.#list) return;
     this.#list = tasks;
-    this.#count = -1;
-    this.look();
+    if (!this.#isClosed) this.#follow();
   }
 
   /** Takes a task: resolves with its id when it is accepted, or with `{ result, isRepeat }` when it is delivered. */
   bring(task, key, isAwaited) {
     this.look();
     const buffer = this.#current();
+    const generation = this.#generation;
     const before = key === undefined ? 0 : buffer.getStats().duplicates;
     this.#given.add(task);
     this.#list.push(task);
-    this.#count = this.#list.length;
+    this.#note();
     const accepted = isAwaited ? buffer.add(task, { key }) : buffer.enqueue(task, { key });
     if (key !== undefined && buffer.getStats().duplicates > before) this.#drop(task);
     return accepted.then((value) => {
@@ -90,23 +90,51 @@ class Outbox {
       if (isAwaited) this.#drop(task);
       if (isAwaited) return { result: value, isRepeat: !this.#left.has(task) };
       if (value.startsWith('key:')) this.#drop(task);
-      return this.#idOf(value);
+      return idOf(value, generation);
     }, (error) => {
       this.#drop(task);
       throw this.#withdrawn.get(task) ?? error;
     });
   }
 
-  /** Follows what was done to the list by hand. */
+  /** Looks whether something was done to the list by hand; what keeps its length and its end is seen by `lookWell`. */
   look() {
+    if (this.#isTouched && !this.#isClosed) this.#follow();
+  }
+  lookWell() {
+    if (!this.#isClosed && (this.#isTouched || !this.#list.every((task) => this.#waits(task)))) this.#follow();
+  }
+  /** Whether the buffer has it, for all that is known: one that has left or was taken out may be put back. */
+  #waits(task) {
+    return this.#given.has(task) && !this.#left.has(task) && !this.#withdrawn.has(task);
+  }
+  get #isTouched() {
     const list = this.#list;
-    if (list.length === this.#count || this.#isClosed) return;
+    return list.length !== this.#count || list[list.length - 1] !== this.#last;
+  }
+  /** This is how the list is known. */
+  #note() {
+    this.#count = this.#list.length;
+    this.#last = this.#list[this.#count - 1];
+  }
+  /** What somebody has done to it before is still to be followed. */
+  #noteUnless(wasTouched) {
+    if (wasTouched) this.#count = -1;
+    else this.#note();
+  }
+  /** Follows what was done to the list by hand. */
+  #follow() {
+    const list = this.#list;
     const present = new Set(list);
     const buffer = this.#current();
     this.#withdraw((task) => !present.has(task), make('Aborted', { what: 'the message' }));
-    const added = list.filter((task) => !this.#given.has(task));
-    for (const task of added) this.#given.add(task);
-    this.#count = list.length;
+    const added = [...present].filter((task) => !this.#waits(task));
+    for (const task of added) {
+      this.#given.add(task);
+      this.#left.delete(task);
+      this.#withdrawn.delete(task);
+    }
+    this.#note();
     for (const task of added) {
       buffer.add(task, { key: this.#owner.keyOf(task) }).then((result) => task.resolve?.(result), (error) => {
         this.#drop(task);
@@ -127,31 +155,34 @@ class Outbox {
   #drop(task) {
     if (this.#left.has(task)) return;
     const at = this.#list.indexOf(task);
-    if (at >= 0) this.#list.splice(at, 1);
-    this.#count = this.#list.length;
+    if (at < 0) return;
+    const wasTouched = this.#isTouched;
+    this.#list.splice(at, 1);
+    this.#noteUnless(wasTouched);
   }
 
   #handOver(tasks, context) {
     if (context.attempt > 1) return this.#owner.deliver(tasks, context);
     const list = this.#list;
-    const isChanged = list.length !== this.#count;
+    const wasTouched = this.#isTouched;
     const isPrefix = tasks.every((task, at) => list[at] === task);
     for (const task of tasks) this.#left.add(task);
     if (isPrefix) {
       list.splice(0, tasks.length);
-      this.#count = isChanged ? -1 : list.length;
+      this.#noteUnless(wasTouched);
       return this.#owner.deliver(tasks, context);
     }
-    return this.#handOverSome(tasks, context, isChanged);
+    return this.#handOverSome(tasks, context, wasTouched);
   }
   /** The list is not as the buffer has it: what was taken out of it by hand is not sent. */
-  #handOverSome(tasks, context, isChanged) {
+  #handOverSome(tasks, context, wasTouched) {
     const list = this.#list;
     const present = new Set(list);
     const leaving = new Set(tasks);
-    const kept = list.filter((task) => !leaving.has(task));
-    list.splice(0, list.length, ...kept);
-    this.#count = isChanged ? -1 : list.length;
+    let count = 0;
+    for (const task of list) if (!leaving.has(task)) list[count++] = task;
+    list.length = count;
+    this.#noteUnless(wasTouched);
     const wanted = tasks.filter((task) => present.has(task));
     return this.#deliverSome(tasks, wanted, present, context);
   }
@@ -176,19 +207,20 @@ class Outbox {
 
   /** Drops what waits, and rejects it with that error. How many they were. */
   clear(error) {
-    this.look();
+    this.lookWell();
     const count = this.#list.length;
-    this.#list.length = this.#count = 0;
+    this.#list.length = 0;
+    this.#note();
     if (!this.#isClosed) this.#withdraw(() => true, error);
     return count;
   }
   async flush() {
-    this.look();
+    this.lookWell();
     // what a closed one had is on its way
     await Promise.all([this.#isClosed ? this.#buffer.close() : this.#current().flush(), ...this.#retired]);
   }
   async close(options) {
-    this.look();
+    this.lookWell();
     this.#isClosed = true;
     const [account] = await Promise.all([this.#buffer.close(options), ...this.#retired]);
     return account;

@@ -92,7 +92,7 @@ export interface QstashQueueOptions {
   handlerTimeoutMs?: number;
   retryable?: (error: Error) => boolean;
   overflow?: 'wait' | 'reject' | 'drop-oldest';
-  /** @default QSTASH_DLQ_SIZE, else 100 */
+  /** 0 keeps none. @default QSTASH_DLQ_SIZE, else 100 */
   maxDeadLetterQueueSize?: number;
   deadLetterStore?: DeadLetterStore;
   mutex?: { runExclusive<T>(run: () => T | Promise<T>): Promise<T> } | null;
@@ -132,13 +132,13 @@ export class QstashQueue {
   resetMetrics(): void;
   getDeadLetterQueue(): QstashDeadLetter[] | Promise<QstashDeadLetter[]>;
   clearDeadLetterQueue(): number | Promise<number>;
-  /** Sends a letter's message now; the letter goes when that is delivered. */
+  /** Sends a letter's message now, once for all who ask; the letter goes when that is delivered. */
   retryDeadLetterMessage(id: string): Promise<Delivered | Repeated>;
   getCircuitBreakerStatus(): unknown;
   resetCircuitBreaker(): void;
   /** Messages that have not left, oldest first; may be changed or replaced. */
   buffer: QueuedTask[];
-  /** What waits leaves with the values of before. */
+  /** What waits leaves with the values of before; keys that only this process knows are forgotten. */
   batchSize: number;
   batchTimeout: number;
   maxBufferSize: number;

@@ -10,6 +10,8 @@ const { OwnElapsed } = require('./elapsed');
 const { flag, isOptimized, number, text } = require('./environment');
 const { contentKey, givenKey, itemOf, requestOf } = require('./qstash-request');
 
+const STATE = Symbol('state');
+const letterCount = options.integer(0, 2 ** 31 - 1);
 const counters = () => ({ totalProcessed: 0, apiCalls: 0, deadLetterCount: 0, duplicateMessageCount: 0, circuitBreakerTrips: 0, bufferOverflowCount: 0 });
 
 /** An argument, else what the variable says, else the fallback; the error names which one is wrong. */
@@ -18,13 +20,6 @@ function setting(given, option, variable, fallback, check = count) {
 }
 
 class QstashQueue extends BufferedQueue {
-  #elapsed;
-  #sink;
-  #calls;
-  #given;
-  /** Letters that are published once more, by their tasks. */
-  #again = new WeakMap();
-
   constructor(given = {}) {
     if (given === null || typeof given !== 'object') throw options.wrongType('options', 'an object', given);
     super({
@@ -33,10 +28,12 @@ class QstashQueue extends BufferedQueue {
       maxBufferSize: setting(given.maxBufferSize, 'maxBufferSize', 'QSTASH_MAX_BUFFER_SIZE', 1000),
       mutex: given.mutex,
     });
-    this.#given = given;
+    // `again`: letters that are published once more, by their tasks; `retries`: by their ids, what comes of that
+    const state = { given, elapsed: undefined, sink: undefined, calls: undefined, again: new WeakMap(), retries: new Map() };
+    Object.defineProperty(this, STATE, { value: state, configurable: true });
     /** Requests to QStash at a time. */
     this.maxConcurrent = setting(given.maxConcurrent, 'maxConcurrent', 'QSTASH_MAX_CONCURRENT', 50);
-    this.maxDeadLetterQueueSize = setting(given.maxDeadLetterQueueSize, 'maxDeadLetterQueueSize', 'QSTASH_DLQ_SIZE', 100);
+    this.maxDeadLetterQueueSize = setting(given.maxDeadLetterQueueSize, 'maxDeadLetterQueueSize', 'QSTASH_DLQ_SIZE', 100, letterCount);
     /** Whether the content of a message is its key, where it has none of its own. */
     this.useIdempotency = options.boolean()(given.useIdempotency ?? given.idempotencyEnabled ?? flag('QUEUE_USE_IDEMPOTENCY', false), 'useIdempotency');
     this.idempotencyTtl = setting(given.idempotencyTtl, 'idempotencyTtl', 'QUEUE_IDEMPOTENCY_TTL', 86_400, options.seconds());
@@ -52,37 +49,19 @@ class QstashQueue extends BufferedQueue {
     this.logger = given.logger ?? null;
     /** Milliseconds; undefined: the usual clock. */
     this.now = options.func()(given.now ?? undefined, 'now');
-    this.#elapsed = new OwnElapsed(this);
+    state.elapsed = new OwnElapsed(this);
     this.deadLetterStore = given.deadLetterStore ?? new DeadLetterStore(() => this.maxDeadLetterQueueSize);
     this.metrics = counters();
     this.isInitialized = false;
     this.connected = false;
     this._open({
-      settings: () => this.#settings(),
+      settings: () => settingsOf(this, state),
       deliver: (tasks, context) => this._batchPublish(tasks, context),
       keyOf: (task) => this._keyOf(task),
-      died: (task, letter) => this._addToDeadLetterQueue(task, 'publish_failed', letter, this.#again.get(task)),
+      died: (task, letter) => this._addToDeadLetterQueue(task, 'publish_failed', letter, state.again.get(task)),
       dropped: (task, id) => this._addToDeadLetterQueue(task, 'buffer_overflow', { id, error: 'Buffer overflow: message dropped', attempts: 0 }),
       degraded: (error) => this.logger?.warn?.('QstashQueue: Redis is away, keys hold for this process alone', error),
     });
-  }
-
-  #settings() {
-    const { retries = 2, backoff = { minMs: 100 }, handlerTimeoutMs, retryable, overflow, redis } = this.#given;
-    return {
-      concurrency: this.maxConcurrent,
-      retries,
-      backoff,
-      handlerTimeoutMs,
-      retryable,
-      overflow,
-      now: this.#elapsed.now,
-      idempotency: {
-        ttl: this.idempotencyTtl,
-        localLimit: this.localIdempotencyLimit,
-        redis: this.useIdempotency ? redisOf(redis) : undefined,
-      },
-    };
   }
 
   /** Dead letters of the store, where it keeps them at hand. */
@@ -95,12 +74,12 @@ class QstashQueue extends BufferedQueue {
 
   /** Checks that there is somebody to deliver to. */
   async initialize() {
-    this.#checkWay();
+    this._checkWay();
     this.isInitialized = true;
     this.connected = true;
   }
 
-  #checkWay() {
+  _checkWay() {
     if (!this.isMockMode && this.client === null) this._sink();
   }
 
@@ -109,8 +88,8 @@ class QstashQueue extends BufferedQueue {
     return this._publish(topic, message, settings);
   }
   async _publish(topic, message, settings = {}) {
-    this.#checkWay();
-    return this._addToBuffer({ topic, message, options: settings });
+    this._checkWay();
+    return this._addToBuffer({ topic, message, options: settings ?? {} });
   }
   /** Not async: the task is in the buffer when it returns. */
   _addToBuffer(task) {
@@ -122,13 +101,9 @@ class QstashQueue extends BufferedQueue {
       task.reject = reject;
       this._bring(task, key, wait).then((outcome) => {
         if (!wait) resolve({ id: outcome, queued: true });
-        else resolve(outcome.isRepeat ? this.#repeated(key) : outcome.result);
+        else resolve(outcome.isRepeat ? repeated(this, key) : outcome.result);
       }, reject);
     });
-  }
-  #repeated(key) {
-    this.metrics.duplicateMessageCount += 1;
-    return { messageId: key, duplicate: true };
   }
   /** The key by which repeats are told; undefined: it repeats nothing. */
   _keyOf({ topic, message, options: settings }) {
@@ -142,7 +117,7 @@ class QstashQueue extends BufferedQueue {
 
   async close(settings) {
     const account = await super.close(settings);
-    await this.#calls?.close();
+    await this[STATE].calls?.close();
     this.connected = false;
     return account;
   }
@@ -150,7 +125,8 @@ class QstashQueue extends BufferedQueue {
   /** Publishes `[{ topic, message, options }]` together, and settles as Promise.allSettled would. */
   async batchPublish(messages, settings = {}) {
     if (!Array.isArray(messages)) throw options.wrongType('messages', 'an array', messages);
-    const published = messages.map((one) => this.publish(one.topic, one.message, { ...settings, ...one.options }));
+    // the methods may be a suite's, and what they are given anything
+    const published = messages.map(async (one) => this.publish(one.topic, one.message, { ...settings, ...one.options }));
     // they are a batch already: nothing more is waited for
     void Promise.resolve(this.flush()).catch(() => {});
     return Promise.allSettled(published);
@@ -169,25 +145,24 @@ class QstashQueue extends BufferedQueue {
   }
   /** Publishes a letter's message once more, now; it goes when that has been delivered, and stays as one letter when not. */
   async retryDeadLetterMessage(id) {
-    const letter = (await this.deadLetterStore.list()).find((one) => one.id === id);
-    if (letter === undefined) throw new Error(`DLQ message ${id} not found`);
-    const { topic, message, options: settings } = letter.message;
-    const task = { topic, message, options: { ...settings, wait: true } };
-    this.#again.set(task, letter);
-    const delivered = this._addToBuffer(task);
-    void Promise.resolve(this.flush()).catch(() => {});
-    const result = await delivered;
-    await this.deadLetterStore.remove(id);
-    return result;
+    const { retries } = this[STATE];
+    // whoever asks twice gets one delivery
+    if (!retries.has(id)) retries.set(id, publishAgain(this, id).finally(() => retries.delete(id)));
+    return retries.get(id);
   }
   _addToDeadLetterQueue({ topic, message, options: settings }, reason, { id, error, attempts }, before = undefined) {
     if (before === undefined) this.metrics.deadLetterCount += 1;
     if (reason === 'buffer_overflow') this.metrics.bufferOverflowCount += 1;
     const { id: letterId, message: published } = before ?? { id: `dlq_${id}`, message: { topic, message, options: settings } };
-    const letter = { id: letterId, message: published, reason, error, attempts, timestamp: this.#elapsed.wall() };
+    const letter = { id: letterId, message: published, reason, error, attempts, timestamp: this[STATE].elapsed.wall() };
+    const lost = (failure) => this.logger?.error?.('QstashQueue: the dead letter could not be kept', failure);
+    try {
+      Promise.resolve(this.deadLetterStore.add(letter)).catch(lost).catch(() => {});
+    } catch (failure) {
+      lost(failure);
+    }
+    // the last: a logger may throw
     this.logger?.error?.(`QstashQueue: ${reason}`, { id: letter.id, error });
-    const kept = this.deadLetterStore.add(letter);
-    kept?.catch?.((failure) => this.logger?.error?.('QstashQueue: the dead letter could not be kept', failure));
   }
 
   /** Delivers tasks that have left: one result or Error for each. */
@@ -213,24 +188,12 @@ class QstashQueue extends BufferedQueue {
     }
     const requests = tasks.map((task, at) => ({ at, request: requestOf(task, keys[at]) }));
     const isSingle = typeof client.batchJSON !== 'function' || (tasks.length === 1 && this.batchSize === 1 && typeof client.publishJSON === 'function');
-    if (isSingle) return Promise.all(requests.map(({ request }) => this.#publishOne(client, request)));
+    if (isSingle) return Promise.all(requests.map(({ request }) => publishOne(this, client, request)));
     return publishParts([requests], async (part) => {
       this.metrics.apiCalls += 1;
       const answer = await client.batchJSON(part.map(({ request }) => request));
       return part.map((_, at) => resultOf(Array.isArray(answer) ? answer[at] : answer));
     }, new Array(tasks.length));
-  }
-  /** A message by itself, beside at most `maxConcurrent` others. */
-  async #publishOne(client, request) {
-    this.#calls ??= new AdaptiveLimiter({ limit: 0, concurrency: this.maxConcurrent, maxQueue: 1_000_000, classify: () => 'ignored' });
-    try {
-      return resultOf(await this.#calls.execute(() => {
-        this.metrics.apiCalls += 1;
-        return client.publishJSON(request);
-      }));
-    } catch (error) {
-      return isError(error) ? error : Object.assign(new Error(String(error)), { cause: error });
-    }
   }
 
   getMetrics() {
@@ -260,20 +223,72 @@ class QstashQueue extends BufferedQueue {
   _sink() {
     const { token, url } = this;
     if (!token) throw options.wrongType('token', 'a string, here or as QSTASH_TOKEN, unless there is a client', token);
-    if (this.#sink?.token !== token || this.#sink.url !== url) {
-      const { fetch, maxBytes } = this.#given;
-      this.#sink = { token, url, handler: qstashSink({ token, url, fetch, maxBytes }) };
+    const state = this[STATE];
+    if (state.sink?.token !== token || state.sink.url !== url) {
+      const { fetch, maxBytes } = state.given;
+      state.sink = { token, url, handler: qstashSink({ token, url, fetch, maxBytes }) };
     }
-    return this.#sink.handler;
+    return state.sink.handler;
   }
 }
 
+function settingsOf(queue, { given, elapsed }) {
+  const { retries = 2, backoff = { minMs: 100 }, handlerTimeoutMs, retryable, overflow, redis } = given;
+  return {
+    concurrency: queue.maxConcurrent,
+    retries,
+    backoff,
+    handlerTimeoutMs,
+    retryable,
+    overflow,
+    now: elapsed.now,
+    idempotency: {
+      ttl: queue.idempotencyTtl,
+      localLimit: queue.localIdempotencyLimit,
+      redis: queue.useIdempotency ? redisOf(redis) : undefined,
+    },
+  };
+}
 /** Redis with keys under the names that older instances give them. */
 function redisOf(redis) {
   if (redis === undefined || redis === null) return undefined;
   const keyPrefix = 'queue:idempotency:';
   if (typeof redis === 'string') return { url: redis, keyPrefix };
   return typeof redis.get === 'function' ? { client: redis, keyPrefix } : { keyPrefix, ...redis };
+}
+function repeated(queue, key) {
+  queue.metrics.duplicateMessageCount += 1;
+  return { messageId: key, duplicate: true };
+}
+async function publishAgain(queue, id) {
+  const letter = (await queue.deadLetterStore.list()).find((one) => one.id === id);
+  if (letter === undefined) throw new Error(`DLQ message ${id} not found`);
+  const { topic, message, options: settings } = letter.message;
+  const task = { topic, message, options: { ...settings, wait: true } };
+  queue[STATE].again.set(task, letter);
+  const delivered = queue._addToBuffer(task);
+  void Promise.resolve(queue.flush()).catch(() => {});
+  const result = await delivered;
+  await queue.deadLetterStore.remove(id);
+  return result;
+}
+/** A message by itself, beside at most `maxConcurrent` others. */
+async function publishOne(queue, client, request) {
+  const state = queue[STATE];
+  state.calls ??= new AdaptiveLimiter({ limit: 0, concurrency: queue.maxConcurrent, maxQueue: 1_000_000, classify: () => 'ignored' });
+  try {
+    return resultOf(await state.calls.execute(() => {
+      queue.metrics.apiCalls += 1;
+      return client.publishJSON(request);
+    }));
+  } catch (error) {
+    return isError(error) ? error : errorOf(error);
+  }
+}
+/** What was rejected with and is no error, with what it says of status and time. */
+function errorOf(said) {
+  const fields = said !== null && typeof said === 'object' ? said : {};
+  return Object.assign(new Error(typeof fields.message === 'string' ? fields.message : String(said)), { ...fields, cause: said });
 }
 /** An entry that says that its message was refused is an error. */
 const resultOf = (entry) => refusalOf(entry) ?? entry;

@@ -8,7 +8,7 @@ afterEach(() => (process.env = { ...own }));
 const given = (name, value) => (value === undefined ? delete process.env[name] : (process.env[name] = value));
 
 describe('ENABLE_PERFORMANCE_OPTIMIZATION', () => {
-  test.each([[undefined, true], ['', true], ['true', true], ['TRUE', true], ['1', true], ['false', false], ['0', false]])('%p is %p', (value, on) => {
+  test.each([[undefined, true], ['', true], ['true', true], ['TRUE', true], ['1', true], ['off', false], ['No', false], ['on', true], ['yes', true], ['false', false], ['0', false]])('%p is %p', (value, on) => {
     given('ENABLE_PERFORMANCE_OPTIMIZATION', value);
     expect(isOptimized()).toBe(on);
   });

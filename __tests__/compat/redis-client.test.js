@@ -131,39 +131,34 @@ test.each([[1, 1], [400, 1], [1000, 1], [1001, 2], [99_500, 100], [-1, -1], [-2,
   still.mockRestore();
 });
 
+test.each([[42, 42], [-1, -1], [-2, -2], [0, 0], [undefined, -2]])('a mock that says TTL %p and no PTTL: %i s', async (ttl, seconds) => {
+  const mocked = { get: jest.fn(), set: jest.fn(), del: jest.fn(), ttl: jest.fn(async () => ttl), pttl: jest.fn() };
+  const client = make({ client: mocked });
+  expect(await client.getTTL('k')).toBe(seconds);
+  expect(mocked.ttl.mock.calls).toEqual([['k']]);
+  mocked.ttl.mockRejectedValue(new Error('gone'));
+  expect(await client.getTTL('k')).toBe(-2);
+});
+
 test('the exact commands on a mock, none for what was not asked', async () => {
   const { client: redis } = mock();
+  const names = ['get', 'set', 'del', 'unlink', 'keys', 'ttl', 'pttl', 'pipeline', 'multi', 'scan', 'ping'];
   const sent = [];
-  // ioredis-mock has one place that all commands pass
-  const asked = (name) => {
+  for (const name of names) {
     const real = redis[name].bind(redis);
     redis[name] = (...args) => {
       sent.push([name, ...args]);
       return real(...args);
     };
-  };
-  ['set', 'del', 'unlink', 'keys'].forEach(asked);
-  const pipelines = [];
-  const realPipeline = redis.pipeline.bind(redis);
-  redis.pipeline = (...args) => {
-    const pipe = realPipeline(...args);
-    const commands = [];
-    pipelines.push(commands);
-    for (const name of ['get', 'pttl']) {
-      const real = pipe[name].bind(pipe);
-      pipe[name] = (...rest) => (commands.push([name, ...rest]), real(...rest));
-    }
-    return pipe;
-  };
+  }
   const client = make(redis);
-  expect([sent, pipelines]).toEqual([[], []]);
+  expect(sent).toEqual([]);
   await client.set('a', { n: 1 }, 60);
   await client.set('b', 'x');
-  await client.get('a');
-  await client.get('a');
+  expect([await client.get('a'), await client.get('none')]).toEqual([{ n: 1 }, null]);
+  expect([await client.getTTL('b'), await client.getTTL('none')]).toEqual([-1, -2]);
   await client.delete('a');
-  expect(sent).toEqual([['set', 'a', '{"n":1}', 'EX', 60], ['set', 'b', '"x"'], ['del', 'a']]);
-  expect(pipelines).toEqual([[['get', 'a'], ['pttl', 'a']], [['get', 'a'], ['pttl', 'a']]]);
+  expect(sent).toEqual([['set', 'a', '{"n":1}', 'EX', 60], ['set', 'b', '"x"'], ['get', 'a'], ['get', 'none'], ['pttl', 'b'], ['pttl', 'none'], ['del', 'a']]);
 });
 
 test('defect: KEYS', async () => {

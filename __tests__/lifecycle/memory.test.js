@@ -7,7 +7,7 @@ const SLACK_MB = 10;
 
 const kinds = {
   'turns of the event loop': 'await nextTurn()',
-  'completions of pool threads': 'await Promise.all([begin(quick), begin(quick), begin(quick), begin(quick)])',
+  'completions of pool threads': 'await Promise.all([begin(quick), begin(quick), begin(quick), begin(quick)]); at += 3',
   'objects made, used and dropped': 'native.testCall(native.testGuarded(), false)',
   'calls that fail': "try { native.hold(9e6); } catch {}; await begin(() => native.hold(9e6)).catch(() => {})",
   'chunks assembled and converted': "const one = new sluice.StreamAssembler({ from: 'openai-chat', to: 'claude' }); one.push(frame); one.push(frame); one.finish()",

@@ -89,15 +89,30 @@ class ClientCommands {
   }
 
   async #readAlone(key) {
+    const [value] = await this.readValue(key);
+    const pttl = this.#pttl(this.#client);
+    return [value, value === null || pttl === undefined ? undefined : await this.#client[pttl](key)];
+  }
+  /** As `read` of one key, by GET alone: where nothing holds the value its time is nobody's. */
+  async readValue(key) {
     let value;
     try {
       value = await this.#client.get(key);
     } catch (error) {
       value = unpack([error]);
     }
-    if (value === null || value === undefined) return [null, undefined];
-    const pttl = this.#pttl(this.#client);
-    return this.#whole(key, value, pttl === undefined ? undefined : await this.#client[pttl](key));
+    return value === null || value === undefined ? [null, undefined] : this.#whole(key, value, undefined);
+  }
+
+  /** Milliseconds that a key has left: -1 no end, -2 no such key; undefined where nobody says. */
+  async timeLeft(key) {
+    const client = this.#client;
+    const pttl = this.#pttl(client);
+    const ms = pttl === undefined ? undefined : await client[pttl](key);
+    // mocks often know seconds only
+    if (typeof ms === 'number' || !has(client, 'ttl')) return ms;
+    const seconds = await client.ttl(key);
+    return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : seconds;
   }
 
   /** Another instance may have written raw bytes: those are asked for as bytes. */

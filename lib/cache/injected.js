@@ -9,11 +9,9 @@ const { ClientCommands } = require('./client-commands');
 const { ClientCalls } = require('./client-calls');
 const { ClientLeases } = require('./client-leases');
 const { ClientSweep } = require('./client-sweep');
+const { SAID, DOWN, saidOf, foundOf } = require('./client-answers');
 
 const SKIP_REDIS = 2;
-/** How a client answered for a key; see `client_answered` in src/cache/client.rs. */
-const SAID = { ABSENT: 0, FOUND: 1, DAMAGED: 2, DOWN: 3 };
-const DOWN = [SAID.DOWN, undefined, NaN];
 /** The offset between the server's clock and ours is looked at that often. */
 const TIME_MS = 60_000;
 
@@ -57,6 +55,22 @@ class Injected extends Engine {
     const [said] = await this.#ask([key], now);
     return this.#answered(key, now, flags, moment, said);
   }
+  /** A key's value for nobody to hold: without its time. */
+  async readValue(key, now) {
+    const moment = this.epoch(key);
+    const [said] = await this.#ask([key], now, true);
+    return this.#answered(key, now, 0, moment, said);
+  }
+  /** Seconds that a key has left: -1 no end, -2 no such key, or nobody who says. */
+  async secondsLeft(key) {
+    if (this.#calls.distrusts(key)) return -2;
+    try {
+      const ms = await this.#calls.run(() => this.#commands.timeLeft(this.#prefix + key));
+      return typeof ms !== 'number' || Number.isNaN(ms) ? -2 : ms < 0 ? ms : ms / 1000;
+    } catch {
+      return -2;
+    }
+  }
   async readMany(keys, now, flags) {
     if (flags & SKIP_REDIS) return super.readMany(keys, now, flags);
     const moments = keys.map((key) => this.epoch(key));
@@ -65,13 +79,16 @@ class Injected extends Engine {
   }
 
   /** What the client says of keys: `[said, value, msLeft]` of each. */
-  async #ask(keys, now) {
+  async #ask(keys, now, isTimeless = false) {
     const calls = this.#calls;
     if (this.#isTagged) this.#lookAtTime(now);
     const trusted = keys.filter((key) => !calls.distrusts(key));
     let pairs;
     try {
-      pairs = trusted.length === 0 ? [] : await calls.run(() => this.#commands.read(trusted.map((key) => this.#prefix + key)));
+      const full = trusted.map((key) => this.#prefix + key);
+      if (full.length === 0) pairs = [];
+      else if (isTimeless) pairs = [await calls.run(() => this.#commands.readValue(full[0]))];
+      else pairs = await calls.run(() => this.#commands.read(full));
     } catch {
       return keys.map(() => DOWN);
     }
@@ -279,20 +296,6 @@ class Injected extends Engine {
     await this.#calls.close();
     await super.close();
   }
-}
-
-/** A value that was found, of an array as src/cache/client.rs makes it. */
-function foundOf([tag, payload, tier, deadline, nearUntil, staleUntil, stale, cell, epoch, era]) {
-  return { tag, payload, tier: `l${tier}`, deadline, nearUntil, staleUntil, stale, cell, epoch, era };
-}
-
-function saidOf([value, msLeft]) {
-  if (value === null) return [SAID.ABSENT, undefined, NaN];
-  if (typeof value !== 'string' && !ArrayBuffer.isView(value)) return [SAID.DAMAGED, undefined, NaN];
-  // it ended between both commands
-  if (msLeft === -2) return [SAID.ABSENT, undefined, NaN];
-  const left = typeof msLeft !== 'number' || Number.isNaN(msLeft) ? NaN : msLeft < 0 ? Infinity : msLeft;
-  return [SAID.FOUND, value, left];
 }
 
 module.exports = { Injected };

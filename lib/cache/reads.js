@@ -115,7 +115,9 @@ async function getWith(view, key, options) {
   view.open();
   checkKey(key);
   const { flags, signal } = readGet(options);
-  const found = served(view, await bySignal(signal, fetch(view, key, flags), 'get'));
+  const { bare, engine, now } = view.tiers;
+  const reading = bare && flags === 0 ? engine.readValue(view.prefix + key, now()).then((late) => opened(view, key, late, 0)) : fetch(view, key, flags);
+  const found = served(view, await bySignal(signal, reading, 'get'));
   return found === null ? null : found.value;
 }
 
@@ -177,6 +179,7 @@ async function getMany(view, keys, options) {
 }
 
 async function ttl(view, key) {
+  if (view.tiers.bare) return view.tiers.engine.secondsLeft(view.prefix + key);
   const found = await find(view, key, 0);
   if (!isHit(found)) return -2;
   const left = secondsLeft(found, view.tiers.now());

@@ -37,6 +37,8 @@ class Tiers {
     this.plain = this.engine === undefined && config.jitter === 0 ? this.live : undefined;
     /** Whether a read is the engine's alone: no live values, no client of the application. */
     this.direct = this.wide && this.live === undefined && config.redis?.client === undefined;
+    /** Whether all there is is a client of the application, and nobody else has to know how long its values live. */
+    this.bare = config.redis?.client !== undefined && config.redis.format === 'plain' && memory === undefined && disk === undefined;
     this.flights = new Flights(this);
     this.stats = new Stats(this);
     this.closed = false;
