@@ -465,7 +465,7 @@ export declare function limiterRelease(held: ExternalObject<Held>, weight: numbe
 /** Counts anew. */
 export declare function limiterResetStats(held: ExternalObject<Held>): void
 
-/** How long until that weight finds room in the window; 0: no clock can tell. */
+/** How long until that weight finds room in the window, and Redis may have permits; 0: no clock can tell. */
 export declare function limiterRetryAfter(held: ExternalObject<Held>, weight: number, now: number): number
 
 /** The adaptive limiter takes its permits from these from now on. */

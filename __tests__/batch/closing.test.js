@@ -83,6 +83,18 @@ test('at timeoutMs what is left is rejected with ERR_CLOSED, what is with the ha
   expect(jest.getTimerCount()).toBe(0);
 });
 
+test('a limit that is over before the machine hears of it ends it all the same, though a handler hangs', async () => {
+  let now = 0;
+  // each look at the clock takes as long as the limit is
+  const buffer = new BatchBuffer(() => new Promise(() => {}), { batchSize: 1, now: () => (now += 5) });
+  const lost = rejection(buffer.add('a'));
+  const closing = buffer.close({ timeoutMs: 5 });
+  jest.advanceTimersByTime(10);
+  expect(await stateOf(closing)).toBe('resolved');
+  expect(await lost).toMatchObject({ code: 'ERR_CLOSED' });
+  expect(await closing).toEqual({ delivered: 0, deadLettered: 0, dropped: 0, aborted: 1, kept: 0 });
+});
+
 test('timeoutMs 0 hands nothing more over, and waits for what is with the handler', async () => {
   const { handler, calls } = heldHandler();
   const buffer = new BatchBuffer(handler, { batchSize: 2 });

@@ -9,6 +9,7 @@ function open({ ttl = 86_400, localLimit = 1000, key } = {}) {
   const host = {
     now: () => log.now,
     proceed: (entry) => log.proceeded.push(entry.item),
+    later: (run) => run(),
     settled: (entry, value) => log.settled.push([entry.item, value]),
     degraded() {},
   };
@@ -139,6 +140,17 @@ describe('an item that an earlier process had accepted', () => {
     idempotency.failed(first, new Error('no'));
     expect(log.proceeded).toEqual(['a', 'b']);
     expect(log.settled).toEqual([]);
+  });
+
+  test('claims nothing any more when it was removed while it followed', () => {
+    const { idempotency, log, entry, add } = open();
+    const first = add('a', 'k');
+    const follower = entry('b', 'k');
+    idempotency.recover(follower);
+    follower.isGone = true;
+    idempotency.failed(first, new Error('no'));
+    expect(log.proceeded).toEqual(['a']);
+    expect(add('c', 'k').got).toBeUndefined();
   });
 });
 

@@ -67,11 +67,11 @@ function open(options = {}, firstId = 1) {
   };
   /** As machine.rs tells the shell to; returns what a step said, undefined where none was needed. */
   opened.arrive = ({ lane = 0, bytes = 0, attempts = -1 } = {}) => {
-    const at = layout.ARRIVALS + 4 * n[layout.INBOX]++;
-    n[at] = lane;
-    n[at + 1] = bytes;
-    n[at + 2] = opened.now;
-    n[at + 3] = attempts;
+    const row = [lane, bytes, opened.now, attempts];
+    const last = layout.ARRIVALS + 5 * (n[layout.INBOX] - 1);
+    const isAlike = n[layout.INBOX] > 0 && attempts === -1 && n[last + 4] < layout.ALIKE && row.every((number, index) => n[last + index] === number);
+    if (isAlike) n[last + 4] += 1;
+    else n.set([...row, 1], layout.ARRIVALS + 5 * n[layout.INBOX]++);
     const id = ++opened.lastId;
     const need = layout.NEED + 2 * lane;
     if (id >= n[layout.TELL_AT]) return opened.step();
@@ -115,7 +115,7 @@ const account = ({ n, step }) => {
 test('both sides mean the same numbers', () => {
   const text = readFileSync(join(__dirname, '../../src/batch/layout.rs'), 'utf8');
   const known = {};
-  for (const [, name, value] of text.matchAll(/pub const (\w+): usize = ([^;]+);/g))
+  for (const [, name, value] of text.matchAll(/pub const (\w+): (?:usize|u64) = ([^;]+);/g))
     known[name] = Function(...Object.keys(known), `return ${value}`)(...Object.values(known));
   const { op: ops, act: acts, REASONS, STATS_NAMES, ACCOUNT_NAMES, ...places } = layout;
   expect(places).toEqual(Object.fromEntries(Object.keys(places).map((name) => [name, known[name]])));
@@ -168,10 +168,41 @@ test('a full inbox crosses, in order, however busy the machine is', () => {
   const opened = open({ batchSize: 1, maxSize: 10_000, concurrency: 1 });
   opened.arrive();
   expect(opened.n[layout.BUSY]).toBe(1);
-  for (let index = 1; index < layout.INBOX_SIZE; index++) expect(opened.arrive()).toBeUndefined();
+  for (let index = 1; index < layout.INBOX_SIZE; index++) expect(opened.arrive({ bytes: index })).toBeUndefined();
   expect(opened.arrive()).toEqual([]);
   expect(opened.n[layout.LAST_ID]).toBe(layout.INBOX_SIZE + 1);
   expect(listed(opened.step(op.PENDING)).map(([id]) => id)).toEqual(range(2, layout.INBOX_SIZE + 1));
+});
+
+test('a burst of items that are alike is a row of the inbox', () => {
+  const opened = open({ batchSize: 10, maxSize: 100_000 });
+  for (let index = 0; index < 10; index++) opened.arrive();
+  for (let index = 0; index < 9000; index++) expect(opened.arrive()).toBeUndefined();
+  for (const other of [{ lane: 1 }, { bytes: 1 }, {}]) opened.arrive(other);
+  const rows = range(0, opened.n[layout.INBOX] - 1).map((row) => opened.n[layout.ARRIVALS + 5 * row + 4]);
+  expect(rows).toEqual([layout.ALIKE, layout.ALIKE, 9000 - 2 * layout.ALIKE, 1, 1, 1]);
+  const list = listed(opened.step(op.PENDING));
+  expect(list.map(([id]) => id)).toEqual(range(11, 9013));
+  expect(list.filter(([, lane]) => lane === 1).map(([id]) => id)).toEqual([9011]);
+  expect(opened.n[layout.LAST_ID]).toBe(9013);
+});
+
+test('batches that ended are taken with the next step, after the arrivals', () => {
+  const opened = open({ batchSize: 2, maxSize: 6, highWater: 1, concurrency: 4 });
+  for (let index = 0; index < 6; index++) opened.arrive();
+  expect([opened.n[layout.IN_FLIGHT], opened.n[layout.LEEWAY]]).toEqual([3, 0]);
+  opened.n.set([0, 2], layout.ENDED);
+  opened.n[layout.ENDINGS] = 2;
+  // it came when there was no room yet
+  opened.n[layout.TELL_AT] = Infinity;
+  expect(opened.arrive()).toBeUndefined();
+  expect(opened.step()).toEqual([[act.ADMITTED, 7], [act.DRAINED]]);
+  expect([opened.n[layout.SIZE], opened.n[layout.IN_FLIGHT], opened.n[layout.ENDINGS], opened.n[layout.LEEWAY]]).toEqual([3, 1, 0, Infinity]);
+  opened.n[layout.ENDED] = 1;
+  opened.n[layout.ENDINGS] = 1;
+  opened.step(op.FLUSH);
+  expect([opened.n[layout.SIZE], opened.n[layout.LEEWAY]]).toEqual([1, 0]);
+  expect(account(opened)).toMatchObject({ accepted: 7, delivered: 6 });
 });
 
 test('a list that does not fit comes in parts, and before what else is to be done', () => {

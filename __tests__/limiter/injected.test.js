@@ -53,6 +53,59 @@ test('under fake timers on ioredis-mock: decisions are at once, what is asked se
   expect(jest.getTimerCount()).toBe(timers);
 });
 
+test('those who wait behind a request that is out are asked for once', async () => {
+  const wants = [];
+  const replies = [];
+  const client = {
+    get: async () => null, set: async () => 'OK', del: async () => 1,
+    eval: (...args) => new Promise((resolve) => {
+      const want = Number(args[5]);
+      wants.push(want);
+      replies.push(() => resolve([want, 1_700_000_000_600, 600, 0, want, 1]));
+    }),
+  };
+  const limiter = keyed(client, { maxRequests: 100 });
+  const first = limiter.consume('a');
+  await settle();
+  const behind = Array.from({ length: 20 }, () => limiter.consume('a'));
+  await settle();
+  expect(wants).toEqual([1]);
+  replies.shift()();
+  expect(await first).toMatchObject({ allowed: true });
+  await settle();
+  expect(wants).toEqual([1, 20]);
+  replies.shift()();
+  for (const result of await Promise.all(behind)) expect(result).toMatchObject({ allowed: true });
+  await settle();
+  // ahead of who may come next, a tenth of the limit at most
+  expect(wants[2] ?? 0).toBeLessThanOrEqual(10);
+  // what close has to tell is answered, too
+  let isClosed = false;
+  void limiter.close().then(() => { isClosed = true; });
+  await until(() => {
+    replies.splice(0).forEach((reply) => reply());
+    return isClosed;
+  });
+});
+
+test('who waits behind a request that is out waits no longer than a command may take', async () => {
+  const client = { get: async () => null, set: async () => 'OK', del: async () => 1 };
+  const replies = [];
+  client.eval = () => new Promise((resolve) => replies.push(() => resolve([1, 1_700_000_000_600, 600, 0, 1, 1])));
+  const limiter = keyed(client, { maxRequests: 1000, redis: { client, commandTimeoutMs: 2_000, breaker: false } });
+  const told = [];
+  limiter.on('degraded', () => told.push('the second request has failed'));
+  const first = limiter.consume('a');
+  await settle();
+  const behind = limiter.consume('a').then(({ allowed }) => told.push(`decided: ${allowed}`));
+  setTimeout(() => replies[0](), 1_000);
+  await first;
+  // the request behind it is never answered
+  await behind;
+  expect(told).toEqual(['decided: true']);
+  replies.forEach((reply) => reply());
+});
+
 test('an adaptive limiter on ioredis-mock under fake timers: waiters go when the fake clock has let permits go', async () => {
   jest.useFakeTimers({ now: 1_700_000_000_000 });
   const limiter = adaptive(mock(), { limit: 2 });

@@ -66,6 +66,24 @@ test('one that waits for a weight above a share gets it', async () => {
   expect(a.getStatus().maxRequests).toBe(20);
 });
 
+test('whom a full queue refuses is told when Redis has permits again', async () => {
+  const [a, b] = pair({ maxQueue: 0, windowMs: 60_000 });
+  await eventually('nothing is left', async () => {
+    const took = await a.acquire().catch(() => false);
+    if (!took) await pause(1);
+    return !took && (await booked(look, `sluice:{upstream ${names}:60000}`)) >= 20;
+  });
+  // its own window is empty
+  const refusal = await eventually('a refusal', async () => {
+    const error = await b.acquire().then(() => undefined, (reason) => reason);
+    if (error === undefined) await pause(1);
+    return error?.retryAfterMs > 1 && error;
+  });
+  expect(refusal.code).toBe('ERR_LIMIT_EXCEEDED');
+  expect(refusal.retryAfterMs).toBeGreaterThan(30_000);
+  expect(refusal.retryAfterMs).toBeLessThanOrEqual(61_200);
+});
+
 test('what is unspent comes back, by itself and with close()', async () => {
   const [a, b] = pair();
   const key = `sluice:{upstream ${names}:10000}`;

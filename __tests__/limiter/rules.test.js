@@ -45,6 +45,38 @@ test.each([
   expect(interval(timed({ limit: 20, adaptive: { ...rules, minLimit: 20, maxLimit: 20 } }), failures, latencyMs)).toBe(20);
 });
 
+test.each([[140, 200], [139, 199]])('%i successes of 200: below 0.7 lowers', (successes, expected) => {
+  const { clock, limiter } = timed({ limit: 200, adaptive: { algorithm: 'step' } });
+  for (let at = 0; at < 200; at += 1) {
+    limiter.tryAcquire();
+    limiter.release(at < successes ? 'success' : 'failure', { latencyMs: 1 });
+  }
+  clock.ms += 60_000;
+  expect(limiter.getStatus().maxRequests).toBe(expected);
+});
+
+describe('what is not said', () => {
+  test('of an adaptive limiter', () => {
+    expect(make().getStatus()).toMatchObject({ maxRequests: 10, windowMs: 60_000, concurrency: 0, isAdaptive: false });
+    expect(make({ adaptive: true }).getStatus()).toMatchObject({ isAdaptive: true, minLimit: 1, maxLimit: 20 });
+    expect(make({ limit: 3, adaptive: { minLimit: 9 } }).getStatus()).toMatchObject({ maxRequests: 9, minLimit: 9, maxLimit: 9 });
+  });
+  test('of how many may wait', async () => {
+    const limiter = make({ limit: 0, concurrency: 1 });
+    await limiter.take();
+    for (let at = 0; at < 10_000; at += 1) limiter.acquire().catch(() => {});
+    expect(limiter.getStatus().queued).toBe(10_000);
+    await expect(limiter.acquire()).rejects.toMatchObject({ code: 'ERR_LIMIT_EXCEEDED' });
+    expect(limiter.getStatus().queued).toBe(10_000);
+  });
+  test('of how many keys are held', async () => {
+    const keyed = new KeyedLimiter({ windowMs: 3_600_000, maxRequests: 2 });
+    for (let at = 0; at < 100_001; at += 1) keyed.checkLimit(`key ${at}`);
+    expect([keyed.size, keyed.getStats().evicted]).toEqual([100_000, 1]);
+    await keyed.close();
+  });
+});
+
 test('a permit that was handed out is no success, and no failure', () => {
   const one = timed({ limit: 20, adaptive: { algorithm: 'step' } });
   for (let minute = 0; minute < 5; minute += 1) {

@@ -11,6 +11,7 @@ function close(flow, timeoutMs) {
   const now = flow.now();
   // an owner who pulls has its own way to end: what it has taken is not waited for
   flow.closesAt = timeoutMs === undefined ? (flow.handler === null ? now : Infinity) : now + timeoutMs;
+  flow.endsAtOnce = flow.closesAt === now;
   const { log } = flow;
   // what came while it was being opened goes the way of all others
   if (log !== undefined && !log.isReady) return log.recovered.then(() => advance(flow, closed, timeoutMs));
@@ -26,7 +27,13 @@ function advance(flow, closed, timeoutMs) {
 /** Another call, with less patience. */
 function hasten(flow, timeoutMs) {
   flow.closesAt = Math.min(flow.closesAt, flow.now() + timeoutMs);
-  if (flow.onClosed !== undefined) flow.do(op.CLOSE, flow.closesAt);
+  flow.endsAtOnce ||= timeoutMs === 0;
+  if (flow.onClosed !== undefined) tell(flow);
+}
+/** A limit that is over already ends next: to the machine that would mean that what is in flight may take its time. */
+function tell(flow) {
+  flow.tell((machine, now) => machine.step(op.CLOSE, !flow.endsAtOnce && flow.closesAt <= now ? now + 1 : flow.closesAt, 0, now));
+  flow.act();
 }
 
 function end(flow, closed) {
@@ -40,7 +47,7 @@ function end(flow, closed) {
     // what has not got as far as the machine is not accepted: nobody keeps it
     const early = [...flow.held.splice(0), ...(flow.claims === undefined ? [] : flow.claims.withdrawAll())];
     for (const entry of early) reject(flow, entry, closed(), entry.row !== undefined && entry.row.isStored);
-    flow.do(op.CLOSE, flow.closesAt);
+    tell(flow);
   });
 }
 

@@ -38,23 +38,24 @@ function judged(flow, failures) {
 function ended(flow, batch, results, failures) {
   const { entries, number } = batch;
   flow.batches[number] = undefined;
+  flow.flying -= 1;
   if (failures === undefined) {
     for (let at = 0; at < entries.length; at += 1) delivered(flow, entries[at], results === undefined ? undefined : results[at]);
-    flow.tell((machine, now) => machine.finish(number, undefined, now));
-  } else {
-    const told = judged(flow, failures);
-    let next = 0;
-    for (let at = 0; at < entries.length; at += 1) {
-      if (next < failures.length && failures[next].place === at) {
-        failed(flow, entries[at], failures[next].error, batch.attempt);
-        next += 1;
-      } else {
-        delivered(flow, entries[at], results === undefined ? undefined : results[at]);
-      }
-    }
-    flow.tell((machine, now) => machine.finish(number, told, now));
-    for (const { place } of failures) triesAgain(flow, entries[place]);
+    flow.wentWell(number, entries.length);
+    return;
   }
+  const told = judged(flow, failures);
+  let next = 0;
+  for (let at = 0; at < entries.length; at += 1) {
+    if (next < failures.length && failures[next].place === at) {
+      failed(flow, entries[at], failures[next].error, batch.attempt);
+      next += 1;
+    } else {
+      delivered(flow, entries[at], results === undefined ? undefined : results[at]);
+    }
+  }
+  flow.tell((machine, now) => machine.finish(number, told, now));
+  for (const { place } of failures) triesAgain(flow, entries[place]);
   flow.act();
 }
 

@@ -1,31 +1,24 @@
 'use strict';
-// The way of items through a buffer: brought, told to the machine, handed over, settled. What the machine says is read to
-// its end before anybody's code runs; that waits among the effects, and whoever adds inside a handler goes on with them.
+// The way of items through a buffer: brought, told to the machine, handed over, settled.
 const { aborted, make } = require('../errors');
-const { Elapsed } = require('../elapsed');
 const { bytesOf } = require('./bytes');
 const { Entry, STATE } = require('./entry');
 const { discard, ended, giveUp } = require('./ending');
 const { Lanes } = require('./lanes');
-const { op, DEAD_LETTERS, IN_FLIGHT, LINGERING, OLDEST_AGE, SIZE, TURN, WAITING, WAKE_AT } = require('./layout');
+const { op, DEAD_LETTERS, IN_FLIGHT, LINGERING, OLDEST_AGE, SIZE, WAITING } = require('./layout');
 const { Letters } = require('./letters');
-const { Machine } = require('./machine');
 const { groupOf } = require('./options');
 const { Returning } = require('./returning');
-const { settingsOf } = require('./settings');
+const { Steps } = require('./steps');
 const { heed } = require('../signals');
-const { Told } = require('./told');
-const { Wake } = require('./wake');
 
 const FIRST_BESIDE_LETTERS = 2 ** 32;
 
-class Flow {
+class Flow extends Steps {
   letters = new Letters();
   lanes = new Lanes();
   /** Entries that have left before, by id: they wait for another try, or were taken by the owner. */
   left = new Map();
-  /** Batches with the handler, by their numbers. */
-  batches = [];
   /** Items handed over, each try counted. */
   handed = 0;
   /** Why nothing more is taken: an error for each caller. */
@@ -36,6 +29,8 @@ class Flow {
   taking = undefined;
   /** Until when `close` hands items over. */
   closesAt = Infinity;
+  /** That is no limit: nothing more is handed over, and what is in flight may take its time. */
+  endsAtOnce = false;
   /** Called when the machine has closed. */
   onClosed = undefined;
   /** Idempotency and the log, where they are on: see `plug`. */
@@ -47,38 +42,25 @@ class Flow {
   #returning = new Returning(this);
   #giveUp = (entry, error) => giveUp(this, entry, error);
   #lane0 = this.lanes.of('');
-  #wake;
   #isPlain;
   #isMeasured;
   #rejects;
-  #watchesFlight;
   /** Entries without room, by id and in order, when somebody is to hear that there is. */
   roomless = new Map();
   /** Who waits for a flush, by its ticket. */
   flushes = new Map();
-  #effects = [];
-  #acted = 0;
 
   /** `config`: options, all decided; `what`: the buffer in error texts; `emit(event, makeArgs)`: tells who listens. */
   constructor(handler, config, what, emit) {
-    this.handler = handler;
-    this.config = config;
-    this.what = what;
-    this.emit = emit;
-    this.random = config.random ?? (() => Math.random());
-    this.clock = new Elapsed(config.now);
     // letters that come back from disk have numbers of their own, below
-    this.machine = new Machine(settingsOf(config, handler === null), config.durable === undefined ? 1 : FIRST_BESIDE_LETTERS, new Told(this));
+    super(config, handler, config.durable === undefined ? 1 : FIRST_BESIDE_LETTERS, emit);
+    this.what = what;
+    this.random = config.random ?? (() => Math.random());
     this.#rejects = config.overflow === 'reject';
     this.#isMeasured = config.batchBytes !== undefined;
     this.#isPlain = !this.#isMeasured && config.durable === undefined && config.groupBy === undefined && config.idempotency === undefined;
-    this.#watchesFlight = config.handlerTimeoutMs === 0 && handler !== null;
-    this.#wake = new Wake(this.clock, { ring: () => this.do(op.STEP), turn: () => this.do(op.TURN), look: () => this.#look() });
   }
 
-  now() {
-    return Math.floor(this.clock.moment());
-  }
   /** An entry's item as a handler is given it. */
   itemOf(entry) {
     return entry.row === undefined ? entry.item : entry.row.value();
@@ -151,14 +133,22 @@ class Flow {
 
   #arrive(entry) {
     const { machine } = this;
-    const hasRoom = machine.hasRoom;
+    let { hasRoom } = machine;
+    let isLate = false;
+    if (!hasRoom && machine.hasEndings) {
+      // those have made room
+      this.cross(op.STEP);
+      ({ hasRoom } = machine);
+      isLate = true;
+    }
     if (!hasRoom && this.#rejects) {
       discard(this, entry, this.full());
+      if (isLate) this.act();
       return;
     }
     const lane = entry.group === '' ? this.#lane0 : this.lanes.of(entry.group);
     entry.at = this.now();
-    const isDue = machine.arrive(lane.number, entry.bytes, entry.at, this.#wake.ringsAt);
+    const isDue = machine.arrive(lane.number, entry.bytes, entry.at, this.wake.ringsAt);
     entry.id = machine.lastId;
     entry.lane = lane;
     lane.push(entry);
@@ -167,7 +157,8 @@ class Flow {
     } else if (entry.isEnqueued || !this.#isPlain) {
       this.findsRoom(entry);
     }
-    if (isDue || this.#wake.isLost) this.do(op.STEP);
+    if (isDue || this.wake.isLost) this.do(op.STEP);
+    else if (isLate) this.act();
   }
   findsRoom(entry) {
     if (this.log === undefined) this.accepted(entry);
@@ -187,62 +178,6 @@ class Flow {
     return make('BufferFull', { what: this.what, detail: `it holds ${this.config.maxSize} items` });
   }
 
-  /** Crosses; what is to be done then waits for `act`. */
-  cross(operation, a = 0, b = 0) {
-    return this.tell((machine, now) => machine.step(operation, a, b, now));
-  }
-  /** The same with a call of the machine's own. */
-  tell(run) {
-    let result;
-    try {
-      result = run(this.machine, this.now());
-    } catch (error) {
-      this.#break(error);
-      return 0;
-    }
-    this.#watch();
-    return result;
-  }
-  /** Crosses, and acts. */
-  do(operation, a = 0, b = 0) {
-    let result = 0;
-    try {
-      result = this.machine.step(operation, a, b, this.now());
-      this.#watch();
-    } catch (error) {
-      this.#break(error);
-    }
-    if (this.#effects.length > 0) this.act();
-    return result;
-  }
-  #watch() {
-    const { machine } = this;
-    const wakeAt = machine.number(WAKE_AT);
-    if (!this.#wake.covers(wakeAt)) {
-      if (this.batches.some((batch) => batch !== undefined && batch.deadline === wakeAt)) this.#wake.later(wakeAt);
-      else this.#wake.at(wakeAt);
-    }
-    if (machine.number(TURN) === 1) this.#wake.soon();
-    if (this.#watchesFlight) this.#wake.keep(machine.number(IN_FLIGHT) > 0);
-  }
-  #look() {
-    const wakeAt = this.machine.number(WAKE_AT);
-    if (wakeAt <= this.now()) this.do(op.STEP);
-    else if (!this.#wake.covers(wakeAt)) this.#wake.at(wakeAt);
-  }
-  /** Runs what waits to be run: handlers, listeners. */
-  act() {
-    const effects = this.#effects;
-    while (this.#acted < effects.length) {
-      const effect = effects[this.#acted];
-      this.#acted += 1;
-      if (typeof effect === 'function') effect();
-      else effect.run();
-    }
-    // quicker than to cut it off: it is one as a rule
-    while (effects.length > 0) effects.pop();
-    this.#acted = 0;
-  }
   /** A letter had to go for a newer one. */
   evict(id) {
     const entry = this.letters.take(id);
@@ -250,21 +185,12 @@ class Flow {
     this.notify('dropped', () => [this.itemOf(entry), 'dead-letters']);
     if (this.log !== undefined) this.log.forget(entry);
   }
-  /** A batch or a function that is to be run when the machine has said all. */
-  later(effect) {
-    this.#effects.push(effect);
-  }
-  /** A listener is to be told. */
-  notify(event, makeArgs) {
-    this.#effects.push(() => this.emit(event, makeArgs));
-  }
-
   /** How a batch has ended. */
   ended(batch, results, failures) {
     ended(this, batch, results, failures);
   }
   /** Native code has failed: nothing can be counted on any more, and nobody is left waiting. */
-  #break(error) {
+  break(error) {
     this.refusal = () => error;
     const entries = this.all();
     this.lanes = new Lanes();
@@ -279,12 +205,7 @@ class Flow {
     for (const resolve of [...this.flushes.values()].flat()) resolve();
     this.flushes.clear();
     this.rest();
-    if (this.onClosed !== undefined) this.#effects.push(() => this.onClosed());
-  }
-  /** Nothing waits for time any more. */
-  rest() {
-    this.#wake.clear();
-    this.#wake.keep(false);
+    if (this.onClosed !== undefined) this.later(() => this.onClosed());
   }
   /** All that is not settled, in no order. */
   all() {

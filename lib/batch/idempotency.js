@@ -49,9 +49,9 @@ class Idempotency {
 
   /**
    * `options` as `readOptions` of lib/batch/options.js gives them. `host`: `now()` elapsed milliseconds; `proceed(entry)`
-   * an item goes on to the machine; `settled(entry, value)` it had its effect elsewhere and goes nowhere;
-   * `degraded(error)` Redis is away. Entries have a `key` (null: none), and get `claim` and `place`, which are undefined
-   * at first.
+   * an item goes on to the machine, `later(run)` when it is not listened to; `settled(entry, value)` it had its effect
+   * elsewhere and goes nowhere; `degraded(error)` Redis is away. Entries have a `key` (null: none), and get `claim` and
+   * `place`, which are undefined at first.
    */
   constructor({ key, ttl, localLimit, redis }, host) {
     this.#makeKey = key;
@@ -107,8 +107,8 @@ class Idempotency {
     const first = this.claim(entry);
     if (first === undefined) return this.enter(entry);
     const failed = (error) => {
-      // one that is closed leaves it on disk
-      if (error?.code !== 'ERR_CLOSED') this.recover(entry);
+      // one that is closed leaves it on disk; nothing goes on while the machine is listened to
+      if (error?.code !== 'ERR_CLOSED') this.#host.later(() => entry.isGone || this.recover(entry));
     };
     first.follow((value) => this.#host.settled(entry, value), failed);
   }

@@ -5,9 +5,11 @@ const NEED = 32;
 const NEED_LANES = 128;
 const ARRIVALS = NEED + 2 * NEED_LANES;
 const INBOX_SIZE = 512;
-const AUX = ARRIVALS + 4 * INBOX_SIZE;
+const AUX = ARRIVALS + 5 * INBOX_SIZE;
 const AUX_SIZE = 128;
-const OUT = AUX + 4 * AUX_SIZE;
+const ENDED = AUX + 4 * AUX_SIZE;
+const ENDED_SIZE = 256;
+const OUT = ENDED + ENDED_SIZE;
 const OUT_SIZE = 1024;
 
 module.exports = {
@@ -29,12 +31,17 @@ module.exports = {
   LINGER: 15,
   STATS: 16,
   ACCOUNT: 22,
+  ENDINGS: 28,
+  LEEWAY: 29,
   NEED,
   NEED_LANES,
   ARRIVALS,
   INBOX_SIZE,
+  ALIKE: 4096,
   AUX,
   AUX_SIZE,
+  ENDED,
+  ENDED_SIZE,
   OUT,
   OUT_SIZE,
   LENGTH: OUT + OUT_SIZE,

@@ -4,7 +4,8 @@ const native = require('../native');
 const { fromNative } = require('../errors');
 const L = require('./layout');
 
-const { ACCOUNT, ADMIT_TO, ARRIVALS, AUX, AUX_SIZE, BUSY, INBOX, INBOX_SIZE, LINGER, MORE, NEED, NEED_LANES, OUT, RESULT, STATS, TELL_AT, act, op } = L;
+const { ACCOUNT, ADMIT_TO, ALIKE, ARRIVALS, AUX, AUX_SIZE, BUSY, ENDED, ENDED_SIZE, ENDINGS, INBOX, INBOX_SIZE } = L;
+const { LEEWAY, LINGER, MORE, NEED, NEED_LANES, OUT, RESULT, STATS, TELL_AT, act, op } = L;
 
 /** Numbers of the short actions, their kind among them. */
 const LENGTHS = {
@@ -45,13 +46,11 @@ class Machine {
   /** Notes an item that comes: its id is then `lastId`; a timer rings at `ringsAt`. True: to be stepped at once. */
   arrive(lane, bytes, at, ringsAt) {
     const shown = this.#shown;
-    const count = shown[INBOX];
-    const place = ARRIVALS + 4 * count;
-    shown[place] = lane;
-    shown[place + 1] = bytes;
-    shown[place + 2] = at;
-    shown[place + 3] = -1;
-    shown[INBOX] = count + 1;
+    const rows = shown[INBOX];
+    const row = ARRIVALS + 5 * rows - 5;
+    // like the one before it, as in a burst
+    if (rows > 0 && shown[row + 2] === at && shown[row] === lane && shown[row + 1] === bytes && shown[row + 3] === -1 && shown[row + 4] < ALIKE) shown[row + 4] += 1;
+    else this.#note(lane, bytes, at, -1);
     const id = (this.lastId += 1);
     if (id >= shown[TELL_AT]) return true;
     if (shown[BUSY] === 0 && id <= shown[ADMIT_TO]) {
@@ -63,20 +62,24 @@ class Machine {
       // the first of its lane
       if (items === this.#whole && (shown[LINGER] === 0 || at + shown[LINGER] < ringsAt)) return true;
     }
-    return count + 1 === INBOX_SIZE;
+    return shown[INBOX] === INBOX_SIZE;
   }
 
   /** Notes an item that a log had kept; the machine names it by its id. To be stepped. */
   recover(lane, bytes, at, attempts) {
-    const shown = this.#shown;
-    const place = ARRIVALS + 4 * shown[INBOX];
-    shown[place] = lane;
-    shown[place + 1] = bytes;
-    shown[place + 2] = at;
-    shown[place + 3] = attempts;
-    shown[INBOX] += 1;
+    this.#note(lane, bytes, at, attempts);
     this.lastId += 1;
-    return shown[INBOX] === INBOX_SIZE;
+    return this.#shown[INBOX] === INBOX_SIZE;
+  }
+  #note(lane, bytes, at, attempts) {
+    const shown = this.#shown;
+    const row = ARRIVALS + 5 * shown[INBOX];
+    shown[row] = lane;
+    shown[row + 1] = bytes;
+    shown[row + 2] = at;
+    shown[row + 3] = attempts;
+    shown[row + 4] = 1;
+    shown[INBOX] += 1;
   }
 
   /** Crosses, and tells the flow of all actions. Returns what the operation answers. */
@@ -92,9 +95,21 @@ class Machine {
     }
   }
 
-  /** A batch ends; `failures` are `{ place, isRetryable, afterMs, random }`. */
+  /** Notes a batch of so many items that has ended well. True: to be stepped at once. */
+  ends(batch, items) {
+    const shown = this.#shown;
+    const count = shown[ENDINGS];
+    shown[ENDED + count] = batch;
+    shown[ENDINGS] = count + 1;
+    const left = (shown[LEEWAY] -= items);
+    return left < 0 || count + 1 === ENDED_SIZE;
+  }
+  /** There are such that the machine has not heard of. */
+  get hasEndings() {
+    return this.#shown[ENDINGS] > 0;
+  }
+  /** A batch ends otherwise; `failures` are `{ place, isRetryable, afterMs, random }`. */
   finish(batch, failures, now) {
-    if (failures === undefined) return this.step(op.FINISH, batch, 0, now);
     let count = 0;
     for (const failure of failures) {
       if (count === AUX_SIZE) {

@@ -10,6 +10,12 @@ const { regroup } = require('./returning');
 const hostOf = (flow) => ({
   now: () => flow.now(),
   proceed: (entry) => flow.proceed(entry),
+  later(run) {
+    Promise.resolve().then(() => {
+      // what is not sent any more stays on disk
+      if (!flow.isEnding) run();
+    });
+  },
   settled(entry, value) {
     entry.state = STATE.GONE;
     if (entry.row !== undefined) flow.log.forget(entry);

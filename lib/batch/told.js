@@ -21,6 +21,7 @@ class Told {
     const batch = new Batch(flow, number, lane.group, reason, attempt, entries);
     if (flow.config.handlerTimeoutMs > 0) batch.deadline = flow.now() + flow.config.handlerTimeoutMs;
     flow.batches[number] = batch;
+    flow.flying += 1;
     flow.handed += count;
     flow.later(batch);
   }

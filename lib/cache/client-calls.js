@@ -19,9 +19,13 @@ class ClientCalls {
   #isClosed = false;
   #isCatchingUp = false;
   #idle = undefined;
+  #isMany;
+  /** When any call was answered last; only where there are many servers. */
+  #answeredAt = -1;
 
-  /** `on`: `probe()` asks the client anything, `catchUp(missed)` tells it what it missed; `down(error)`, `up()`. */
-  constructor({ failures, probeMs, timeoutMs }, on) {
+  /** `isMany`: it speaks for several servers, and is away only when none of them answers. `on`: `probe()` asks the client anything, `catchUp(missed)` tells it what it missed; `down(error)`, `up()`. */
+  constructor({ failures, probeMs, timeoutMs, isMany = false }, on) {
+    this.#isMany = isMany;
     this.#watch = native.clientWatch(failures, probeMs);
     this.#timeoutMs = timeoutMs;
     this.#on = on;
@@ -39,7 +43,7 @@ class ClientCalls {
         late: () => {
           this.#end(call);
           const error = make('Redis', { detail: `no answer within ${this.#timeoutMs} ms` });
-          this.#failed(error);
+          this.#failed(error, call);
           reject(error);
         },
       };
@@ -55,14 +59,14 @@ class ClientCalls {
       said.then(
         (value) => {
           if (!this.#end(call)) return; // too late: nobody waits any more
-          native.clientSucceeded(this.#watch);
+          this.#answered();
           resolve(value);
           this.#catchUpSoon();
         },
         (error) => {
           if (!this.#end(call)) return;
-          if (isAnswer(error)) native.clientSucceeded(this.#watch);
-          else this.#failed(error);
+          if (isAnswer(error)) this.#answered();
+          else this.#failed(error, call);
           reject(error);
         },
       );
@@ -107,7 +111,13 @@ class ClientCalls {
     once(run, (shell, id) => native.clientAfter(shell, id, this.#watch, ms));
   }
 
-  #failed(error) {
+  #answered() {
+    if (this.#isMany) this.#answeredAt = this.elapsedMs();
+    native.clientSucceeded(this.#watch);
+  }
+  #failed(error, { since }) {
+    // another server has answered meanwhile
+    if (this.#isMany && this.#answeredAt >= since) return;
     if (!native.clientFailed(this.#watch)) return;
     this.up = false;
     this.reason = error;

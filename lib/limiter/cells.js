@@ -2,15 +2,12 @@
 // The shared memory of a limiter: what may be taken and given back without a crossing, and the rules of that;
 // docs/design/limiter.md, "Permits in shared memory". Native code's half is `cells.rs`.
 const native = require('../native');
+const { INBOX } = require('./boxes');
 
 // the cells
 const [LEASE, ROOM, KIND, HANDS_ON, QUEUED] = [0, 1, 2, 3, 4];
 const [HAS_WINDOW, HAS_CONCURRENCY] = [1, 2];
-// of the inbox
-const [REQUESTS, HELD, FULL] = [0, 5, 6];
-// in hand, but on its way: a thread is ended between two calls or rounds, never within one run of statements, so what moves
-// from one place to another does so in one run, and nothing is lost with a thread
-const LOOSE = 13;
+const { REQUESTS, HELD, FULL, LOOSE } = INBOX;
 // the times
 const [LEASED, ENDS, LOOK, TAKEN] = [0, 1, 2, 3];
 
@@ -45,6 +42,10 @@ class Cells {
   /** When native code is to be asked at the latest; Infinity: never. */
   get lookAt() {
     return this.#times[LOOK];
+  }
+  /** Whether nothing is left of concurrency, and the cells are open. */
+  get isFull() {
+    return this.#rooms[ROOM] === 0;
   }
   /** Whether what ends may be handed on to who waits in the same thread. */
   get handsOn() {
@@ -121,4 +122,4 @@ class Cells {
   }
 }
 
-module.exports = { Cells, LOOSE, OWES, TAKES };
+module.exports = { Cells, OWES, TAKES };

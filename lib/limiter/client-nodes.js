@@ -71,6 +71,8 @@ class ClientNodes {
   #isClosed = false;
   /** By key: what is called when the request for it that is out has ended. */
   #waiting = new Map();
+  /** The same for the request that follows it. */
+  #behind = new Map();
 
   /**
    * `redis` as `readRedis` gives it, `door` a `Door`. `on`: `degraded(error)` and `recovered()`, once each time,
@@ -83,7 +85,7 @@ class ClientNodes {
     this.#door = door;
     this.#on = on;
     const { failures, probeMs } = breaker === false ? { failures: 0, probeMs: 1000 } : breaker;
-    this.#calls = new ClientCalls({ failures, probeMs, timeoutMs: commandTimeoutMs }, {
+    this.#calls = new ClientCalls({ failures, probeMs, timeoutMs: commandTimeoutMs, isMany: this.#commands.isCluster }, {
       probe: () => this.#commands.probe(`${keyPrefix}\u0001p`),
       catchUp: () => {},
       down: (error) => this.#turned(true, error),
@@ -106,11 +108,22 @@ class ClientNodes {
     settled.then(() => this.#sendNow());
   }
 
-  /** Settles when the request for that key that is out has ended; at once when none is. `key`: without the option's prefix. */
-  async ended(key) {
+  /**
+   * Settles when the request that carries what was just asked for that key has ended, at the latest after so long; at once
+   * when there is none. `key`: without the option's prefix.
+   */
+  async ended(key, withinMs) {
+    // one that is out knows nothing of it: the next one does
+    const isBehind = this.#waiting.has(key);
     if (this.#isSending) this.#sendNow();
-    const waiting = this.#waiting.get(key);
-    if (waiting !== undefined) await new Promise((resolve) => waiting.push(resolve));
+    if (!isBehind) {
+      const waiting = this.#waiting.get(key);
+      if (waiting !== undefined) await new Promise((resolve) => waiting.push(resolve));
+      return;
+    }
+    if (!this.#behind.has(key)) this.#behind.set(key, []);
+    const until = this.#calls.elapsedMs() + withinMs;
+    await new Promise((resolve) => this.#behind.get(key).push({ resolve, until }));
   }
 
   #sendNow() {
@@ -151,12 +164,26 @@ class ClientNodes {
     }
     group.forEach(({ ticket, key }, at) => {
       this.#ended(ticket, replies[at], began);
-      const waiting = this.#waiting.get(key);
-      this.#waiting.delete(key);
-      waiting?.forEach((resolve) => resolve());
+      taken(this.#waiting, key).forEach((resolve) => resolve());
     });
     this.#on.answered();
     this.send();
+    const keys = group.map(({ key }) => key).filter((key) => this.#behind.has(key));
+    if (keys.length === 0) return;
+    this.#sendNow();
+    for (const key of keys) {
+      const behind = taken(this.#behind, key);
+      const waiting = this.#waiting.get(key);
+      for (const { resolve, until } of behind) {
+        const left = until - this.#calls.elapsedMs();
+        // nothing was sent for it: what is known decides
+        if (waiting === undefined || left <= 0) resolve();
+        else {
+          waiting.push(resolve);
+          this.#calls.after(Math.ceil(left), resolve);
+        }
+      }
+    }
   }
   async #replies(group) {
     const replies = await this.#script.run(group.map(({ key, args }) => [this.#prefix + key, args]));
@@ -215,6 +242,12 @@ class ClientNodes {
   }
 }
 
+/** A list of that map, which has none for that key any more. */
+function taken(lists, key) {
+  const list = lists.get(key) ?? [];
+  lists.delete(key);
+  return list;
+}
 /** As the event says it. */
 const away = (error) => (error?.code === 'ERR_REDIS' ? error : make('Redis', { detail: error?.message ?? String(error) }, error));
 

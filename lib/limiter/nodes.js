@@ -69,7 +69,7 @@ class Nodes {
       const left = this.#timeoutMs - (native.limiterNow() - began);
       if (left <= 0) break;
       if (this.#client === undefined) await begin((shell, id) => native.nodesWait(shell, id, this.handle, key, weight, Math.ceil(left)));
-      else await this.#client.ended(`{${this.#name}${this.#prefix}${key}}`);
+      else await this.#client.ended(`{${this.#name}${this.#prefix}${key}}`, Math.ceil(left));
       // closed meanwhile
       if (this.handle === undefined) return undefined;
     }

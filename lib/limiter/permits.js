@@ -2,33 +2,23 @@
 // Permits of one limiter in this thread: taken from shared memory without a crossing while a lease lasts, else by one;
 // docs/design/limiter.md says how. Who waits is in `waiters.js`.
 const native = require('../native');
-const { subscribe, unsubscribe } = require('../completion');
 const { Elapsed, aheadOf } = require('../elapsed');
 const { call, make } = require('../errors');
-const { Cells, LOOSE, OWES, TAKES } = require('./cells');
+const { INBOX, OUTBOX, EVENT, GRANTED, ADJUSTED, statusOf, adjustmentAt } = require('./boxes');
+const { Cells, OWES, TAKES } = require('./cells');
+const { Member } = require('./member');
 const { SharedPermits } = require('./shared-permits');
 const { Recent } = require('./recent');
 const { Waiters } = require('./waiters');
 
-// the inbox
-const [REQUESTS, SUCCESSES, FAILURES, LATENCY_MS, LATENCIES, HELD, FULL, THROTTLED, REJECTED] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-const [WAITING, WANTED, FIRST, WEIGHT] = [9, 10, 11, 12];
-// the outbox
-const [WAKE_AT, MORE, COUNT, EVENTS, EVENT] = [16, 17, 18, 20, 4];
-const [GRANTED, ADJUSTED] = [1, 2];
-const WHY = [undefined, 'healthy', 'failures', 'slow', 'outage', 'gradient', 'probe'];
-const STATUS = [
-  'maxRequests', 'currentTokens', 'windowMs', 'concurrency', 'inFlight', 'queued', 'minLimit', 'maxLimit',
-  'totalRequests', 'throttledRequests', 'rejectedRequests', 'averageLatency', 'successRate', 'lastAdjustment', 'raised', 'lowered',
-];
-
-const lost = new FinalizationRegistry((id) => unsubscribe(id));
+const { REQUESTS, SUCCESSES, FAILURES, LATENCY_MS, LATENCIES, HELD, FULL, THROTTLED, REJECTED, WAITING, WANTED, FIRST, WEIGHT, LOOSE } = INBOX;
+const { WAKE_AT, MORE, COUNT, EVENTS } = OUTBOX;
 
 /** Windows for which 10 ms are little. */
 const LONG_MS = 1000;
 
 class Permits {
-  #handle;
+  #member;
   #cells;
   #inbox;
   #clock;
@@ -43,7 +33,9 @@ class Permits {
   /** What native code knows of the line: how many of the first want how much each. */
   #knownFirst = 0;
   #knownWeight = 0;
-  #subscription;
+  /** Native code knows of nobody, and need not: what ends is handed on. */
+  #isUntold = false;
+  #isBroken = false;
   #tell;
   #onIdle;
   /** With `redis`: where permits come from. */
@@ -59,22 +51,13 @@ class Permits {
     this.#isShared = shared !== undefined;
     this.#maxQueue = settings.maxQueue;
     if (shared !== undefined) this.#offset = aheadOf(native.limiterNow, () => this.#clock.now());
-    // another thread announces what it left here: that must not keep a limiter that nobody uses
-    const weak = new WeakRef(this);
-    this.#subscription = subscribe(() => weak.deref()?.pass(), (shell, id) => {
-      this.#handle = call(native.limiterOpen, settings, shared ?? null, shell, id);
-    });
-    if (shared === undefined) {
-      unsubscribe(this.#subscription);
-      this.#subscription = undefined;
-    } else {
-      lost.register(this, this.#subscription, this);
-    }
-    this.#inbox = new Float64Array(native.limiterInbox(this.#handle));
-    this.#cells = new Cells(this.#handle, this.#inbox, this.#isShared);
+    this.#member = new Member(settings, shared, this);
+    const { handle } = this.#member;
+    this.#inbox = new Float64Array(native.limiterInbox(handle));
+    this.#cells = new Cells(handle, this.#inbox, this.#isShared);
     this.#waiters = new Waiters(this, what, this.#isShared || redis !== undefined);
     this.#line = this.#waiters.line;
-    if (redis !== undefined) this.#source = new SharedPermits(this, config, this.#handle, this.#clock, tell);
+    if (redis !== undefined) this.#source = new SharedPermits(this, config, handle, this.#clock, tell);
   }
 
   /** Elapsed milliseconds, as all threads of the limiter count them. */
@@ -115,9 +98,16 @@ class Permits {
     // a timer that is late, or a clock that no timer follows: whose time has come goes first
     const wakeAt = this.#inbox[WAKE_AT];
     if (this.#line.length > 0 && wakeAt !== Infinity && wakeAt <= this.time()) this.pass();
-    const turn = this.#line.length > 0 ? this.#join(asked, held, isTimed) : this.#ask(asked, held, isTimed);
+    const turn = this.#line.length > 0 || this.#needsNoAsking() ? this.#join(asked, held, isTimed) : this.#ask(asked, held, isTimed);
     if (asked.timeoutMs === 0 && turn != null) this.pass();
     return turn;
+  }
+  /** Nobody waits yet, all that may run does, and whatever ends in this thread finds who waits: what native code would say is known. */
+  #needsNoAsking() {
+    if (this.#isShared || this.#isBroken || !this.#cells.isFull || !this.#cells.handsOn || this.#isLookDue()) return false;
+    this.#isUntold = true;
+    this.#inbox[FULL] = 1;
+    return true;
   }
   /** Where nobody waits native code is asked. */
   #ask(asked, held, isTimed) {
@@ -170,6 +160,7 @@ class Permits {
   }
   /** Whether native code knows enough of who waits. */
   #isKnown() {
+    if (this.#isUntold) return true;
     const { first } = this.#line;
     return first === undefined ? this.#knownFirst === 0 : this.#knownFirst > 0 && this.#knownWeight === first.weight;
   }
@@ -182,7 +173,7 @@ class Permits {
 
   /** Work has ended: `held` of what was taken goes back; `latencyMs` undefined: not known. `at`: the time, where it was read. */
   end(held, outcome, latencyMs, retryAfterMs, at) {
-    if (this.#handle === undefined) return;
+    if (this.#member.handle === undefined) return;
     const inbox = this.#inbox;
     // what was released twice is not in hand
     const back = Math.min(held, inbox[HELD]);
@@ -219,14 +210,16 @@ class Permits {
   }
   /** What is loose goes back. */
   #giveBack(weight, retryAfterMs) {
-    if (retryAfterMs === 0 && !this.#isLookDue() && this.#cells.putBack(weight)) return;
+    // who waits, or a limiter that is broken, is native code's to answer
+    const mayStay = this.#line.length === 0 && !this.#isBroken && retryAfterMs === 0 && !this.#isLookDue();
+    if (mayStay && this.#cells.putBack(weight)) return;
     this.#cross(native.limiterRelease, weight, Math.ceil(retryAfterMs));
     this.#read();
   }
 
   /** A timer or another thread calls, or others wait than native code knows. */
   pass() {
-    if (this.#handle === undefined) return;
+    if (this.#member.handle === undefined) return;
     try {
       this.#cross(native.limiterPass);
       this.#read();
@@ -247,15 +240,13 @@ class Permits {
     this.#cross(native.limiterPass);
     this.#read();
     this.#cross(native.limiterStatus);
-    const inbox = this.#inbox;
-    const out = {};
-    for (let at = 0; at < STATUS.length; at += 1) out[STATUS[at]] = inbox[EVENTS + at];
+    const out = statusOf(this.#inbox);
     // as a time of day
     out.lastAdjustment = out.lastAdjustment < 0 ? 0 : Math.round(this.#clock.wall() - (now - out.lastAdjustment));
     return out;
   }
   resetStats() {
-    call(native.limiterResetStats, this.#handle);
+    call(native.limiterResetStats, this.#member.handle);
   }
 
   /** Nothing is taken any more and nobody waits; resolves when what is in hand has come back. */
@@ -276,11 +267,7 @@ class Permits {
   }
   /** The thread uses it no more. */
   leave() {
-    native.limiterLeave(this.#handle, this.#now());
-    this.#handle = undefined;
-    if (this.#subscription === undefined) return;
-    lost.unregister(this);
-    unsubscribe(this.#subscription);
+    this.#member.leave(this.#now());
   }
 
   /** Who leaves because its time is over. */
@@ -295,12 +282,14 @@ class Permits {
     if (this.#waiters.hasDeadlines) this.#expire(now);
     const { first, weight } = this.#line;
     const inbox = this.#inbox;
+    this.#isUntold = false;
     inbox[WANTED] = weight;
     inbox[FIRST] = this.#knownFirst = first === undefined ? 0 : first.run.count;
     inbox[WEIGHT] = this.#knownWeight = first === undefined ? 0 : first.weight;
     try {
-      return call(crossing, this.#handle, ...args, now);
+      return call(crossing, this.#member.handle, ...args, now);
     } catch (error) {
+      this.#isBroken = true;
       this.#queue(-this.#waiters.clear(() => error));
       this.#waiters.arm(Infinity);
       throw error;
@@ -314,7 +303,7 @@ class Permits {
     for (;;) {
       const end = EVENTS + EVENT * inbox[COUNT];
       for (let at = EVENTS; at < end; at += EVENT) {
-        if (inbox[at] === ADJUSTED) (adjusted ??= []).push([inbox[at + 1], inbox[at + 2], WHY[inbox[at + 3]]]);
+        if (inbox[at] === ADJUSTED) (adjusted ??= []).push(adjustmentAt(inbox, at));
         else if (inbox[at] === GRANTED) surplus += this.#granted(inbox[at + 1], inbox[at + 2]);
       }
       inbox[COUNT] = 0;

@@ -1,7 +1,7 @@
 //! Where things lie in the numbers that a machine shares with its shell, and what they mean. `lib/batch/layout.js` says
 //! the same for JavaScript; machine.rs says how they are used.
 
-/// Arrivals in the inbox. The shell counts up, each crossing empties it.
+/// Rows of arrivals in the inbox. The shell counts up, each crossing empties it.
 pub const INBOX: usize = 0;
 /// 1: there are actions that did not fit; another step brings them.
 pub const MORE: usize = 1;
@@ -37,25 +37,35 @@ pub const LINGER: usize = 15;
 pub const STATS: usize = 16;
 /// `Account`, six numbers, likewise.
 pub const ACCOUNT: usize = 22;
+/// Batches in `ENDED`. The shell counts up, each crossing empties it.
+pub const ENDINGS: usize = 28;
+/// So many items may be delivered before it has to be told at once. The shell counts down.
+pub const LEEWAY: usize = 29;
 
 /// Two numbers for each of the first lanes: items and bytes after which the machine wants to be told.
 pub const NEED: usize = 32;
 /// Lanes that have such numbers; items of others are told one by one while the machine is not busy.
 pub const NEED_LANES: usize = 128;
-/// Arrivals: lane, bytes, at, and the tries of what a log had kept, -1 for new ones.
+/// Arrivals: lane, bytes, at, the tries of what a log had kept (-1 for new ones), and how many came one after the other.
 pub const ARRIVALS: usize = NEED + 2 * NEED_LANES;
-/// Arrivals that the inbox holds.
+/// Rows that the inbox holds.
 pub const INBOX_SIZE: usize = 512;
-/// Numbers of an arrival.
-pub const ARRIVAL: usize = 4;
+/// Numbers of a row.
+pub const ARRIVAL: usize = 5;
+/// Items that a row stands for at most.
+pub const ALIKE: u64 = 4096;
 /// What an operation needs besides its numbers: failures.
 pub const AUX: usize = ARRIVALS + ARRIVAL * INBOX_SIZE;
 /// Failures that fit there: place, retryable, Retry-After in ms, random number.
 pub const AUX_SIZE: usize = 128;
 /// Numbers of a failure.
 pub const FAILURE: usize = 4;
+/// Numbers of batches that ended well, in order.
+pub const ENDED: usize = AUX + FAILURE * AUX_SIZE;
+/// Batches that fit there.
+pub const ENDED_SIZE: usize = 256;
 /// Actions.
-pub const OUT: usize = AUX + FAILURE * AUX_SIZE;
+pub const OUT: usize = ENDED + ENDED_SIZE;
 /// Their numbers at most.
 pub const OUT_SIZE: usize = 1024;
 /// All numbers.

@@ -8,8 +8,9 @@
 //!
 //! ```js
 //! // overflow 'reject': nothing is written, and no id used, when lastId >= n[ADMIT_TO]: reject at once
-//! const at = ARRIVALS + 4 * n[INBOX]++;
+//! const at = ARRIVALS + 5 * n[INBOX]++;
 //! n[at] = lane; n[at + 1] = bytes; n[at + 2] = now; n[at + 3] = -1;       // or its tries, when a log had kept it
+//! n[at + 4] = 1;                                                          // an item like that of the last row counts up there, to ALIKE
 //! const id = ++lastId;
 //! const admitted = id <= n[ADMIT_TO];                                      // else an ADMITTED (or DROPPED) will say it
 //! if (id >= n[TELL_AT]) step();
@@ -21,6 +22,10 @@
 //!
 //! What a log had kept (and a letter sent again) is admitted and on disk whatever the numbers say; step after writing it.
 //! It is always named by id, and never part of a lane's next.
+//!
+//! **A batch that ended well** need not cross by itself either, while others are in flight: `n[ENDED + n[ENDINGS]++] = batch`,
+//! then step when `(n[LEEWAY] -= items) < 0` or the list is full, else before an arrival without room, with whatever crosses
+//! next, and at the latest when the code that runs has ended. The last one in flight is told at once: a timer waits for it.
 //!
 //! **Actions** are a kind and its numbers, see `act`. The shell reads (or copies) the list to its end before it runs
 //! anybody's code; while MORE is 1 it steps again for the rest, and only then acts. Lists of items (LISTED) come first.
@@ -153,7 +158,7 @@ pub fn batch_open(config: BatchConfig, first_id: f64) -> External<Held> {
 pub fn batch_numbers<'env>(env: &'env Env, held: &External<Held>) -> napi::Result<Unknown<'env>> {
     expose_numbers(env, held.numbers.cells().clone())
 }
-/// Takes the arrivals, does what `op` says, and lets the machine act; returns the length of the list of actions.
+/// Takes the arrivals and the endings, does what `op` says, and lets the machine act; returns the length of the list of actions.
 #[napi(catch_unwind)]
 pub fn batch_step(held: &mut External<Held>, op: u32, a: f64, b: f64, now: f64) -> napi::Result<u32> {
     let Held { numbers, machine } = &mut **held;
@@ -161,6 +166,7 @@ pub fn batch_step(held: &mut External<Held>, op: u32, a: f64, b: f64, now: f64) 
     machine.call(|machine| {
         let now = whole(now);
         machine.take_arrivals(numbers, now);
+        machine.take_endings(numbers, now);
         machine.operate(numbers, op, a, b, now);
         let length = machine.act(numbers, now);
         machine.publish(numbers);
@@ -183,9 +189,17 @@ impl Machine {
                 attempts: attempts as u32,
                 recovered: attempts >= 0.0,
             };
-            self.buffer.arrive(arrival, now);
+            self.buffer.arrive_all(arrival, count(numbers.get(at + 4)).min(ALIKE), now);
         }
         numbers.set(INBOX, 0.0);
+    }
+    /// After the arrivals: the shell has judged their room without what these give back.
+    fn take_endings(&mut self, numbers: &Numbers, now: Millis) {
+        let ended = (numbers.get(ENDINGS) as usize).min(ENDED_SIZE);
+        for at in (0..ended).map(|place| ENDED + place) {
+            self.buffer.finish(numbers.get(at) as u32, &[], now);
+        }
+        numbers.set(ENDINGS, 0.0);
     }
     fn operate(&mut self, numbers: &Numbers, op: u32, a: f64, b: f64, now: Millis) {
         let buffer = &mut self.buffer;

@@ -103,6 +103,7 @@ impl Machine {
         numbers.set(ADMIT_TO, number(last.saturating_add(buffer.room())));
         numbers.set(TELL_AT, number(buffer.tell_at()));
         numbers.set(BUSY, flag(buffer.busy()));
+        numbers.set(LEEWAY, number(buffer.leeway()));
         numbers.set(LINGER, number(buffer.linger_ms()));
         numbers.set(WAKE_AT, buffer.wake_at().map_or(f64::INFINITY, number));
         numbers.set(TURN, flag(buffer.wants_turn()));

@@ -1,87 +1,26 @@
 //! The adaptive limiter. Each function is one crossing: it enters the thread's inbox, calls the limiter, and fills the outbox.
 
+mod boxes;
+mod config;
+
 use super::shared::Names;
 use super::{Numbers, whole};
 use crate::cells::{expose, expose_numbers};
 use crate::completion::{Announcer, undefined};
 use crate::error::{Guarded, raise};
 use crate::external::External;
+use boxes::{COUNT, EVENT, EVENTS, LOOSE, MAX_EVENTS, MORE, WAKE_AT, event_of, numbers_of, report_of};
+use config::{LimiterConfig, config_of};
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use sluice_core::error::{Error, Kind};
 use sluice_core::limiter::Millis;
-use sluice_core::limiter::adaptive::{
-    Adapt, Admission, Algorithm, Config, Event, Limiter, MemberId, Report, Status, Target, Why,
-};
+use sluice_core::limiter::adaptive::{Admission, Event, Limiter, MemberId};
 use sluice_core::limiter::sharing;
 use sluice_io::limits::Limits;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-
-// The inbox: what the thread did without crossing, zeroed but for HELD and who waits.
-const REQUESTS: usize = 0;
-const SUCCESSES: usize = 1;
-const FAILURES: usize = 2;
-const LATENCY_MS: usize = 3;
-const LATENCIES: usize = 4;
-const HELD: usize = 5;
-const FULL: usize = 6;
-const THROTTLED: usize = 7;
-const REJECTED: usize = 8;
-// Who waits in the thread.
-const WAITING: usize = 9;
-const WANTED: usize = 10;
-const FIRST: usize = 11;
-const WEIGHT: usize = 12;
-/// In hand, but on its way to or from who holds it.
-const LOOSE: usize = 13;
-// The outbox.
-const WAKE_AT: usize = 16;
-const MORE: usize = 17;
-const COUNT: usize = 18;
-const EVENTS: usize = 20;
-const EVENT: usize = 4;
-const MAX_EVENTS: usize = 60;
-
-/// A limiter's options as the shell has checked them.
-#[napi(object)]
-#[derive(Clone, PartialEq)]
-pub struct LimiterConfig {
-    /// 0: no window.
-    pub limit: f64,
-    /// Milliseconds.
-    pub window_ms: f64,
-    /// 0: not limited.
-    pub concurrency: f64,
-    /// Waiters.
-    pub max_queue: f64,
-    /// What learns.
-    pub adapt: Option<LimiterAdapt>,
-}
-/// What learns.
-#[napi(object)]
-#[derive(Clone, PartialEq)]
-pub struct LimiterAdapt {
-    /// 'limit' or 'concurrency'.
-    pub target: String,
-    /// At least 1.
-    pub min_limit: f64,
-    /// At least `minLimit`.
-    pub max_limit: f64,
-    /// Milliseconds.
-    pub interval_ms: f64,
-    /// 0 to 1.
-    pub success_rate_above: f64,
-    /// Milliseconds.
-    pub latency_below_ms: f64,
-    /// 0 to 1.
-    pub success_rate_below: f64,
-    /// Milliseconds.
-    pub latency_above_ms: f64,
-    /// 'step', 'aimd' or 'gradient'.
-    pub algorithm: String,
-}
 
 /// The limiter of one or more threads.
 struct Shared {
@@ -105,31 +44,6 @@ impl Drop for Held {
 }
 
 static NAMES: Names<LimiterConfig, Shared> = Names::new();
-
-fn config_of(config: &LimiterConfig) -> Config {
-    let adapt = config.adapt.as_ref().map(|adapt| Adapt {
-        target: if adapt.target == "concurrency" { Target::Concurrency } else { Target::Limit },
-        min: whole(adapt.min_limit),
-        max: whole(adapt.max_limit),
-        interval_ms: whole(adapt.interval_ms),
-        success_rate_above: adapt.success_rate_above,
-        latency_below_ms: adapt.latency_below_ms,
-        success_rate_below: adapt.success_rate_below,
-        latency_above_ms: adapt.latency_above_ms,
-        algorithm: match adapt.algorithm.as_str() {
-            "step" => Algorithm::Step,
-            "gradient" => Algorithm::Gradient,
-            _ => Algorithm::Aimd,
-        },
-    });
-    Config {
-        limit: whole(config.limit),
-        window_ms: whole(config.window_ms),
-        concurrency: whole(config.concurrency),
-        adapt,
-        max_queue: whole(config.max_queue),
-    }
-}
 
 /// Opens a limiter, or joins the one of that name. Under `id` its shell hears that another thread has left something in its outbox.
 #[napi(catch_unwind)]
@@ -204,10 +118,16 @@ pub fn limiter_pass(held: &External<Held>, now: f64) -> napi::Result<()> {
 pub fn limiter_update(held: &External<Held>, limit: f64, window_ms: f64, now: f64) -> napi::Result<()> {
     held.cross(now, |limiter, member| limiter.update(member, whole(limit), whole(window_ms), whole(now)))
 }
-/// How long until that weight finds room in the window; 0: no clock can tell.
+/// How long until that weight finds room in the window, and Redis may have permits; 0: no clock can tell.
 #[napi(catch_unwind)]
 pub fn limiter_retry_after(held: &External<Held>, weight: f64, now: f64) -> napi::Result<f64> {
-    held.cross(now, |limiter, member| limiter.retry_after(member, whole(weight), whole(now)) as f64)
+    let own = held.cross(now, |limiter, member| limiter.retry_after(member, whole(weight), whole(now)))?;
+    let shared = held
+        .shared
+        .limits
+        .get()
+        .map_or(0, |limits| limits.nodes().sole_retry_after(whole(weight), whole(now)));
+    Ok(own.max(shared) as f64)
 }
 /// The status, in place of the outbox's events: those wait for the next crossing.
 #[napi(catch_unwind)]
@@ -231,63 +151,7 @@ pub fn limiter_leave(held: &External<Held>, now: f64) {
     held.leave(whole(now));
 }
 
-fn numbers_of(status: &Status) -> [f64; 16] {
-    let stats = &status.stats;
-    [
-        status.limit as f64,
-        status.tokens as f64,
-        status.window_ms as f64,
-        status.concurrency as f64,
-        status.in_flight as f64,
-        status.queued as f64,
-        status.min as f64,
-        status.max as f64,
-        stats.requests as f64,
-        stats.throttled as f64,
-        stats.rejected as f64,
-        stats.average_latency_ms(),
-        stats.success_rate(),
-        stats.last_adjustment.map_or(-1.0, |at| at as f64),
-        stats.raised as f64,
-        stats.lowered as f64,
-    ]
-}
-fn event_of(event: Event) -> [f64; EVENT] {
-    match event {
-        Event::Granted { weight, count } => [1.0, weight as f64, count as f64, 0.0],
-        Event::Adjusted { from, to, why } => {
-            let why = match why {
-                Why::Healthy => 1.0,
-                Why::Failures => 2.0,
-                Why::Slow => 3.0,
-                Why::Outage => 4.0,
-                Why::Gradient => 5.0,
-                Why::Probe => 6.0,
-            };
-            [2.0, from as f64, to as f64, why]
-        }
-    }
-}
-
 impl Held {
-    fn report(&self) -> Report {
-        let numbers = &self.numbers;
-        Report {
-            requests: whole(numbers.take(REQUESTS)),
-            successes: whole(numbers.take(SUCCESSES)),
-            failures: whole(numbers.take(FAILURES)),
-            latency_ms: numbers.take(LATENCY_MS),
-            latencies: whole(numbers.take(LATENCIES)),
-            held: whole(numbers.get(HELD) + numbers.get(LOOSE)),
-            full: numbers.take(FULL) != 0.0,
-            throttled: whole(numbers.take(THROTTLED)),
-            rejected: whole(numbers.take(REJECTED)),
-            waiting: whole(numbers.get(WAITING)),
-            wanted: whole(numbers.get(WANTED)),
-            first: whole(numbers.get(FIRST)),
-            weight: whole(numbers.get(WEIGHT)),
-        }
-    }
     /// So much more is on its way between the limiter and who holds it.
     fn loosen(&self, weight: f64) {
         self.numbers.set(LOOSE, (self.numbers.get(LOOSE) + weight).max(0.0));
@@ -345,7 +209,7 @@ impl Held {
         })
     }
     fn within<R>(&self, call: impl FnOnce(&mut Limiter) -> R) -> napi::Result<R> {
-        let report = self.report();
+        let report = report_of(&self.numbers);
         let (result, stirred) = self.shared.limiter.lock().call(|limiter| {
             limiter.report(self.member, &report);
             let result = call(limiter);

@@ -1,7 +1,7 @@
 //! The keyed limiter: keys become 64 bits of a hash that only this process can tell.
 
 use super::shared::Names;
-use super::{Numbers, whole};
+use super::{KEYED_NUMBERS, Numbers, whole};
 use crate::cache::key::with_key;
 use crate::cells::expose_numbers;
 use crate::error::Guarded;
@@ -10,19 +10,13 @@ use napi::bindgen_prelude::{Array, Uint8Array};
 use napi::{Env, JsValue, Unknown, sys};
 use napi_derive::napi;
 use parking_lot::Mutex;
-use sluice_core::limiter::keyed::{Algorithm, Config, Decision, Table};
+use sluice_core::limiter::keyed::{Algorithm, Config, Table};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
 
 /// One secret for the process, so that threads that share a table agree.
 static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-
-// The numbers of a handle.
-const REMAINING: usize = 0;
-const WINDOW_MS: usize = 4;
-const SIZE: usize = 5;
-const LENGTH: usize = 10;
 
 struct Shared(Mutex<Guarded<Table>>);
 /// A table in the hands of the shell.
@@ -68,7 +62,7 @@ pub fn keyed_open(
         name,
         left: AtomicBool::new(false),
         prefix: key_prefix.into_bytes(),
-        numbers: Numbers::new(LENGTH),
+        numbers: Numbers::new(KEYED_NUMBERS),
     }))
 }
 /// What the last call found, as a Float64Array: remaining, limit, retryAfterMs, resetMs, windowMs; size, bytes, allowed, denied, evicted.
@@ -101,10 +95,8 @@ pub fn keyed_look(
     let hash = held.hash(env.raw(), key.raw())?;
     let (found, window_ms) =
         held.call(|table| (table.look(hash, weight, own(limit), whole(now)), table.window_ms()))?;
-    let Decision { allowed, remaining, limit, retry_after_ms, reset_ms } = found;
-    held.numbers.put(REMAINING, &[remaining, limit, retry_after_ms, reset_ms].map(|number| number as f64));
-    held.numbers.set(WINDOW_MS, window_ms as f64);
-    Ok(u32::from(allowed))
+    held.numbers.put_found(&found, window_ms);
+    Ok(u32::from(found.allowed))
 }
 /// Many at once, in order: 1 or 0 for each into `out`, which is as long.
 #[napi(catch_unwind)]
@@ -164,8 +156,7 @@ pub fn keyed_reset_all(held: &External<Held>) -> napi::Result<()> {
 #[napi(catch_unwind)]
 pub fn keyed_stats(held: &External<Held>) -> napi::Result<()> {
     let (size, bytes, stats) = held.call(|table| (table.size(), table.bytes(), table.stats()))?;
-    let counts = [u64::from(size), bytes, stats.allowed, stats.denied, stats.evicted];
-    held.numbers.put(SIZE, &counts.map(|number| number as f64));
+    held.numbers.put_counts([u64::from(size), bytes, stats.allowed, stats.denied, stats.evicted]);
     Ok(())
 }
 /// Counts anew.

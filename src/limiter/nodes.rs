@@ -1,6 +1,6 @@
 //! Limits that Redis keeps, in the hands of `lib/limiter/nodes.js`: keyed ones, and the one key of an adaptive limiter.
 
-use super::{Numbers, whole};
+use super::{KEYED_NUMBERS, Numbers, whole};
 use crate::cache::key::with_key;
 use crate::cells::expose_numbers;
 use crate::completion::{Announcer, Completer, undefined};
@@ -12,17 +12,13 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use sluice_core::error::{Error, Kind};
 use sluice_core::limiter::Millis;
-use sluice_io::limits::{Event, Found, Limits, Nodes, SCRIPT, Ticket, answer_of};
+use sluice_io::limits::{Event, Limits, Nodes, SCRIPT, Ticket, answer_of};
 use std::sync::Arc;
 use std::time::Duration;
 
-// The numbers of a handle: those of a keyed limiter, and these.
-const REMAINING: usize = 0;
-const WINDOW_MS: usize = 4;
-const SIZE: usize = 5;
-const DUE: usize = 10;
-const WAKE_IN_MS: usize = 11;
-const LENGTH: usize = 12;
+// The numbers of a handle, behind those of a keyed one.
+const DUE: usize = KEYED_NUMBERS;
+const WAKE_IN_MS: usize = KEYED_NUMBERS + 1;
 /// Requests that cross at once.
 const AT_ONCE: usize = 512;
 /// Keys of one sweep.
@@ -56,12 +52,6 @@ impl Held {
     ) -> napi::Result<R> {
         with_key(env.raw(), key.raw(), &self.prefix, |key| self.call(now, |nodes, now| run(nodes, key, now)))?
     }
-    fn put(&self, found: &Found, window_ms: u64) {
-        let &Found { remaining, limit, retry_after_ms, reset_ms, .. } = found;
-        let numbers = [remaining, limit, retry_after_ms, reset_ms].map(|number| number as f64);
-        self.numbers.put(REMAINING, &numbers);
-        self.numbers.set(WINDOW_MS, window_ms as f64);
-    }
 }
 
 /// Opens limits with the settings of `lib/limiter/nodes.js`, as JSON; `keyPrefix` goes before each key. Tells under that id:
@@ -93,7 +83,12 @@ pub fn nodes_open(
     });
     let limits = Arc::new(limits.map_err(|error| raise(&error))?);
     let guard = Mutex::new(Guarded::new("the limiter", ()));
-    Ok(External::new(Held { limits, prefix: key_prefix.into_bytes(), numbers: Numbers::new(LENGTH), guard }))
+    Ok(External::new(Held {
+        limits,
+        prefix: key_prefix.into_bytes(),
+        numbers: Numbers::new(KEYED_NUMBERS + 2),
+        guard,
+    }))
 }
 /// What the last call found, as a Float64Array: remaining, limit, retryAfterMs, resetMs, windowMs; size, bytes, allowed, denied,
 /// evicted; how many requests are due; how long until a lease ends of which something may go back.
@@ -133,7 +128,7 @@ pub fn nodes_look(
         (found, nodes.terms().window_ms)
     })?;
     let Some(found) = found else { return Ok(-1) };
-    held.put(&found, window_ms);
+    held.numbers.put_found(&found, window_ms);
     Ok(i32::from(found.allowed))
 }
 /// Many at once, in order: 1 or 0 for each into `out`, which is as long.
@@ -199,7 +194,7 @@ pub fn nodes_stats(held: &External<Held>, now: f64) -> napi::Result<()> {
         let stats = nodes.stats();
         [nodes.len() as u64, nodes.bytes(), stats.allowed, stats.denied, stats.evicted]
     })?;
-    held.numbers.put(SIZE, &counts.map(|number| number as f64));
+    held.numbers.put_counts(counts);
     Ok(())
 }
 /// Counts anew.

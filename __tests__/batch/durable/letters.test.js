@@ -1,6 +1,6 @@
 'use strict';
 // Dead letters and idempotency keys outlive their process.
-const { cleanUp, folder, left, open } = require('./support');
+const { cleanUp, folder, left, open, until } = require('./support');
 
 afterEach(cleanUp);
 
@@ -147,6 +147,26 @@ test('a repeat of what an earlier process has delivered is one, without a wait f
   expect(calls.mock.calls.map(([items]) => items)).toEqual([['new']]);
   expect(after.getStats()).toMatchObject({ accepted: 1, duplicates: 2 });
   expect(await after.close()).toMatchObject({ delivered: 1 });
+});
+
+test('of rows with one key the next is sent when the one before has failed for good, whatever else has failed with it', async () => {
+  const where = folder();
+  const before = open(where, null);
+  for (const [item, key] of [['a', 'k'], ['b', 'k'], ['c', 'l'], ['d', 'l'], ['e', 'm'], ['f', 'k']]) await before.enqueue(item, { key });
+  await before.close();
+  const seen = [];
+  const after = open(where, (items) => {
+    seen.push(...items);
+    return items.map((item) => ('ace'.includes(item) ? new Error('no') : item));
+  }, { batchSize: 3, retries: 0, idempotency: {} });
+  const told = [];
+  after.on('deadLetter', ({ item }) => told.push(item));
+  expect(await after.recovered).toBe(6);
+  await until(() => after.getStats().delivered === 2, 'the repeats');
+  expect([told, seen]).toEqual([['a', 'c', 'e'], ['a', 'c', 'e', 'b', 'd']]);
+  expect(await after.add('g', { key: 'k' })).toBe('b');
+  expect(await after.close()).toEqual({ delivered: 2, deadLettered: 3, dropped: 0, aborted: 0, kept: 0 });
+  expect(await left(where)).toEqual([]);
 });
 
 test('a key of one that failed for good is free', async () => {

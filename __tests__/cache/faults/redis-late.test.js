@@ -53,8 +53,10 @@ test('a fill from the disk that is late does not overwrite what others have set 
   await sleep(100);
   proxy.delayMs = 400;
   // Redis says at once that it has nothing; that is heard when somebody has set the key.
+  const { answers } = proxy;
   const asked = child.call('get', 'key', { skipL1: true });
   await sleep(150);
+  await eventually(() => proxy.answers > answers, 'Redis has been asked');
   expect(await direct.call('set', 'key', 'new', 600)).toBe(true);
   expect(await asked).toBe('old');
   await sleep(200);

@@ -87,7 +87,7 @@ async function startThread(options) {
 /** A TCP proxy: connections through it can be cut, kept from being made, and their answers delayed or held. */
 async function startProxy(port) {
   const pairs = new Set();
-  const proxy = { delayMs: 0, holding: false, refusing: false, port: 0, connections: 0 };
+  const proxy = { delayMs: 0, holding: false, refusing: false, port: 0, connections: 0, answers: 0 };
   const server = net.createServer((near) => {
     proxy.connections += 1;
     if (proxy.refusing) return void near.destroy();
@@ -104,6 +104,7 @@ async function startProxy(port) {
     // Answers stay in order, however long each is delayed.
     let [last, queued] = [Promise.resolve(), 0];
     far.on('data', (chunk) => {
+      proxy.answers += 1;
       if (proxy.holding) return void pair.held.push(chunk);
       if (proxy.delayMs === 0 && queued === 0) return void near.write(chunk);
       queued += 1;

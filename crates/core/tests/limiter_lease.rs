@@ -130,6 +130,40 @@ fn what_a_lease_has_left_goes_back_when_it_is_over() {
 }
 
 #[test]
+fn what_a_lease_lacks_for_a_weight_is_debt() {
+    let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Degrade };
+    let mut node = Node::default();
+    node.turn_away(8, &terms);
+    assert_eq!(node.ask(0, &terms, 0).map(|request| request.want), Some(8));
+    let grant = Answer { granted: 8, slice: 200, lease_ms: 100, retry_after_ms: 0, used: 8, nodes: 1 };
+    node.answered(&grant, 1);
+    assert!(matches!(node.check(19, &terms, 2), Verdict::Denied { .. }), "8 and a share of 10 are there");
+    assert_eq!((node.check(15, &terms, 2), node.held(2), node.debt()), (Verdict::Allowed, 0, 7));
+    assert_eq!((node.check(3, &terms, 2), node.debt()), (Verdict::Allowed, 10));
+    assert!(matches!(node.check(1, &terms, 2), Verdict::Denied { .. }));
+}
+
+#[test]
+fn what_is_refused_may_pass_when_redis_said() {
+    let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Degrade };
+    let answer = Answer { granted: 0, slice: 200, lease_ms: 100, retry_after_ms: 700, used: 100, nodes: 2 };
+    let asked = |answer: &Answer| {
+        let mut node = Node::default();
+        assert_eq!(node.retry_after(1, &terms, 0), 0);
+        node.turn_away(5, &terms);
+        assert!(node.ask(0, &terms, 0).is_some());
+        node.answered(answer, 10);
+        node
+    };
+    let mut refused = asked(&answer);
+    assert_eq!((refused.retry_after(1, &terms, 10), refused.retry_after(1, &terms, 709)), (700, 1));
+    assert_eq!(refused.retry_after(1, &terms, 710), 0);
+    // a part was granted: what is above that and a share of credit has to wait as long
+    let mut partly = asked(&Answer { granted: 2, ..answer });
+    assert_eq!((partly.retry_after(2, &terms, 10), partly.retry_after(13, &terms, 10)), (0, 700));
+}
+
+#[test]
 fn a_refusal_ends_debt_until_there_is_room() {
     let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Closed };
     let mut node = Node::default();

@@ -22,20 +22,20 @@ fn takes(limiter: &mut Limiter, member: MemberId, now: u64) -> u64 {
 
 #[test]
 fn a_grant_is_spent_once_and_ends_at_its_time_and_the_windows_own_limit_holds_too() {
-    let (mut limiter, member) = supplied(Supply::Leased { left: 4, until: 50 });
+    let (mut limiter, member) = supplied(Supply::Leased { left: 4, until: 50, credit: 0 });
     assert_eq!(takes(&mut limiter, member, 0), 4);
-    limiter.supply(member, Supply::Leased { left: 4, until: 50 }, 20);
+    limiter.supply(member, Supply::Leased { left: 4, until: 50, credit: 0 }, 20);
     assert!(!limiter.try_acquire(member, 1, 51), "it is over");
-    limiter.supply(member, Supply::Leased { left: 4, until: 90 }, 60);
+    limiter.supply(member, Supply::Leased { left: 4, until: 90, credit: 0 }, 60);
     assert!(limiter.try_acquire(member, 4, 90));
     // eight of the ten are taken
-    limiter.supply(member, Supply::Leased { left: 50, until: 200 }, 100);
+    limiter.supply(member, Supply::Leased { left: 50, until: 200, credit: 0 }, 100);
     assert_eq!(takes(&mut limiter, member, 100), 2);
 }
 
 #[test]
 fn a_lease_of_the_cells_lasts_no_longer_than_the_grant() {
-    let (limiter, _) = supplied(Supply::Leased { left: 4, until: 5 });
+    let (limiter, _) = supplied(Supply::Leased { left: 4, until: 5, credit: 0 });
     assert_eq!(limiter.cells().spend(1, 5), OPEN);
     assert_eq!(limiter.cells().spend(1, 6), ASK, "a window's own lease would last until 10");
 }
@@ -47,6 +47,20 @@ fn nothing_of_a_credit_is_lent_to_the_cells() {
     assert_eq!(takes(&mut limiter, member, 0), 2);
     assert_eq!((limiter.drawn(), limiter.lacked()), (2, 1));
     assert_eq!((limiter.drawn(), limiter.lacked()), (0, 0), "said once");
+}
+
+#[test]
+fn what_a_grant_lacks_for_a_weight_is_on_credit_and_not_lent_to_the_cells() {
+    let (mut limiter, member) = supplied(Supply::Leased { left: 3, until: 50, credit: 2 });
+    assert_eq!((0..5).filter(|_| limiter.cells().spend(1, 0) == OPEN).count(), 3);
+    let (mut other, alone) = supplied(Supply::Leased { left: 3, until: 50, credit: 2 });
+    assert!(!other.try_acquire(alone, 6, 0));
+    assert!(other.try_acquire(alone, 4, 0), "three of the grant, one on credit");
+    assert_eq!((other.drawn(), other.lacked()), (4, 6));
+    assert_eq!(takes(&mut other, alone, 1), 1);
+    // credit does not end with the grant
+    limiter.pass(member, 60);
+    assert_eq!(takes(&mut limiter, member, 60), 2);
 }
 
 #[test]
@@ -70,7 +84,7 @@ fn who_waits_for_supply_is_what_is_wanted_and_goes_when_it_comes() {
     let three = Report { waiting: 3, wanted: 6, first: 3, weight: 2, ..Report::default() };
     limiter.report(member, &three);
     assert_eq!(limiter.wanted(), 6);
-    limiter.supply(member, Supply::Leased { left: 5, until: 100 }, 10);
+    limiter.supply(member, Supply::Leased { left: 5, until: 100, credit: 0 }, 10);
     assert_eq!(limiter.event(member), Some(Event::Granted { weight: 2, count: 2 }));
     assert_eq!((limiter.wanted(), limiter.drawn()), (2, 4));
     assert_eq!(limiter.event(member), None);

@@ -48,6 +48,7 @@ describe('LocalBufferQueue', () => {
     await queue.enqueueBatch(['a', 'b', 'c']);
     await queue.close();
     queue = await open();
+    expect(queue.buffer.map(({ data }) => data)).toStrictEqual(['a', 'b', 'c']);
     expect((await queue.dequeueBatch()).map(({ data }) => data)).toStrictEqual(['a', 'b', 'c']);
   });
 

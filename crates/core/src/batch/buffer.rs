@@ -1,11 +1,11 @@
 //! The buffer: its parts, and how items come in. The other files of this folder have one subject each.
 
 use super::clock::Clock;
-use super::flight::{Flights, Flown};
+use super::flight::Flights;
 use super::flush::Flushes;
 use super::lane::Lanes;
 use super::letters::Letters;
-use super::queue::{Entry, Queue};
+use super::queue::{Queue, Run};
 use super::retry::{Held, Retry};
 use super::types::{Account, Action, Arrival, Config, Id, Lane, Listed, Millis, Overflow, Stats, Ticket};
 use std::collections::{BTreeMap, VecDeque};
@@ -47,9 +47,8 @@ pub struct Buffer {
 /// An item that was taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Taken {
-    pub(super) lane: Lane,
     pub(super) attempt: u32,
-    pub(super) item: Flown,
+    pub(super) item: Run,
 }
 
 /// What `close` said.
@@ -98,34 +97,40 @@ impl Buffer {
 
     /// An item comes; its id is one more than the last one's.
     pub fn arrive(&mut self, arrival: Arrival, now: Millis) -> Id {
-        self.clock.tick(now);
-        self.last += 1;
-        let (id, lane, bytes) = (self.last, arrival.lane, arrival.bytes.min(MOST_BYTES));
-        self.lanes.enter(lane);
-        if self.closing.is_some() {
-            self.refused(id, lane);
-        } else if arrival.recovered {
-            self.accepted();
-            let at = self.clock.past(arrival.at);
-            self.retry.insert(id, Held { lane, attempts: arrival.attempts, bytes, at, due: at });
-        } else {
-            let entry = Entry::new(id, lane, bytes, self.clock.arrival(arrival.at));
-            if self.room() > 0 {
-                self.admit(entry);
-            } else {
-                self.overflow(entry);
-            }
-        }
-        id
+        self.arrive_all(arrival, 1, now)
     }
-    fn overflow(&mut self, entry: Entry) {
-        match self.config.overflow {
-            Overflow::Reject => self.refused(entry.id, entry.lane),
-            Overflow::Wait => self.waiting.push(entry),
-            Overflow::DropOldest => {
-                self.waiting.push(entry);
-                self.drop_oldest();
+    /// So many come that are alike, one after the other; the id of the last.
+    pub fn arrive_all(&mut self, arrival: Arrival, count: u64, now: Millis) -> Id {
+        self.clock.tick(now);
+        let count = count.max(1);
+        let (lane, bytes) = (arrival.lane, arrival.bytes.min(MOST_BYTES));
+        let mut next = Run { id: self.last + 1, count, bytes, at: 0, lane };
+        self.last += count;
+        self.lanes.enter(lane, count);
+        if self.closing.is_some() {
+            next.each().for_each(|item| self.refused(item.id, lane));
+        } else if arrival.recovered {
+            let at = self.clock.past(arrival.at);
+            self.accepted(count);
+            for item in next.each() {
+                self.retry.insert(item.id, Held { lane, attempts: arrival.attempts, bytes, at, due: at });
             }
+        } else {
+            next.at = self.clock.arrival(arrival.at);
+            let (fits, rest) = next.split(self.room());
+            fits.into_iter().for_each(|run| self.admit(run));
+            rest.into_iter().for_each(|run| self.overflow(run));
+        }
+        self.last
+    }
+    fn overflow(&mut self, run: Run) {
+        match self.config.overflow {
+            Overflow::Reject => run.each().for_each(|item| self.refused(item.id, item.lane)),
+            Overflow::Wait => self.waiting.push(run),
+            Overflow::DropOldest => run.each().for_each(|item| {
+                self.waiting.push(item);
+                self.drop_oldest();
+            }),
         }
     }
     fn refused(&mut self, id: Id, lane: Lane) {
@@ -147,29 +152,29 @@ impl Buffer {
                 self.settled(id, lane);
                 self.said.push_back(Action::Dropped { id, lane });
             }
-        } else if count(self.waiting.len()) > self.config.max_size
-            && let Some(entry) = self.waiting.pop()
+        } else if self.waiting.len() > self.config.max_size
+            && let Some(Run { id, lane, .. }) = self.waiting.pop(1)
         {
-            self.vanish(entry.id, entry.lane);
-            self.said.push_back(Action::Dropped { id: entry.id, lane: entry.lane });
+            self.vanish(id, lane);
+            self.said.push_back(Action::Dropped { id, lane });
         }
     }
-    /// There is room for it.
-    pub(super) fn admit(&mut self, entry: Entry) {
+    /// There is room for them.
+    pub(super) fn admit(&mut self, run: Run) {
         if self.config.durable {
-            self.storing.push(entry);
+            self.storing.push(run);
         } else {
-            self.enqueue(entry);
+            self.enqueue(run);
         }
     }
-    fn enqueue(&mut self, entry: Entry) {
-        self.accepted();
-        self.lanes.push(entry);
+    fn enqueue(&mut self, run: Run) {
+        self.accepted(run.count);
+        self.lanes.push(run);
     }
-    pub(super) fn accepted(&mut self) {
-        self.size += 1;
-        self.account.accepted += 1;
-        self.stats.accepted += 1;
+    pub(super) fn accepted(&mut self, items: u64) {
+        self.size += items;
+        self.account.accepted += items;
+        self.stats.accepted += items;
     }
     /// An accepted item is settled, in whatever way.
     pub(super) fn settled(&mut self, id: Id, lane: Lane) {
@@ -184,19 +189,19 @@ impl Buffer {
 
     /// All admitted up to there are on disk, save those refused before.
     pub fn stored(&mut self, through: Id) {
-        while self.storing.first().is_some_and(|entry| entry.id <= through) {
-            if let Some(entry) = self.storing.pop() {
-                self.enqueue(entry);
-            }
+        while let Some(first) = self.storing.first() {
+            let most = through.saturating_add(1).saturating_sub(first.id);
+            let Some(run) = self.storing.pop(most) else { break };
+            self.enqueue(run);
         }
     }
     /// The log did not take it. False: it is not there, or stored.
     pub fn refuse(&mut self, id: Id) -> bool {
-        let entry = self.storing.remove(id);
-        if let Some(entry) = entry {
-            self.vanish(id, entry.lane);
+        let item = self.storing.remove(id);
+        if let Some(item) = item {
+            self.vanish(id, item.lane);
         }
-        entry.is_some()
+        item.is_some()
     }
     /// A call of `flush`; those between which nothing came share a ticket. None: there is nothing to wait for.
     pub fn flush(&mut self) -> Option<Ticket> {
@@ -222,11 +227,11 @@ impl Buffer {
 
     /// Admitted, and not settled.
     pub(super) fn occupied(&self) -> u64 {
-        self.size + count(self.storing.len())
+        self.size + self.storing.len()
     }
     /// Whatever a flush waits for.
     pub(super) fn unsettled(&self) -> u64 {
-        self.occupied() + count(self.waiting.len())
+        self.occupied() + self.waiting.len()
     }
     pub(super) fn listed(&self, id: Id, lane: Lane, attempts: u32, at: Millis) -> Listed {
         Listed { id, lane, attempts, age_ms: self.clock.now().saturating_sub(at) }

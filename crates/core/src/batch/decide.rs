@@ -1,7 +1,7 @@
 //! What happens next, and when.
 
 use super::buffer::{Buffer, count};
-use super::flight::Flown;
+use super::queue::Run;
 use super::types::{Action, Id, Lane, Millis, Need, Overflow, Reason};
 
 impl Buffer {
@@ -76,6 +76,18 @@ impl Buffer {
     pub fn busy(&self) -> bool {
         self.config.durable || !self.hands_over()
     }
+    /// So many items may be delivered before the buffer has to be told at once: nothing waits for it. Until then batches
+    /// that ended well are told, after the arrivals, with whatever is told next, and before one comes that finds no room.
+    pub fn leeway(&self) -> u64 {
+        let waited_for = !self.waiting.is_empty() || !self.flushes.is_empty() || self.closing.is_some();
+        if waited_for || self.busy() || self.config.adaptive {
+            0
+        } else if self.high {
+            self.occupied().saturating_sub(self.high_mark())
+        } else {
+            u64::MAX
+        }
+    }
     /// So long the first item of an empty lane may wait before the buffer is told, in milliseconds; 0: not at all.
     pub fn linger_ms(&self) -> u64 {
         let idle = self.config.adaptive && self.flights.len() == 0;
@@ -105,9 +117,9 @@ impl Buffer {
     fn admit_waiting(&mut self) -> Option<Action> {
         let mut admitted = None;
         while !self.stopped() && self.occupied() < self.config.max_size {
-            let Some(entry) = self.waiting.pop() else { break };
-            admitted = Some(Action::Admitted(entry.id));
-            self.admit(entry);
+            let Some(run) = self.waiting.pop(self.config.max_size - self.occupied()) else { break };
+            admitted = Some(Action::Admitted(run.last()));
+            self.admit(run);
         }
         admitted
     }
@@ -156,8 +168,10 @@ impl Buffer {
         let until = self.handler_until(now);
         let (lanes, mut items) = (&mut self.lanes, 0);
         let batch = self.flights.begin(lane, 1, until, |flown| {
-            lanes.batch(lane, |entry| flown.push(Flown { id: entry.id, bytes: entry.bytes, at: entry.at }));
-            items = flown.len();
+            lanes.batch(lane, |run| {
+                items += run.count;
+                flown.push(run);
+            });
         });
         self.returned = false;
         self.stats.calls += 1;
@@ -175,7 +189,7 @@ impl Buffer {
         let batch = self.flights.begin(lane, attempt, until, |flown| {
             retry.batch(now, size, bytes, |id, held| {
                 ids.push(id);
-                flown.push(Flown { id, bytes: held.bytes, at: held.at });
+                flown.push(Run { id, count: 1, bytes: held.bytes, at: held.at, lane: held.lane });
             });
         });
         self.stats.calls += 1;

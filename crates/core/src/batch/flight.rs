@@ -1,18 +1,8 @@
 //! Batches in flight and the time that their handlers have.
 
-use super::types::{BatchId, Id, Lane, Millis};
+use super::queue::Run;
+use super::types::{BatchId, Lane, Millis};
 use std::collections::VecDeque;
-
-/// An item in flight.
-#[derive(Debug, Clone, Copy)]
-pub struct Flown {
-    /// The item.
-    pub id: Id,
-    /// Its size.
-    pub bytes: u64,
-    /// When it came.
-    pub at: Millis,
-}
 
 /// A batch.
 #[derive(Debug, Default)]
@@ -21,14 +11,21 @@ pub struct Flight {
     pub lane: Lane,
     /// 1 on the first try.
     pub attempt: u32,
-    /// Its items, by their places.
-    pub items: Vec<Flown>,
+    /// Its items, in the order of their places.
+    pub items: Vec<Run>,
     /// Which of those that had this number it is.
     turn: u64,
     live: bool,
 }
 
-/// A finished batch keeps room for so many items.
+impl Flight {
+    /// Its items.
+    pub fn count(&self) -> u64 {
+        self.items.iter().map(|run| run.count).sum()
+    }
+}
+
+/// A finished batch keeps room for so many runs.
 const SPARE: usize = 1024;
 
 /// All batches.
@@ -51,7 +48,7 @@ impl Flights {
         lane: Lane,
         attempt: u32,
         until: Option<Millis>,
-        fill: impl FnOnce(&mut Vec<Flown>),
+        fill: impl FnOnce(&mut Vec<Run>),
     ) -> BatchId {
         let batch = self.free.pop().unwrap_or_else(|| {
             self.flights.push(Flight::default());
@@ -127,10 +124,11 @@ fn place(batch: BatchId) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::types::Id;
     use super::*;
 
-    fn flown(id: Id) -> Flown {
-        Flown { id, bytes: 0, at: 0 }
+    fn flown(id: Id) -> Run {
+        Run { id, count: 1, bytes: 0, at: 0, lane: 0 }
     }
 
     #[test]

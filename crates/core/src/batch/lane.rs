@@ -1,6 +1,6 @@
 //! Lanes: who waits for its first hand-over, and which lane leaves next.
 
-use super::queue::{Entry, Queue};
+use super::queue::{Queue, Run};
 use super::types::{Config, Id, Lane, Millis, Need};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -30,7 +30,7 @@ pub struct Lanes {
     full: BTreeSet<(Id, Lane)>,
     changed: Vec<Lane>,
     empty: VecDeque<Lane>,
-    batch_size: usize,
+    batch_size: u64,
     batch_bytes: u64,
 }
 impl Lanes {
@@ -42,18 +42,18 @@ impl Lanes {
             full: BTreeSet::new(),
             changed: Vec::new(),
             empty: VecDeque::new(),
-            batch_size: usize::try_from(config.batch_size).unwrap_or(usize::MAX).max(1),
+            batch_size: u64::from(config.batch_size).max(1),
             batch_bytes: config.batch_bytes,
         }
     }
-    /// An item comes into being.
-    pub fn enter(&mut self, lane: Lane) {
+    /// So many items come into being.
+    pub fn enter(&mut self, lane: Lane, items: u64) {
         let place = index(lane);
         if self.states.len() <= place {
             self.states.resize_with(place.saturating_add(1), State::default);
         }
         if let Some(state) = self.states.get_mut(place) {
-            state.items += 1;
+            state.items += items;
             state.known = true;
         }
     }
@@ -81,39 +81,37 @@ impl Lanes {
         None
     }
     /// Joins the queue of its lane.
-    pub fn push(&mut self, entry: Entry) {
-        let Some(state) = self.states.get_mut(index(entry.lane)) else { return };
-        state.queue.push(entry);
-        self.sort(entry.lane);
+    pub fn push(&mut self, run: Run) {
+        let Some(state) = self.states.get_mut(index(run.lane)) else { return };
+        state.queue.push(run);
+        self.sort(run.lane);
     }
     /// Takes the oldest items that make a batch into `take`.
-    pub fn batch(&mut self, lane: Lane, mut take: impl FnMut(Entry)) {
+    pub fn batch(&mut self, lane: Lane, mut take: impl FnMut(Run)) {
         let Some(state) = self.states.get_mut(index(lane)) else { return };
-        let (mut count, mut bytes) = (0, 0u64);
-        while count < self.batch_size {
-            let Some(next) = state.queue.first() else { break };
-            bytes = bytes.saturating_add(next.bytes);
-            if count > 0 && bytes > self.batch_bytes {
-                break;
-            }
-            if let Some(entry) = state.queue.pop() {
-                take(entry);
-            }
-            count += 1;
+        let (mut left, mut bytes) = (self.batch_size, Some(self.batch_bytes));
+        while let (Some(room), Some(next)) = (bytes, state.queue.first()) {
+            let most = room.checked_div(next.bytes).unwrap_or(u64::MAX);
+            // an item that is larger than a batch may be goes alone
+            let most = if left == self.batch_size { most.max(1) } else { most };
+            let Some(run) = state.queue.pop(most.min(left)) else { break };
+            left -= run.count;
+            bytes = room.checked_sub(run.sum());
+            take(run);
         }
         self.sort(lane);
     }
     /// Takes that one out.
-    pub fn remove(&mut self, lane: Lane, id: Id) -> Option<Entry> {
-        let entry = self.states.get_mut(index(lane))?.queue.remove(id)?;
+    pub fn remove(&mut self, lane: Lane, id: Id) -> Option<Run> {
+        let item = self.states.get_mut(index(lane))?.queue.remove(id)?;
         self.sort(lane);
-        Some(entry)
+        Some(item)
     }
     /// Takes the oldest of a lane.
-    pub fn pop(&mut self, lane: Lane) -> Option<Entry> {
-        let entry = self.states.get_mut(index(lane))?.queue.pop()?;
+    pub fn pop(&mut self, lane: Lane) -> Option<Run> {
+        let item = self.states.get_mut(index(lane))?.queue.pop(1)?;
         self.sort(lane);
-        Some(entry)
+        Some(item)
     }
     /// The oldest that waits: its id, its lane, when it came.
     pub fn oldest(&self) -> Option<(Id, Lane, Millis)> {
@@ -142,7 +140,7 @@ impl Lanes {
             u64::MAX => u64::MAX,
             bound => bound.saturating_sub(bytes).max(1),
         };
-        Need { items: u64::try_from(items).unwrap_or(u64::MAX), bytes }
+        Need { items, bytes }
     }
     /// A lane whose need may have changed; each is said once.
     pub fn changed(&mut self) -> Option<Lane> {
@@ -152,8 +150,8 @@ impl Lanes {
         }
         Some(lane)
     }
-    /// All that wait, lane by lane.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+    /// All that wait, each alone, lane by lane.
+    pub fn iter(&self) -> impl Iterator<Item = Run> {
         self.heads
             .iter()
             .filter_map(|&(_, lane)| self.states.get(index(lane)))
@@ -167,7 +165,7 @@ impl Lanes {
             state.changed = true;
             self.changed.push(lane);
         }
-        let head = state.queue.first().map(|entry| entry.id);
+        let head = state.queue.first().map(|run| run.id);
         let full = head.is_some() && (state.queue.len() >= batch_size || state.queue.bytes() >= batch_bytes);
         if head == state.head && full == state.full {
             return;
@@ -222,12 +220,12 @@ mod tests {
         })
     }
     fn push(lanes: &mut Lanes, lane: Lane, id: Id, bytes: u64) {
-        lanes.enter(lane);
-        lanes.push(Entry::new(id, lane, bytes, id));
+        lanes.enter(lane, 1);
+        lanes.push(Run { id, count: 1, bytes, at: id, lane });
     }
     fn batch(lanes: &mut Lanes, lane: Lane) -> Vec<Id> {
         let mut ids = vec![];
-        lanes.batch(lane, |entry| ids.push(entry.id));
+        lanes.batch(lane, |run| ids.extend(run.id..=run.last()));
         ids
     }
 
@@ -238,12 +236,12 @@ mod tests {
             .into_iter()
             .for_each(|(lane, id)| push(&mut lanes, lane, id, 1));
         assert_eq!((lanes.oldest(), lanes.oldest_full()), (Some((1, 1, 1)), Some((2, 2, 2))));
-        assert_eq!(lanes.remove(2, 2).map(|entry| entry.id), Some(2));
+        assert_eq!(lanes.remove(2, 2).map(|item| item.id), Some(2));
         assert_eq!((lanes.oldest(), lanes.oldest_full()), (Some((1, 1, 1)), Some((4, 3, 4))));
-        assert_eq!(lanes.pop(1).map(|entry| entry.id), Some(1));
+        assert_eq!(lanes.pop(1).map(|item| item.id), Some(1));
         assert_eq!((batch(&mut lanes, 3), lanes.oldest_full()), (vec![4, 5], None));
         assert_eq!(lanes.oldest(), Some((3, 2, 3)));
-        assert_eq!(lanes.iter().map(|entry| entry.id).collect::<Vec<_>>(), [3]);
+        assert_eq!(lanes.iter().map(|item| item.id).collect::<Vec<_>>(), [3]);
     }
 
     #[test]
@@ -272,12 +270,13 @@ mod tests {
     #[test]
     fn a_lane_is_forgotten_once_when_its_last_item_is_settled_and_lane_0_never() {
         let mut lanes = lanes(3, 100);
-        [0, 5, 5].into_iter().for_each(|lane| lanes.enter(lane));
+        lanes.enter(0, 1);
+        lanes.enter(5, 2);
         lanes.leave(0, 1);
         lanes.leave(5, 1);
         assert_eq!(lanes.forgotten(), None);
         lanes.leave(5, 1);
-        lanes.enter(5);
+        lanes.enter(5, 1);
         assert_eq!(lanes.forgotten(), None);
         lanes.leave(5, 1);
         assert_eq!((lanes.forgotten(), lanes.forgotten()), (Some(5), None));
@@ -286,7 +285,7 @@ mod tests {
     #[test]
     fn lanes_that_are_forgotten_take_no_room() {
         let mut lanes = lanes(3, 100);
-        (0..10_000).for_each(|lane| lanes.enter(lane));
+        (0..10_000).for_each(|lane| lanes.enter(lane, 1));
         (0..10_000).for_each(|lane| lanes.leave(lane, 1));
         while lanes.forgotten().is_some() {}
         assert!(lanes.states.len() <= SPARE);

@@ -1,7 +1,7 @@
 //! How items end: results, tries, letters, and whoever takes them out.
 
-use super::buffer::{Buffer, Taken, count};
-use super::flight::Flown;
+use super::buffer::{Buffer, Taken};
+use super::queue::Run;
 use super::retry::{Held, wait_ms};
 use super::types::{Action, BatchId, Failure, Id, Lane, Listed, Millis};
 
@@ -13,25 +13,22 @@ impl Buffer {
         let Some(flight) = self.flights.end(batch) else { return false };
         let sorted = failures.is_sorted_by_key(|failure| failure.place);
         let random = failures.first().map_or(0.0, |failure| failure.random);
-        let mut delivered = 0;
-        for (place, &item) in (0u32..).zip(&flight.items) {
-            let failure = if failures.is_empty() {
-                None
-            } else if sorted {
+        let mut delivered = flight.count();
+        // as a rule all is well, and nobody has to look at each
+        let looked = !failures.is_empty() || !self.flushes.is_empty();
+        let each = flight.items.iter().filter(|_| looked).flat_map(|run| run.each());
+        for (place, item) in (0u32..).zip(each) {
+            let failure = if sorted {
                 let found = failures.binary_search_by_key(&place, |failure| failure.place);
                 found.ok().and_then(|at| failures.get(at))
             } else {
                 failures.iter().find(|failure| failure.place == place)
             };
             match failure {
-                None => {
-                    delivered += 1;
-                    if !self.flushes.is_empty() {
-                        self.flushes.settle(item.id);
-                    }
-                }
+                None => self.flushes.settle(item.id),
                 Some(failure) => {
-                    self.fail(flight.lane, flight.attempt, item, Failure { random, ..*failure }, now)
+                    delivered -= 1;
+                    self.fail(flight.attempt, item, Failure { random, ..*failure }, now);
                 }
             }
         }
@@ -43,18 +40,19 @@ impl Buffer {
         self.returned = true;
         true
     }
-    fn fail(&mut self, lane: Lane, attempt: u32, item: Flown, failure: Failure, now: Millis) {
+    fn fail(&mut self, attempt: u32, item: Run, failure: Failure, now: Millis) {
+        let Run { id, lane, bytes, at, .. } = item;
         if failure.retryable && attempt <= self.config.retries {
             let wait = wait_ms(&self.config.backoff, attempt, failure.random).max(failure.after_ms);
             let due = now.saturating_add(wait);
-            self.retry.insert(item.id, Held { lane, attempts: attempt, bytes: item.bytes, at: item.at, due });
+            self.retry.insert(id, Held { lane, attempts: attempt, bytes, at, due });
             return;
         }
-        let (kept, evicted) = self.letters.push(item.id, self.config.max_dead_letters);
+        let (kept, evicted) = self.letters.push(id, self.config.max_dead_letters);
         self.account.dead_lettered += 1;
         self.stats.failed += 1;
-        self.settled(item.id, lane);
-        self.said.push_back(Action::Dead { id: item.id, attempts: attempt, kept, evicted });
+        self.settled(id, lane);
+        self.said.push_back(Action::Dead { id, attempts: attempt, kept, evicted });
     }
 
     /// Pull: the next, at most `max`, which are in flight now; those that came first come first, tries when due.
@@ -68,18 +66,19 @@ impl Buffer {
                 (Some((due, _)), Some((_, _, at))) => due <= at,
                 (retry, _) => retry.is_some(),
             };
-            let (lane, attempts, item) = if let Some((_, id)) = retry.filter(|_| named) {
+            let (attempts, item) = if let Some((_, id)) = retry.filter(|_| named) {
                 let Some(held) = self.retry.remove(id) else { break };
-                (held.lane, held.attempts, Flown { id, bytes: held.bytes, at: held.at })
+                let Held { lane, attempts, bytes, at, .. } = held;
+                (attempts, Run { id, count: 1, bytes, at, lane })
             } else {
-                let Some(entry) = fresh.and_then(|(_, lane, _)| self.lanes.pop(lane)) else { break };
-                (entry.lane, 0, Flown { id: entry.id, bytes: entry.bytes, at: entry.at })
+                let Some(item) = fresh.and_then(|(_, lane, _)| self.lanes.pop(lane)) else { break };
+                (0, item)
             };
             if attempts > 0 {
                 self.stats.retried += 1;
             }
-            self.taken.insert(item.id, Taken { lane, attempt: attempts.saturating_add(1), item });
-            list.push(self.listed(item.id, lane, attempts, item.at));
+            self.taken.insert(item.id, Taken { attempt: attempts.saturating_add(1), item });
+            list.push(self.listed(item.id, item.lane, attempts, item.at));
         }
         list
     }
@@ -88,11 +87,11 @@ impl Buffer {
         let now = self.clock.tick(now);
         let Some(taken) = self.taken.remove(&id) else { return false };
         if let Some(failure) = failure {
-            self.fail(taken.lane, taken.attempt, taken.item, failure, now);
+            self.fail(taken.attempt, taken.item, failure, now);
         } else {
             self.account.delivered += 1;
             self.stats.delivered += 1;
-            self.settled(id, taken.lane);
+            self.settled(id, taken.item.lane);
         }
         true
     }
@@ -119,15 +118,15 @@ impl Buffer {
             self.settled(id, held.lane);
             return Some(true);
         }
-        let entry = self.waiting.remove(id).or_else(|| self.storing.remove(id))?;
-        self.vanish(id, entry.lane);
+        let item = self.waiting.remove(id).or_else(|| self.storing.remove(id))?;
+        self.vanish(id, item.lane);
         Some(false)
     }
     /// Those that have not left, in order.
     pub fn pending(&mut self, now: Millis) -> Vec<Listed> {
         self.clock.tick(now);
         let queues = self.lanes.iter().chain(self.storing.iter()).chain(self.waiting.iter());
-        let fresh = queues.map(|entry| self.listed(entry.id, entry.lane, 0, entry.at));
+        let fresh = queues.map(|item| self.listed(item.id, item.lane, 0, item.at));
         let named = self.retry.iter().map(|(id, held)| self.listed(id, held.lane, held.attempts, held.at));
         let mut list: Vec<Listed> = fresh.chain(named).collect();
         list.sort_unstable_by_key(|item| item.id);
@@ -151,15 +150,15 @@ impl Buffer {
         let batches: Vec<BatchId> = self.flights.iter().map(|(batch, _)| batch).collect();
         for batch in batches {
             let Some(flight) = self.flights.end(batch) else { continue };
-            for item in &flight.items {
+            for item in flight.items.iter().flat_map(|run| run.each()) {
                 list.push(self.listed(item.id, flight.lane, flight.attempt.saturating_sub(1), item.at));
                 self.settled(item.id, flight.lane);
             }
-            accepted += count(flight.items.len());
+            accepted += flight.count();
         }
         while let Some((id, taken)) = self.taken.pop_first() {
-            list.push(self.listed(id, taken.lane, taken.attempt.saturating_sub(1), taken.item.at));
-            self.settled(id, taken.lane);
+            list.push(self.listed(id, taken.item.lane, taken.attempt.saturating_sub(1), taken.item.at));
+            self.settled(id, taken.item.lane);
             accepted += 1;
         }
         if kept {
@@ -178,9 +177,9 @@ impl Buffer {
         if self.closing.is_some() || !self.letters.remove(id) {
             return false;
         }
-        self.lanes.enter(lane);
+        self.lanes.enter(lane, 1);
         self.flushes.revive(id);
-        self.accepted();
+        self.accepted(1);
         self.retry.insert(id, Held { lane, attempts: 0, bytes, at: now, due: now });
         true
     }

@@ -8,7 +8,7 @@ impl Buffer {
     pub fn standing(&self) -> Status {
         Status {
             size: self.size,
-            waiting: count(self.storing.len() + self.waiting.len()),
+            waiting: self.storing.len() + self.waiting.len(),
             in_flight: count(self.flights.len() + self.taken.len()),
             dead_letters: self.letters.len(),
             oldest_age_ms: 0,

@@ -3,6 +3,12 @@
 //! A grant is booked in Redis as if it were spent at the end of its lease, and is spent by then or given back; debt is booked whatever
 //! the limit says. A refusal ends debt until Redis sees room. So what all nodes admit in a window is at most the limit and one `share` of debt per node.
 
+mod requests;
+mod types;
+
+use requests::Asked;
+pub use types::{Answer, Request, Terms, Try, Verdict, WhenDown};
+
 use super::Millis;
 use super::adaptive::{Supply, Window};
 
@@ -10,94 +16,12 @@ use super::adaptive::{Supply, Window};
 pub fn share(limit: u64) -> u64 {
     (limit / 10).max(1)
 }
-/// Of what is unspent so little asks for more.
-const LOW_WATER: u64 = 4;
 /// A window has so many slices.
 const SLICES: u64 = 100;
 
 /// What a lease lasts.
 fn slice_ms(terms: &Terms) -> Millis {
     (terms.window_ms / SLICES).max(1)
-}
-
-/// What happens while Redis is away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhenDown {
-    /// The limit divided by the nodes that were known last.
-    Degrade,
-    /// All pass.
-    Open,
-    /// None passes.
-    Closed,
-}
-
-/// The limit that nodes share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    /// Permits per window.
-    pub limit: u64,
-    /// The window.
-    pub window_ms: Millis,
-    /// While Redis is away.
-    pub when_down: WhenDown,
-}
-
-/// What Redis is asked, in one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request {
-    /// Permits wished for.
-    pub want: u64,
-    /// Admitted already, to be booked.
-    pub debt: u64,
-    /// Unspent, to be taken off the slice `back_slice`.
-    pub back: u64,
-    /// See `back`.
-    pub back_slice: u64,
-}
-/// What it said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
-    /// Permits granted.
-    pub granted: u64,
-    /// The slice in which they are booked.
-    pub slice: u64,
-    /// How long they may be spent, from when they were asked for.
-    pub lease_ms: Millis,
-    /// When enough of what is booked will have left for one permit to fit, if nothing was granted: the debt of all nodes included.
-    pub retry_after_ms: Millis,
-    /// Permits that count, of all nodes, those granted here included.
-    pub used: u64,
-    /// Nodes that asked in the last two windows, at least this one.
-    pub nodes: u64,
-}
-
-/// What a check found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It may pass.
-    Allowed,
-    /// It may not; ask again after so long.
-    Denied {
-        /// Milliseconds, 1 at least. Not more than a guess while an answer is due.
-        retry_after_ms: Millis,
-    },
-}
-
-/// What a try found that spends no debt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Try {
-    /// It is decided.
-    Known(Verdict),
-    /// Redis is to be asked.
-    Ask,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Asked {
-    at: Millis,
-    want: u64,
-    debt: u64,
-    window_ms: Millis,
 }
 
 /// One key on one node.
@@ -156,16 +80,26 @@ impl Node {
         if self.down {
             return self.alone(wanted, terms, now);
         }
-        if self.held(now) >= wanted {
+        let lacking = wanted.saturating_sub(self.held(now));
+        if lacking == 0 {
             return Verdict::Allowed;
         }
         if now < self.refused_until {
             return Verdict::Denied { retry_after_ms: self.refused_until - now };
         }
-        if self.debt.saturating_add(wanted) <= share(terms.limit) {
+        if self.debt.saturating_add(lacking) <= share(terms.limit) {
             return Verdict::Allowed;
         }
         Verdict::Denied { retry_after_ms: 1 }
+    }
+    /// How long until that weight may pass, by what is known; 0: now.
+    pub fn retry_after(&mut self, weight: u64, terms: &Terms, now: Millis) -> Millis {
+        match self.look(weight, terms, now) {
+            Verdict::Allowed => 0,
+            Verdict::Denied { retry_after_ms } if self.down => retry_after_ms,
+            // a part of what was asked for was granted: there is no more than that
+            Verdict::Denied { retry_after_ms } => retry_after_ms.max(self.short_until.saturating_sub(now)),
+        }
     }
     /// Decides by the lease, or by what Redis said last, but never on credit.
     pub fn try_lease(&mut self, weight: u64, terms: &Terms, now: Millis) -> Try {
@@ -190,10 +124,10 @@ impl Node {
                 self.own.book((now / slice_ms).saturating_mul(slice_ms).saturating_add(slice_ms - 1), weight);
             }
             self.debt = self.debt.saturating_add(weight).min(terms.limit);
-        } else if self.held(now) >= weight {
-            self.left -= weight;
         } else {
-            self.debt = self.debt.saturating_add(weight);
+            let leased = weight.min(self.held(now));
+            self.left -= leased;
+            self.debt = self.debt.saturating_add(weight - leased);
         }
         self.used_at(now, terms.window_ms);
     }
@@ -241,7 +175,7 @@ impl Node {
         let credit = if now < self.refused_until { 0 } else { credit };
         match self.held(now) {
             0 => Supply::Credit(credit),
-            left => Supply::Leased { left, until: self.until.saturating_sub(1) },
+            left => Supply::Leased { left, until: self.until.saturating_sub(1), credit },
         }
     }
     /// Permits of the lease that are left at this moment.
@@ -277,83 +211,11 @@ impl Node {
     pub fn reset_ms(&self, now: Millis) -> Millis {
         self.busy_until.saturating_sub(now)
     }
-    /// Whether Redis should be asked now: for permits, or because there is debt to book or something to give back, or to see whether it is back.
-    pub fn should_ask(&self, now: Millis) -> bool {
-        let to_book = self.debt > 0 || (self.left > 0 && now >= self.until);
-        let may = self.asked.is_none() && now >= self.paused_until;
-        may && (self.wants(now) || to_book || self.down)
-    }
-    /// Whether it should be asked for permits: the lease is about to be used up, or there is none and somebody came.
-    pub fn wants(&self, now: Millis) -> bool {
-        let used_up = self.spent() > 0 && now < self.until;
-        let is_wanted = self.missed > 0 || self.debt > 0 || used_up;
-        now >= self.rests_until() && is_wanted && self.held(now) <= self.granted / LOW_WATER
-    }
-    /// Whether a request is out.
-    pub fn is_asked(&self) -> bool {
-        self.asked.is_some()
-    }
     /// Whether Redis knows all that matters of it.
     pub fn is_forgettable(&mut self, terms: &Terms, now: Millis) -> bool {
         self.own.expire(now, terms.window_ms);
         let holds = self.left > 0 || self.debt > 0 || self.asked.is_some();
         !holds && now >= self.refused_until && self.own.used() == 0
-    }
-    fn spent(&self) -> u64 {
-        self.granted - self.left
-    }
-    fn demanded(&self, now: Millis) -> u64 {
-        // used up before its end: twice as much would have been used
-        let early = self.left == 0 && now < self.until;
-        if self.granted == 0 { self.demand } else { self.spent().saturating_mul(if early { 2 } else { 1 }) }
-    }
-    /// The request to send, for `waiting` permits that somebody waits for besides; None: one is out. What is held goes back with it.
-    pub fn ask(&mut self, waiting: u64, terms: &Terms, now: Millis) -> Option<Request> {
-        // one that is asked for again within the time of a lease is worth one
-        let is_often = self.asked_at.is_some_and(|at| now < at.saturating_add(slice_ms(terms)));
-        let more = self.missed.saturating_add(self.demanded(now));
-        let want = more
-            .max(u64::from(is_often || self.debt == 0))
-            .min(share(terms.limit))
-            .max(waiting.max(self.largest).min(terms.limit));
-        self.request(want, terms, now)
-    }
-    /// A request that books debt and gives back what is held, and wants nothing; None: one is out.
-    pub fn settle(&mut self, terms: &Terms, now: Millis) -> Option<Request> {
-        self.request(0, terms, now)
-    }
-    fn request(&mut self, want: u64, terms: &Terms, now: Millis) -> Option<Request> {
-        if self.asked.is_some() {
-            return None;
-        }
-        self.demand = self.demanded(now);
-        let request = Request { want, debt: self.debt, back: self.left, back_slice: self.slice };
-        (self.left, self.granted, self.missed, self.largest) = (0, 0, 0, 0);
-        self.asked_at = Some(now);
-        self.asked = Some(Asked { at: now, want, debt: self.debt, window_ms: terms.window_ms });
-        Some(request)
-    }
-    /// Redis has answered what was asked. True: it had been away.
-    pub fn answered(&mut self, answer: &Answer, now: Millis) -> bool {
-        let Some(asked) = self.asked.take() else { return false };
-        self.debt = self.debt.saturating_sub(asked.debt);
-        self.nodes = answer.nodes.max(1);
-        self.paused_until = 0;
-        (self.left, self.granted, self.slice) = (answer.granted, answer.granted, answer.slice);
-        self.again_at = now.saturating_add(answer.lease_ms.max(1));
-        // what was admitted meanwhile is booked with the lease, later than it was
-        let paid = self.debt.min(self.left);
-        (self.debt, self.left) = (self.debt - paid, self.left - paid);
-        self.until = asked.at.saturating_add(answer.lease_ms);
-        self.refused_until = if answer.granted == 0 { now.saturating_add(answer.retry_after_ms) } else { 0 };
-        let is_short = answer.granted < asked.want;
-        self.short_until = if is_short { now.saturating_add(answer.retry_after_ms) } else { 0 };
-        self.used = answer.used;
-        if answer.used > 0 {
-            self.used_at(now, asked.window_ms);
-        }
-        self.own = Window::default();
-        std::mem::take(&mut self.down)
     }
     /// Bytes of the log of what was admitted while Redis was away.
     pub fn log_bytes(&self) -> u64 {
@@ -366,19 +228,6 @@ impl Node {
     /// The end of the lease.
     pub fn until(&self) -> Millis {
         self.until
-    }
-    /// Until when asking for permits is in vain.
-    pub fn rests_until(&self) -> Millis {
-        self.refused_until.min(self.again_at).max(self.paused_until)
-    }
-    /// Redis is not to be asked before that.
-    pub fn pause(&mut self, until: Millis) {
-        self.paused_until = until;
-    }
-    /// It did not answer in time, or failed: what was asked may or may not be booked, so debt is booked again. The permits that were given back with it are gone until
-    /// their window is over.
-    pub fn unanswered(&mut self) {
-        self.asked = None;
     }
     /// The breaker has opened; true: it was not known.
     pub fn lost(&mut self) -> bool {

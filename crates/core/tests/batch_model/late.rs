@@ -4,11 +4,15 @@ use super::script::{Op, failure, pick};
 use sluice_core::batch::*;
 use std::collections::HashMap;
 
-/// Two machines: one is told of each arrival at once, the other when its published numbers say so.
+/// Two machines: one is told of each arrival and of each end at once, the other when its published numbers say so.
 pub struct Late {
     at_once: Buffer,
     late: Buffer,
-    inbox: Vec<Arrival>,
+    /// Arrivals, and how many came one after the other.
+    inbox: Vec<(Arrival, u64)>,
+    /// Batches that have ended well.
+    ended: Vec<u32>,
+    leeway: i64,
     inbox_size: usize,
     /// As the shell sees it: what is left of the needs, and the id up to which there is room.
     need: HashMap<u32, (i64, i64)>,
@@ -23,12 +27,21 @@ pub struct Late {
     taken: Vec<u64>,
     reading: u64,
 }
+/// All that it says; when a lane is forgotten depends on who is told of what first.
+fn said(buffer: &mut Buffer, now: u64) -> Vec<Action> {
+    std::iter::from_fn(|| buffer.next(now))
+        .filter(|action| !matches!(action, Action::LaneForgotten(_)))
+        .collect()
+}
+
 impl Late {
     pub fn new(config: Config, inbox_size: usize) -> Self {
         let mut run = Self {
             at_once: Buffer::new(config.clone(), 1),
             late: Buffer::new(config, 1),
             inbox: vec![],
+            ended: vec![],
+            leeway: 0,
             inbox_size,
             need: HashMap::new(),
             linger: 0,
@@ -53,29 +66,31 @@ impl Late {
         self.admit_to = self.late.last_id() + self.late.room();
         self.tell_at = self.late.tell_at();
         self.busy = self.late.busy();
+        self.leeway = i64::try_from(self.late.leeway()).unwrap_or(i64::MAX);
         self.linger = self.late.linger_ms();
         self.armed = self.late.wake_at().map_or(u64::MAX, |at| at.min(self.armed));
     }
     /// The same is done to both, the arrivals are told before.
     fn both<T: PartialEq + std::fmt::Debug>(&mut self, what: impl Fn(&mut Buffer, u64) -> T) -> T {
         let now = self.reading;
-        for arrival in self.inbox.drain(..) {
-            self.late.arrive(arrival, now);
-        }
+        self.tell();
         let done = what(&mut self.at_once, now);
         assert_eq!(done, what(&mut self.late, now));
-        let mut first = vec![];
-        while let Some(action) = self.at_once.next(now) {
-            first.push(action);
-        }
+        let first = said(&mut self.at_once, now);
         self.expect(first);
         done
     }
-    fn expect(&mut self, actions: Vec<Action>) {
-        let mut said = vec![];
-        while let Some(action) = self.late.next(self.reading) {
-            said.push(action);
+    /// What has gathered, the arrivals first.
+    fn tell(&mut self) {
+        for (arrival, count) in self.inbox.drain(..) {
+            self.late.arrive_all(arrival, count, self.reading);
         }
+        for batch in self.ended.drain(..) {
+            assert!(self.late.finish(batch, &[], self.reading));
+        }
+    }
+    fn expect(&mut self, actions: Vec<Action>) {
+        let said = said(&mut self.late, self.reading);
         assert_eq!(said, actions);
         self.publish();
         assert_eq!(self.late.wake_at(), self.at_once.wake_at());
@@ -90,14 +105,17 @@ impl Late {
     }
     fn arrive(&mut self, arrival: Arrival) {
         let now = self.reading;
+        if self.last >= self.admit_to && !self.ended.is_empty() {
+            self.both(|_, _| ());
+        }
         self.last += 1;
         let id = self.last;
-        self.inbox.push(arrival);
-        self.at_once.arrive(arrival, now);
-        let mut actions = vec![];
-        while let Some(action) = self.at_once.next(now) {
-            actions.push(action);
+        match self.inbox.last_mut() {
+            Some((last, count)) if *last == arrival => *count += 1,
+            _ => self.inbox.push((arrival, 1)),
         }
+        self.at_once.arrive(arrival, now);
+        let actions = said(&mut self.at_once, now);
         let admitted = id <= self.admit_to;
         let config = self.at_once.config();
         let size = i64::from(config.batch_size);
@@ -114,15 +132,13 @@ impl Late {
             false
         };
         if tell || self.inbox.len() >= self.inbox_size {
-            for arrival in self.inbox.drain(..) {
-                self.late.arrive(arrival, now);
-            }
+            self.tell();
             self.expect(actions);
         } else {
             assert_eq!(actions, [], "nothing happens that it should have been told of");
         }
         // what the shell believes of its room is so
-        if self.inbox.is_empty() {
+        if self.inbox.is_empty() && self.ended.is_empty() {
             assert_eq!(self.late.room(), self.at_once.room());
         } else if !self.at_once.config().durable {
             let waiting = self.at_once.status(now).waiting > 0;
@@ -154,6 +170,13 @@ impl Late {
             Op::Finish { which, failures } => {
                 let Some((batch, count)) = pick(which, &self.flights) else { return };
                 self.flights.retain(|(other, _)| *other != batch);
+                self.leeway -= i64::from(count);
+                if failures.is_empty() && self.leeway >= 0 {
+                    self.ended.push(batch);
+                    assert!(self.at_once.finish(batch, &[], now));
+                    assert_eq!(said(&mut self.at_once, now), [], "nothing waited for it");
+                    return;
+                }
                 let failures: Vec<Failure> = failures
                     .iter()
                     .map(|(at, retry, after, random)| {

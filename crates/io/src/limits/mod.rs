@@ -7,7 +7,7 @@ mod nodes;
 mod tests;
 mod worker;
 
-pub use nodes::{Due, Found, Nodes, Stats, Ticket, when_down};
+pub use nodes::{Due, Nodes, Stats, Ticket, when_down};
 pub use worker::answer_of;
 
 use crate::client::owner;

@@ -6,6 +6,7 @@ mod room;
 use super::entries::{Entries, Entry};
 use bytes::Bytes;
 use sluice_core::limiter::Millis;
+use sluice_core::limiter::keyed::Decision;
 use sluice_core::limiter::lease::{Node, Request, Terms, Try, Verdict, WhenDown};
 use std::collections::VecDeque;
 
@@ -40,20 +41,6 @@ pub struct Due {
     pub request: Request,
     /// When, by the caller's clock.
     pub at: Millis,
-}
-/// What a check has found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    /// It may pass.
-    pub allowed: bool,
-    /// About how many permits are free.
-    pub remaining: u64,
-    /// The limit of the key.
-    pub limit: u64,
-    /// 0 when allowed.
-    pub retry_after_ms: Millis,
-    /// Until the whole limit is free again, at most.
-    pub reset_ms: Millis,
 }
 /// What was counted since the last reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -160,7 +147,7 @@ impl Nodes {
         self.checked(place, weight, allowed, now)
     }
     /// The same, and what it found.
-    pub fn find(&mut self, key: &[u8], weight: u64, limit: Option<u64>, now: Millis) -> Found {
+    pub fn find(&mut self, key: &[u8], weight: u64, limit: Option<u64>, now: Millis) -> Decision {
         let place = self.place(key, limit, now);
         let terms = self.terms_of(place);
         let Some(entry) = self.entry(place) else { return refused(&terms) };
@@ -170,7 +157,13 @@ impl Nodes {
         found
     }
     /// Decides by the lease only; None: Redis is asked for that much, and it is to be tried again then.
-    pub fn try_lease(&mut self, key: &[u8], weight: u64, limit: Option<u64>, now: Millis) -> Option<Found> {
+    pub fn try_lease(
+        &mut self,
+        key: &[u8],
+        weight: u64,
+        limit: Option<u64>,
+        now: Millis,
+    ) -> Option<Decision> {
         let place = self.place(key, limit, now);
         let terms = self.terms_of(place);
         let is_deaf = self.lapses.is_some();
@@ -256,6 +249,12 @@ impl Nodes {
         let terms = self.terms;
         self.entry(place).map_or(0, |entry| entry.node.remaining(&terms, now))
     }
+    /// How long until that weight may pass the one node of an adaptive limiter; 0: now.
+    pub fn sole_retry_after(&mut self, weight: u64, now: Millis) -> Millis {
+        let place = self.place(b"", None, now);
+        let terms = self.terms;
+        self.entry(place).map_or(0, |entry| entry.node.retry_after(weight, &terms, now))
+    }
     /// Whether Redis is known to be away.
     pub fn is_away(&self) -> bool {
         self.away
@@ -275,13 +274,13 @@ impl Nodes {
     }
 }
 
-fn found(node: &mut Node, verdict: Verdict, terms: &Terms, now: Millis) -> Found {
+fn found(node: &mut Node, verdict: Verdict, terms: &Terms, now: Millis) -> Decision {
     let (allowed, retry_after_ms) = match verdict {
         Verdict::Allowed => (true, 0),
         Verdict::Denied { retry_after_ms } => (false, retry_after_ms),
     };
     let remaining = node.remaining(terms, now);
-    Found {
+    Decision {
         allowed,
         remaining,
         limit: terms.limit,
@@ -289,9 +288,9 @@ fn found(node: &mut Node, verdict: Verdict, terms: &Terms, now: Millis) -> Found
         reset_ms: node.reset_ms(now).max(retry_after_ms),
     }
 }
-fn refused(terms: &Terms) -> Found {
+fn refused(terms: &Terms) -> Decision {
     let wait_ms = terms.window_ms;
-    Found { allowed: false, remaining: 0, limit: terms.limit, retry_after_ms: wait_ms, reset_ms: wait_ms }
+    Decision { allowed: false, remaining: 0, limit: terms.limit, retry_after_ms: wait_ms, reset_ms: wait_ms }
 }
 /// As options name it.
 pub fn when_down(name: &str) -> WhenDown {

@@ -108,6 +108,10 @@ impl Capacity {
     pub(super) fn permits(&self) -> u64 {
         self.supply.limit(self.limit).saturating_sub(self.window.used()).min(self.supply.left(self.now))
     }
+    /// What of that may be taken without a crossing.
+    pub(super) fn lent(&self) -> u64 {
+        self.permits().min(self.supply.lent(self.now))
+    }
     /// What concurrency has room for; None: more is in flight than may be.
     pub(super) fn room(&self) -> Option<u64> {
         if self.concurrency > 0 { self.concurrency.checked_sub(self.in_flight) } else { Some(u64::MAX) }

@@ -178,7 +178,11 @@ impl Cells {
             self.set_time(TAKEN + place as usize, f64::NAN);
             let known = at >= lease.given as f64 && at <= lease.ends as f64;
             if known || place == left {
-                spent.push((if known { at as Millis } else { latest }, weight));
+                let at = if known { at as Millis } else { latest };
+                match spent.last_mut() {
+                    Some((last, sum)) if *last == at => *sum += weight,
+                    _ => spent.push((at, weight)),
+                }
                 weight = 0;
             }
         }

@@ -234,7 +234,7 @@ impl Limiter {
         let offer = Offer {
             now: capacity.now,
             ends: capacity.supply.until().map_or(ends, |until| ends.min(until)),
-            permits: if capacity.limit > 0 && capacity.supply.is_lent() { capacity.permits() } else { 0 },
+            permits: if capacity.limit > 0 { capacity.lent() } else { 0 },
             room: if waiting == 0 && !capacity.is_held() { room } else { None },
             hands_on: hands_on && capacity.concurrency > 0,
         };

@@ -14,6 +14,8 @@ pub enum Supply {
         left: u64,
         /// The last millisecond of the grant.
         until: Millis,
+        /// So many more on credit, each to be told of at once.
+        credit: u64,
     },
     /// So many on credit, each to be told of at once: none without a crossing.
     Credit(u64),
@@ -36,10 +38,19 @@ impl Supply {
     /// How many may be taken now, whatever the window says.
     pub(super) fn left(&self, now: Millis) -> u64 {
         match *self {
-            Supply::Leased { left, until } if now <= until => left,
+            Supply::Leased { left, until, credit } if now <= until => left.saturating_add(credit),
+            Supply::Leased { credit, .. } => credit,
             Supply::Credit(left) => left,
-            Supply::Leased { .. } | Supply::Shut => 0,
+            Supply::Shut => 0,
             _ => u64::MAX,
+        }
+    }
+    /// How many of these may be taken without a crossing.
+    pub(super) fn lent(&self, now: Millis) -> u64 {
+        match *self {
+            Supply::Leased { left, until, .. } if now <= until => left,
+            Supply::Leased { .. } | Supply::Credit(_) => 0,
+            _ => self.left(now),
         }
     }
     /// The end of what it gives; None: it has none.
@@ -49,13 +60,14 @@ impl Supply {
             _ => None,
         }
     }
-    /// Whether permits may be taken without a crossing.
-    pub(super) fn is_lent(&self) -> bool {
-        !matches!(self, Supply::Credit(_))
-    }
     pub(super) fn spend(&mut self, weight: u64) {
-        if let Supply::Leased { left, .. } | Supply::Credit(left) = self {
-            *left = left.saturating_sub(weight);
+        match self {
+            Supply::Leased { left, credit, .. } => {
+                *credit = credit.saturating_sub(weight.saturating_sub(*left));
+                *left = left.saturating_sub(weight);
+            }
+            Supply::Credit(left) => *left = left.saturating_sub(weight),
+            _ => {}
         }
     }
 }

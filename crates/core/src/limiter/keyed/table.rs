@@ -1,5 +1,7 @@
 //! The table: who is in it, who leaves it, and the checks. Bounded in keys and bytes; nothing is ever done to all keys at once.
 
+mod room;
+
 use super::super::Millis;
 use super::index::{Index, MAX_KEYS};
 use super::log::{self, Block};
@@ -8,28 +10,13 @@ use super::pages::{NIL, Pages};
 use super::record::Record;
 use super::types::{Algorithm, Config, Decision, Stats};
 use super::{counter, gcra};
+use room::{INDEX_BYTES, Room};
 
-/// What the index is reckoned to take of each record at most: it is given before it is needed.
-const INDEX_BYTES: u64 = 12;
-/// Keys that are looked at to find one that may leave.
-const MET: u32 = 64;
-/// Keys that were set aside, looked at again when room is wanted.
-const MET_HELD: u32 = 8;
 /// Old keys that each check looks at, to drop those that are over.
 const STEPS: u32 = 2;
-/// Keys that leave for the log of one other at most.
-const LOG_EVICTIONS: u32 = 4;
-
 /// With more keys than this, who was used within this part of a window is not moved again: the neighbours' memory is cold.
 const FINE_KEYS: u32 = 4096;
 const COARSE: Millis = 16;
-
-/// Where a new key can go.
-enum Room {
-    Free,
-    InsteadOf(u32),
-    None,
-}
 
 /// Limits by key, where a key is 64 bits of a hash that outsiders cannot predict: keys with the same hash share a limit.
 #[derive(Debug)]
@@ -148,40 +135,6 @@ impl Table {
         }
         self.now
     }
-    fn expire(&mut self, steps: u32, now: Millis) -> u32 {
-        for step in 0..steps {
-            let oldest = self.used.oldest();
-            if oldest == NIL || !self.is_over(oldest, now) {
-                return step;
-            }
-            self.remove(oldest);
-        }
-        steps
-    }
-    /// Those that were set aside come back to the old end once they are below their limit, or leave.
-    fn recheck(&mut self, steps: u32, now: Millis) -> u32 {
-        let mut changed = 0;
-        for _ in 0..steps {
-            let at = self.held.oldest();
-            if at == NIL {
-                break;
-            }
-            if self.is_over(at, now) {
-                self.remove(at);
-                changed += 1;
-                continue;
-            }
-            self.held.remove(&mut self.records, at);
-            if self.is_at_limit(at, now) {
-                self.held.push_newest(&mut self.records, at);
-            } else {
-                self.used.push_oldest(&mut self.records, at);
-                self.set_held(at, false);
-                changed += 1;
-            }
-        }
-        changed
-    }
     #[inline]
     fn find(&self, hash: u64) -> Option<u32> {
         self.index.find(hash, |at| self.records.get(at).is_some_and(|record| record.hash() == hash))
@@ -219,59 +172,6 @@ impl Table {
         self.refresh(at, now);
         Place::Own(at)
     }
-    /// What is reckoned: more than what is taken.
-    fn reserved(&self) -> u64 {
-        let index =
-            (self.records.capacity() * INDEX_BYTES + self.index.parts_bytes()).max(self.index.bytes());
-        self.records.bytes() + index + self.blocks.bytes()
-    }
-    fn room(&mut self, now: Millis) -> Room {
-        let page = Pages::<Record>::page_bytes() + 256 * INDEX_BYTES;
-        let may_grow = || self.reserved() + page + SLACK_BYTES <= self.config.max_bytes;
-        if self.records.used() < self.config.max_keys && (self.records.has_room() || may_grow()) {
-            return Room::Free;
-        }
-        self.recheck(MET_HELD, now);
-        match self.may_leave(NIL, now) {
-            NIL => Room::None,
-            at => Room::InsteadOf(at),
-        }
-    }
-    /// The longest unused that is below its limit; NIL: none was met.
-    fn may_leave(&mut self, but: u32, now: Millis) -> u32 {
-        for _ in 0..MET {
-            let at = self.used.oldest();
-            if at == NIL || at == but {
-                break;
-            }
-            if !self.is_at_limit(at, now) {
-                return at;
-            }
-            self.used.remove(&mut self.records, at);
-            self.held.push_newest(&mut self.records, at);
-            self.set_held(at, true);
-        }
-        NIL
-    }
-    fn set_held(&mut self, at: u32, held: bool) {
-        if let Some(record) = self.records.get_mut(at) {
-            record.set_held(held);
-        }
-    }
-    fn remove(&mut self, at: u32) {
-        let Some(record) = self.records.get_mut(at) else { return };
-        let (hash, is_held) = (record.hash(), record.is_held());
-        log::clear_if(self.config.algorithm == Algorithm::Exact, record, &mut self.blocks);
-        let order = if is_held { &mut self.held } else { &mut self.used };
-        order.remove(&mut self.records, at);
-        let records = &self.records;
-        self.index.remove(hash, at, |at| records.get(at).map_or(0, Record::hash));
-        self.records.give(at);
-        if self.records.used() == 0 && self.records.capacity() > 256 && self.shared.used == 0 {
-            self.reset_all();
-        }
-    }
-
     #[inline]
     fn refresh(&mut self, at: u32, now: Millis) {
         if let Some(record) = self.records.get_mut(at) {
@@ -383,32 +283,7 @@ impl Table {
             self.set_held(at, false);
         }
     }
-    /// Blocks for one entry more; others may have to leave for them, but nobody at its limit.
-    #[inline]
-    fn make_log_room(&mut self, place: Place, now: Millis) {
-        let has_room =
-            |blocks: &Pages<Block>| blocks.capacity() >= u64::from(blocks.used() + log::BLOCKS_PER_ENTRY);
-        if has_room(&self.blocks) || !self.record(place).is_some_and(|record| log::needs_block(record, now)) {
-            return;
-        }
-        if self.reserved() + Pages::<Block>::page_bytes() + SLACK_BYTES <= self.config.max_bytes {
-            self.blocks.grow();
-            return;
-        }
-        let but = if let Place::Own(at) = place { at } else { NIL };
-        for _ in 0..LOG_EVICTIONS {
-            let at = self.may_leave(but, now);
-            if has_room(&self.blocks) || !self.records.get(at).is_some_and(log::has_blocks) {
-                return;
-            }
-            self.remove(at);
-            self.stats.evicted += 1;
-        }
-    }
 }
-
-/// Bytes of an index part that is being copied to twice its size.
-const SLACK_BYTES: u64 = 8 << 10;
 
 /// Where a key's numbers are.
 #[derive(Debug, Clone, Copy)]
