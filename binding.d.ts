@@ -63,7 +63,7 @@ export declare function batchNumbers(held: ExternalObject<Held>): unknown
 /** Opens a machine whose first item gets the id `firstId`. */
 export declare function batchOpen(config: BatchConfig, firstId: number): ExternalObject<Held>
 
-/** Takes the arrivals, does what `op` says, and lets the machine act; returns the length of the list of actions. */
+/** Takes the arrivals and the endings, does what `op` says, and lets the machine act; returns the length of the list of actions. */
 export declare function batchStep(held: ExternalObject<Held>, op: number, a: number, b: number, now: number): number
 
 /** Settles with the decoded bytes, as a Buffer. */
