@@ -63,7 +63,7 @@ export declare function batchNumbers(held: ExternalObject<Held>): unknown
 /** Opens a machine whose first item gets the id `firstId`. */
 export declare function batchOpen(config: BatchConfig, firstId: number): ExternalObject<Held>
 
-/** Takes the arrivals, does what `op` says, and lets the machine act; returns the length of the list of actions. */
+/** Takes the arrivals and the endings, does what `op` says, and lets the machine act; returns the length of the list of actions. */
 export declare function batchStep(held: ExternalObject<Held>, op: number, a: number, b: number, now: number): number
 
 /** Settles with the decoded bytes, as a Buffer. */
@@ -337,8 +337,8 @@ export declare function documentSlices(shell: number, id: number, held: External
 export declare function documentWith(held: ExternalObject<Held>, pointers: Array<string>, values: Array<string | undefined | null>): Buffer
 
 /**
- * What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes and no two
- * stars in a row, which mocks do not read as one, else its longest literal prefix that needs none, and `*`.
+ * What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes, and no star
+ * behind another or a `?`, which mocks misread, else its longest literal prefix that needs none, and `*`.
  */
 export declare function globForScan(glob: string): string
 

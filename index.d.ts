@@ -122,7 +122,7 @@ export interface DiskTierOptions {
   path: string;
   /** Cap, seconds; Infinity: none. @default 86400 */
   ttl?: number;
-  /** @default 1 GiB */
+  /** Of what is stored; the files take up to twice that and 64 MiB. @default 1 GiB */
   maxBytes?: number;
   /** Compress values from so many bytes. @default false; minBytes 1024 */
   compress?: false | { minBytes?: number };
