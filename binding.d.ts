@@ -340,8 +340,8 @@ export declare function documentSlices(shell: number, id: number, held: External
 export declare function documentWith(held: ExternalObject<Held>, pointers: Array<string>, values: Array<string | undefined | null>): Buffer
 
 /**
- * What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes, else its
- * longest literal prefix that needs none, and `*`.
+ * What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes, and no star
+ * behind another or a `?`, which mocks misread, else its longest literal prefix that needs none, and `*`.
  */
 export declare function globForScan(glob: string): string
 

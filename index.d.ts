@@ -1,7 +1,8 @@
 /**
- * sluice: tiered cache, stream assembly and body intake, native.
+ * sluice: tiered cache, batch buffer, limiters, stream assembly and body intake, native.
  *
- * Units: `ttl` is in seconds, fractions allowed; names ending in `Ms` are milliseconds, in `Bytes` bytes. Defaults stand behind `@default`.
+ * Units: `ttl` is in seconds, fractions allowed; names ending in `Ms` are milliseconds, in `Bytes` bytes. `batchTimeout`, `getRetryAfter`,
+ * `averageLatency` and `totalTime` are milliseconds too. A miss is `null`. Defaults stand behind `@default`.
  * Options are checked by name: an unknown name, a wrong type or a value out of range is ERR_INVALID_OPTION, a TypeError
  * or RangeError that names the option, its range and the value it got.
  * Mistakes of the caller: constructors and synchronous functions throw, functions that return a promise reject.
@@ -121,7 +122,7 @@ export interface DiskTierOptions {
   path: string;
   /** Cap, seconds; Infinity: none. @default 86400 */
   ttl?: number;
-  /** @default 1 GiB */
+  /** Of what is stored; the files take up to twice that and 64 MiB. @default 1 GiB */
   maxBytes?: number;
   /** Compress values from so many bytes. @default false; minBytes 1024 */
   compress?: false | { minBytes?: number };
@@ -253,8 +254,8 @@ export class TieredCache extends EventEmitter<CacheEvents> {
   getMany<T = unknown>(keys: string[], options?: GetOptions): Promise<(T | null)[]>;
   /**
    * True when every tier that was asked took it (disk: accepted, committed behind); false when one could not be reached
-   * (counted, never thrown). `ttl` in seconds: above 0, Infinity for no expiry of its own, rounded to the nearest
-   * millisecond and at least one. @default the longest tier's cap; no expiry when memory is the only tier.
+   * (counted, never thrown). `ttl` in seconds: above 0 and up to 4503599627370, Infinity for no expiry of its own, rounded to
+   * the nearest millisecond and at least one. @default the longest tier's cap; no expiry when memory is the only tier.
    * Rejects with ERR_VALUE for undefined and for what the codec cannot say, with the key in `err.key`.
    */
   set(key: string, value: unknown, ttl?: number, options?: SetOptions): Promise<boolean>;
@@ -266,7 +267,7 @@ export class TieredCache extends EventEmitter<CacheEvents> {
   deleteMany(keys: string[]): Promise<number>;
   /** How many keys the glob matched, as Redis matches: `*`, `?`, `[a-z]`, `[^a]`, `\` escapes. */
   deletePattern(pattern: string): Promise<number>;
-  /** How many keys carried the tag. */
+  /** How many keys carried the tag; with `format: 'plain'`, whose values carry none, those too that did before they were set anew. */
   deleteByTag(tag: string): Promise<number>;
   /** As delete() of an exact key, now and again after delayMs, against a racing reader that fills an old value back. Resolves after the first; a pending second runs at close. */
   deleteTwice(key: string, delayMs: number): Promise<boolean>;
@@ -567,7 +568,7 @@ export interface AdaptiveLimiterOptions {
   name?: string;
   /** Permits per window, in any window; 0: no window. Not 0 with concurrency 0. @default 10 */
   limit?: number;
-  /** Milliseconds. @default 60000 */
+  /** Milliseconds, 1 to 2147483647 (24 days). @default 60000 */
   windowMs?: number;
   /** Work in flight at once, by weight; 0: not limited. @default 0 */
   concurrency?: number;
@@ -659,8 +660,8 @@ interface LimiterEvents {
  * A sliding window of permits, a limit of work in flight, or both, of which one may learn from how the work goes.
  * See docs/limiter.md.
  *
- * Whoever waits is served first come, first served; nobody is let past. After close() all but getStatus() is ERR_CLOSED. A listener that
- * throws does not break the limiter.
+ * Whoever waits is served first come, first served; nobody is let past. After close() all but getStatus() and release(), which does nothing
+ * then, is ERR_CLOSED. A listener that throws does not break the limiter.
  */
 export class AdaptiveLimiter extends EventEmitter<LimiterEvents> {
   /** Throws ERR_INVALID_OPTION. */
@@ -695,9 +696,9 @@ export class AdaptiveLimiter extends EventEmitter<LimiterEvents> {
 export interface KeyedLimiterOptions {
   /** In metrics and error texts. @default '' */
   name?: string;
-  /** Milliseconds. */
+  /** Milliseconds, 1 to 2147483647 (24 days). */
   windowMs: number;
-  /** Permits per key and window. */
+  /** Permits per key and window, 1 to 2147483647. */
   maxRequests: number;
   /**
    * 'exact': a sliding log; in no window more than maxRequests. 'counter': two buckets, an estimate: less than twice maxRequests in any window, exact where
@@ -740,12 +741,12 @@ export interface LimitResult {
  * One limit for each key, decided at once. A denied request costs nothing. Keys that are below their limit leave for new ones, least recently used
  * first; where none can leave, new keys share one slot with the same limit. See docs/limiter.md.
  *
- * After close() all but getStats(), size and bytes is ERR_CLOSED.
+ * Keys are strings; a lone surrogate counts as U+FFFD. After close() all but getStats(), size and bytes is ERR_CLOSED.
  */
 export class KeyedLimiter extends EventEmitter<{ degraded: [error: Error]; recovered: [] }> {
   /** Throws ERR_INVALID_OPTION. */
   constructor(options: KeyedLimiterOptions);
-  /** True: it may pass, and is counted. `weight` as in KeyOptions. @default 1 */
+  /** True: it may pass, and is counted; synchronous. With `redis` from the lease at hand, or on credit; consume() asks. `weight` as in KeyOptions. @default 1 */
   checkLimit(key: string, weight?: number): boolean;
   /** The same, with what headers say of it. */
   check(key: string, options?: KeyOptions): LimitResult;
@@ -972,7 +973,7 @@ export function respondWithError(req: IncomingMessage | Http2ServerRequest, res:
 // ---- the whole
 
 /**
- * Prometheus text exposition (version 0.0.4) of the caches of this process, in all threads:
+ * Prometheus text exposition (version 0.0.4) of everything alive in this process, in all threads:
  * `sluice_<noun>_<what>[_total]{name}`. Equal names are summed; counters never go back when an instance closes.
  */
 export function metrics(): string;

@@ -233,13 +233,14 @@ describe('failures of a request', () => {
 
   test('the signal ends a request that waits, and one whose answer trickles', async () => {
     let gone = 0;
-    const { url } = await qstash((_, at, { res }) => {
+    const { url, requests } = await qstash((_, at, { res }) => {
       res.on('close', () => (gone += 1));
       if (at === 1) res.writeHead(200).write('[');
     });
-    for (const _ of [1, 2]) {
+    for (const count of [1, 2]) {
       const stop = new AbortController();
       const ended = failed(qstashSink({ url, token })([to('a'), to('b')], { signal: stop.signal }));
+      await until(() => requests.length === count);
       await sleep(50);
       stop.abort();
       expect((await ended).name).toBe('AbortError');

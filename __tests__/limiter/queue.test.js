@@ -253,6 +253,50 @@ test('what is handed on is in use, and adaptation is not held up by it', async (
   await limiter.close();
 });
 
+describe('who joins a full limiter without a crossing', () => {
+  const clock = { ms: 0 };
+  let limiter;
+  /** Two are in flight, and an interval has begun in which one result is known. */
+  async function full(latencyMs) {
+    clock.ms = 0;
+    limiter = new AdaptiveLimiter({ limit: 0, concurrency: 2, now: () => clock.ms, adaptive: { intervalMs: 1000, maxLimit: 10, algorithm: 'step' } });
+    const permits = [await limiter.take(), await limiter.take()];
+    permits.shift().release('success', { latencyMs });
+    return [...permits, await limiter.take()];
+  }
+  afterEach(() => limiter.close());
+
+  test('shows that the limit is in use, though it leaves again', async () => {
+    const permits = await full(300);
+    clock.ms = 1000;
+    // neither fast nor slow; the next interval begins with nothing that is taken
+    expect(limiter.getStatus().concurrency).toBe(2);
+    clock.ms = 1100;
+    const gone = new AbortController();
+    const waits = limiter.take({ signal: gone.signal });
+    gone.abort();
+    await expect(waits).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    permits[0].release('success', { latencyMs: 10 });
+    clock.ms = 2200;
+    expect(limiter.getStatus().concurrency).toBe(3);
+    permits[1].release('ignored');
+  });
+
+  test('crosses when an interval is over, and has what that raises', async () => {
+    const permits = await full(10);
+    clock.ms = 1000;
+    let isGranted = false;
+    const turn = limiter.take().then((permit) => {
+      isGranted = true;
+      permit.release();
+    });
+    await microtasks();
+    expect(isGranted).toBe(true);
+    permits.forEach((permit) => permit.release());
+    await turn;
+  });
+});
+
 test('whose time is over is not handed a permit, though its timer is late', async () => {
   const clock = { ms: 0 };
   const limiter = new AdaptiveLimiter({ limit: 0, concurrency: 1, now: () => clock.ms });

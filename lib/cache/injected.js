@@ -26,6 +26,8 @@ class Injected extends Engine {
   #listener = undefined;
   #closed = undefined;
   #refused = new Set();
+  /** Reads that go on when the client has answered; `close` waits for them. */
+  #reading = { count: 0, ended: undefined };
   #counts = { droppedWrites: 0, degraded: 0 };
   /** The server's milliseconds less ours, and when that was seen. */
   #offset = { ms: 0, since: -Infinity, isAsked: false };
@@ -51,15 +53,13 @@ class Injected extends Engine {
 
   async read(key, now, flags) {
     if (flags & SKIP_REDIS) return super.read(key, now, flags);
-    const moment = this.epoch(key);
-    const [said] = await this.#ask([key], now);
-    return this.#answered(key, now, flags, moment, said);
+    const [found] = await this.#readAll([key], now, flags);
+    return found;
   }
   /** A key's value for nobody to hold: without its time. */
   async readValue(key, now) {
-    const moment = this.epoch(key);
-    const [said] = await this.#ask([key], now, true);
-    return this.#answered(key, now, 0, moment, said);
+    const [found] = await this.#readAll([key], now, 0, true);
+    return found;
   }
   /** Seconds that a key has left: -1 no end, -2 no such key, or nobody who says. */
   async secondsLeft(key) {
@@ -73,13 +73,23 @@ class Injected extends Engine {
   }
   async readMany(keys, now, flags) {
     if (flags & SKIP_REDIS) return super.readMany(keys, now, flags);
+    return this.#readAll(keys, now, flags);
+  }
+  async #readAll(keys, now, flags, isTimeless = false) {
     const moments = keys.map((key) => this.epoch(key));
-    const said = await this.#ask(keys, now);
-    return Promise.all(keys.map((key, at) => this.#answered(key, now, flags, moments[at], said[at])));
+    const reading = this.#reading;
+    reading.count += 1;
+    try {
+      const said = await this.#ask(keys, now, isTimeless);
+      return await Promise.all(keys.map((key, at) => this.#answered(key, now, flags, moments[at], said[at])));
+    } finally {
+      reading.count -= 1;
+      if (reading.count === 0) reading.ended?.();
+    }
   }
 
   /** What the client says of keys: `[said, value, msLeft]` of each. */
-  async #ask(keys, now, isTimeless = false) {
+  async #ask(keys, now, isTimeless) {
     const calls = this.#calls;
     if (this.#isTagged) this.#lookAtTime(now);
     const trusted = keys.filter((key) => !calls.distrusts(key));
@@ -294,6 +304,8 @@ class Injected extends Engine {
   async #end() {
     this.#leases.close();
     await this.#calls.close();
+    const reading = this.#reading;
+    if (reading.count > 0) await new Promise((resolve) => (reading.ended = resolve));
     await super.close();
   }
 }

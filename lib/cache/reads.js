@@ -79,11 +79,12 @@ function served(view, found) {
   view.tiers.stats.miss();
   return null;
 }
-async function bySignal(signal, promise, what) {
-  if (signal === undefined) return promise;
+/** `read` is not called for a signal that has fired: nobody would hear how it ends. */
+async function bySignal(signal, what, read) {
+  if (signal === undefined) return read();
   const limit = limits({ signal }, what);
   try {
-    return await limit.race(promise);
+    return await limit.race(read());
   } finally {
     limit.clear();
   }
@@ -116,8 +117,10 @@ async function getWith(view, key, options) {
   checkKey(key);
   const { flags, signal } = readGet(options);
   const { bare, engine, now } = view.tiers;
-  const reading = bare && flags === 0 ? engine.readValue(view.prefix + key, now()).then((late) => opened(view, key, late, 0)) : fetch(view, key, flags);
-  const found = served(view, await bySignal(signal, reading, 'get'));
+  const read = bare && flags === 0
+    ? () => engine.readValue(view.prefix + key, now()).then((late) => opened(view, key, late, 0))
+    : () => fetch(view, key, flags);
+  const found = served(view, await bySignal(signal, 'get', read));
   return found === null ? null : found.value;
 }
 
@@ -136,7 +139,7 @@ const secondsLeft = (found, now) => (found.deadline === Infinity ? Infinity : Ma
 
 async function getEntry(view, key, options) {
   const { flags, signal } = readGet(options);
-  const found = await bySignal(signal, fetch(view, key, flags), 'getEntry');
+  const found = await bySignal(signal, 'getEntry', () => fetch(view, key, flags));
   const now = view.tiers.now();
   served(view, found);
   // a suspect copy, stale before its deadline, is nothing to tell of
@@ -146,7 +149,7 @@ async function getEntry(view, key, options) {
 
 async function getBytes(view, key, options) {
   const { flags, signal } = readGet(options);
-  const found = served(view, await bySignal(signal, find(view, key, flags), 'getBytes'));
+  const found = served(view, await bySignal(signal, 'getBytes', () => find(view, key, flags)));
   if (found === null) return null;
   const { tag, payload } = found.payload === undefined ? encode(view.tiers.config.codec, key, found.value) : found;
   return toBytes(tag, payload);
@@ -172,8 +175,8 @@ async function getMany(view, keys, options) {
     else out[at] = served(view, opened(view, keys[at], found, flags))?.value ?? null;
   }
   if (asked.length === 0) return out;
-  const late = tiers.engine.readMany(asked.map((at) => view.prefix + keys[at]), tiers.now(), flags);
-  const answers = await bySignal(signal, late, 'getMany');
+  const late = () => tiers.engine.readMany(asked.map((at) => view.prefix + keys[at]), tiers.now(), flags);
+  const answers = await bySignal(signal, 'getMany', late);
   for (const [nth, at] of asked.entries()) out[at] = served(view, opened(view, keys[at], answers[nth], flags))?.value ?? null;
   return out;
 }

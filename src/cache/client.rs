@@ -147,11 +147,11 @@ pub fn client_encode<'env>(
     text::string(env, &text)
 }
 
-/// What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes, else its
-/// longest literal prefix that needs none, and `*`.
+/// What SCAN is asked for so that it finds what a glob matches: the glob itself where that needs no escapes, and no star
+/// behind another or a `?`, which mocks misread, else its longest literal prefix that needs none, and `*`.
 #[napi(catch_unwind)]
 pub fn glob_for_scan(glob: String) -> String {
-    if !glob.contains(['\\', '[']) {
+    if !glob.contains(['\\', '[']) && !glob.contains("**") && !glob.contains("?*") {
         return glob;
     }
     let (prefix, _) = glob::literal_prefix(glob.as_bytes());

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::disk::DiskTier;
+use super::doubt::Fills;
 use super::events::{Event, Events, Kinds, Subscriber, Told as Tells};
 use super::load::Lower;
 use super::queue::Job;
@@ -78,8 +79,8 @@ pub struct Engine {
     pub(super) tallies: Tallies,
     pub(super) inbox: Arc<dyn Inbox>,
     pub(super) reads: Mutex<Vec<Job>>,
-    /// Keys that are being filled into Redis, and whether a set of ours has come behind the fill.
-    pub(super) filling: Mutex<HashMap<Bytes, bool>>,
+    /// Fills of Redis that may have to be taken back; a change of ours that comes behind one settles it.
+    pub(super) fills: Fills,
     /// What this process has told the disk that Redis missed.
     pub(super) own_missed: Mutex<HashSet<Bytes>>,
     pub(super) number: u64,
@@ -122,7 +123,7 @@ impl Engine {
             tallies: Tallies::default(),
             inbox,
             reads: Mutex::default(),
-            filling: Mutex::default(),
+            fills: Fills::default(),
             own_missed: Mutex::default(),
             number: RandomState::new().hash_one(0) >> 12,
             now: AtomicU64::new(0),

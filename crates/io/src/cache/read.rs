@@ -244,20 +244,19 @@ impl Engine {
             return;
         }
         let write = Write { key: key.clone(), record, only_absent: true, fence: None, publish: None };
-        let (engine, filled, record) = (self.clone(), key.clone(), write.record.clone());
-        let done = Box::new(move |result: Result<bool, Error>| {
-            if matches!(result, Ok(true)) {
-                engine.doubt(filled, record, move |moment| passed(seen.moment(), moment, 0));
-            } else {
-                engine.filling.lock().remove(&filled);
-            }
-        });
-        let set = Set { write, now, done, work: self.work() };
         let filling = self.memory.exclusive(&key, |own| {
             let unmoved = own.is(seen.moment());
             if unmoved {
-                self.filling.lock().insert(key.clone(), false);
-                self.accept(Job::Set(set));
+                let (engine, filled, record) = (self.clone(), key.clone(), write.record.clone());
+                let fill = self.fills.begin(&key);
+                let done = Box::new(move |result: Result<bool, Error>| {
+                    if matches!(result, Ok(true)) {
+                        engine.doubt(filled, record, fill, move |moment| passed(seen.moment(), moment, 0));
+                    } else {
+                        engine.fills.end(&filled, fill);
+                    }
+                });
+                self.accept(Job::Set(Set { write, now, done, work: self.work() }));
             }
             unmoved
         });

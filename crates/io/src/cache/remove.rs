@@ -64,6 +64,7 @@ impl Engine {
         let shared = self.counting(keys.len(), done());
         for key in &keys {
             let removed = self.memory.exclusive(key, |own| {
+                self.fills.settle(key);
                 self.remove_on_disk(What::Keys(vec![key.clone()]), &shared);
                 own.remove(now)
             });

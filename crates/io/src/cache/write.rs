@@ -142,8 +142,8 @@ impl Engine {
                     fence,
                     publish: self.origin(),
                 });
-                if let Some(superseded) = self.filling.lock().get_mut(&key) {
-                    *superseded = true;
+                if guard.is_none_or(|guard| !guard.absent) {
+                    self.fills.settle(&key);
                 }
             } else {
                 known = false;
@@ -174,18 +174,22 @@ impl Engine {
             let steps = 1 + u32::from(write.fence.is_some());
             let engine = self.clone();
             let record = write.record.clone();
+            let fill = guard.map(|guard| (guard, self.fills.begin(&key)));
             let done = Box::new(move |result: Result<bool, Error>| {
-                let good = match (&result, guard) {
+                if let (Some((_, fill)), Ok(false) | Err(_)) = (fill, &result) {
+                    engine.fills.end(&key, fill);
+                }
+                let good = match (&result, fill) {
                     (Err(_), _) => {
                         engine.missed(&key);
                         false
                     }
                     (Ok(stored), None) => *stored,
-                    (Ok(true), Some(guard)) => {
-                        engine.doubt(key, record, move |moment| passed(guard.began, moment, steps));
+                    (Ok(true), Some((guard, fill))) => {
+                        engine.doubt(key, record, fill, move |moment| passed(guard.began, moment, steps));
                         true
                     }
-                    (Ok(false), Some(guard)) => {
+                    (Ok(false), Some((guard, _))) => {
                         engine.refused(key, record, now);
                         guard.absent
                     }
