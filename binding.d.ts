@@ -168,6 +168,9 @@ export declare function cacheTouch(held: ExternalObject<Held>, keys: object): vo
  */
 export declare function cacheWrite(shell: number, id: number, held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, l1Ttl: number, l3Ttl: number, staleFor: number, draw: number, tags: Array<string> | undefined | null, flags: number, began: number, token: number, absent: boolean): boolean | null
 
+/** Writes a value without tags to memory alone. Lifetimes as in `cacheWrite`. */
+export declare function cacheWriteMemory(held: ExternalObject<Held>, key: unknown, number: number, payload: unknown, now: number, ttl: number, draw: number): void
+
 /**
  * What a look at a key means for a claim that holds `mine`: an answer, its result, and in how many milliseconds to look
  * again. `left_ms` below 0: not known.

@@ -871,6 +871,7 @@ module.exports.cacheRemoveTag = nativeBinding.cacheRemoveTag
 module.exports.cacheStart = nativeBinding.cacheStart
 module.exports.cacheTouch = nativeBinding.cacheTouch
 module.exports.cacheWrite = nativeBinding.cacheWrite
+module.exports.cacheWriteMemory = nativeBinding.cacheWriteMemory
 module.exports.claimAnswer = nativeBinding.claimAnswer
 module.exports.claimDone = nativeBinding.claimDone
 module.exports.claimPending = nativeBinding.claimPending

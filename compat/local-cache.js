@@ -38,9 +38,10 @@ class LocalCache {
   set(key, value, ttlMs) {
     const name = nameOf(key);
     const ttl = secondsOf(ttlMs ?? DEFAULT_TTL_MS);
-    this[STATE].loads.delete(name);
-    if (value === undefined || ttl === 0) this[STATE].cache.deleteSync(name);
-    else this[STATE].cache.setSync(name, value, ttl);
+    const { cache, loads } = this[STATE];
+    if (loads.size > 0) loads.delete(name);
+    if (value === undefined || ttl === 0) cache.deleteSync(name);
+    else cache.setSync(name, value, ttl);
   }
 
   get(key) {

@@ -6,6 +6,8 @@ const native = require('./native');
 
 const TICK_MS = native.clockTickMs();
 const BASE_MS = native.clockBase();
+/** To multiply by, which is quicker and, for a power of two, the same. */
+const TICKS_A_MS = 1 / TICK_MS;
 const MARGIN_TICKS = 2;
 /** The tick while nobody writes it, which is later than that of any deadline, and the fresh tick of what has none. */
 const PARKED = 2 ** 31 - 1;
@@ -25,7 +27,7 @@ const now = () => Date.now();
 /** The last tick at which that deadline has certainly not passed. */
 function freshTick(deadline) {
   if (deadline === Infinity) return PARKED;
-  const tick = Math.floor((deadline - BASE_MS) / TICK_MS) - MARGIN_TICKS;
+  const tick = Math.floor((deadline - BASE_MS) * TICKS_A_MS) - MARGIN_TICKS;
   if (tick >= PARKED) return PARKED - 1;
   return tick > -PARKED ? tick : -PARKED;
 }

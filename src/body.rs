@@ -4,7 +4,8 @@
 use crate::completion::Completer;
 use crate::document::{Held, Slices};
 use crate::error::{contain, raise};
-use napi::bindgen_prelude::{Buffer, External, FromNapiValue, ToNapiValue};
+use crate::external::External;
+use napi::bindgen_prelude::{Buffer, FromNapiValue, ToNapiValue};
 use napi::{Env, JsValue, Unknown, sys};
 use napi_derive::napi;
 use sluice_core::body::{self, Duplicates, Limits, Proto, Skim, Text};

@@ -1,8 +1,9 @@
 //! The event-stream decoder, for `lib/event-stream.js`.
 
 use crate::error::Guarded;
+use crate::external::External;
 use crate::text::string;
-use napi::bindgen_prelude::{Buffer, External};
+use napi::bindgen_prelude::Buffer;
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use sluice_core::json::write_string;

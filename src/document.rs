@@ -3,7 +3,8 @@
 use crate::body::{Weight, drop_behind, external, limits, seed, string, value};
 use crate::completion::Completer;
 use crate::error::{contain, raise};
-use napi::bindgen_prelude::{Buffer, External, Utf16String};
+use crate::external::External;
+use napi::bindgen_prelude::{Buffer, Utf16String};
 use napi::{Env, JsValue, Unknown, sys};
 use napi_derive::napi;
 use sluice_core::body::{self, Change, Document, Piece, Pointer, Text};

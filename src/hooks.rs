@@ -3,7 +3,8 @@
 
 use crate::completion::{Completer, undefined};
 use crate::error::Guarded;
-use napi::{Env, bindgen_prelude::External};
+use crate::external::External;
+use napi::Env;
 use napi_derive::napi;
 use sluice_core::error::Error;
 

@@ -12,6 +12,7 @@ mod counters;
 mod decoder;
 mod document;
 mod error;
+mod external;
 #[cfg(feature = "test-hooks")]
 mod hooks;
 mod limiter;

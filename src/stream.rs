@@ -1,9 +1,10 @@
 //! The stream machine, for `lib/stream.js`.
 
 use crate::error::Guarded;
+use crate::external::External;
 use crate::text::string;
 use napi::Env;
-use napi::bindgen_prelude::{External, Function, Uint8ArraySlice, Unknown};
+use napi::bindgen_prelude::{Function, Uint8ArraySlice, Unknown};
 use napi_derive::napi;
 use sluice_core::json::{Escaped, write_escaped};
 use sluice_core::stream::{Failure, Format, FramingKind, Ids, Machine, Options, Output, Side};

@@ -77,6 +77,19 @@ describe('what is not said', () => {
   });
 });
 
+test.each([['at once', false], ['in turn', true]])('work that fails is timed as long as it took: %s', async (_, waits) => {
+  const { clock, limiter } = timed({ limit: 0, concurrency: 1 });
+  const first = waits ? await limiter.take() : undefined;
+  const failing = limiter.execute(async () => {
+    await null;
+    clock.ms += 600;
+    throw new Error('no');
+  });
+  first?.release('ignored');
+  await expect(failing).rejects.toThrow('no');
+  expect(limiter.getStatus().stats).toMatchObject({ averageLatency: 600, successRate: 0 });
+});
+
 test('a permit that was handed out is no success, and no failure', () => {
   const one = timed({ limit: 20, adaptive: { algorithm: 'step' } });
   for (let minute = 0; minute < 5; minute += 1) {

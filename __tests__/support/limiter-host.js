@@ -129,5 +129,7 @@ const spends = {
     isSpending = what === 'spend';
     if (isSpending && !wasSpending) turn();
   });
+  // whoever started it has ended without a word
+  process.on('disconnect', () => process.exit(1));
   process.send(FIELDS);
 })();

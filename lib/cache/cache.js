@@ -2,7 +2,7 @@
 // TieredCache: memory, Redis, disk. A cache is a view of its tiers; a namespace is another, whose keys carry a prefix.
 const { EventEmitter } = require('node:events');
 const { make } = require('../errors');
-const { integer, string, text, milliseconds, wrongType } = require('../options');
+const { integer, string, text, milliseconds, wrongType, MAX_SECONDS } = require('../options');
 const { readSet, readTtl } = require('./options');
 const { checkKey, checkKeys, checkPrefix } = require('./keys');
 const { getOrSet } = require('./load');
@@ -22,6 +22,9 @@ class TieredCache extends EventEmitter {
   #near;
   #prefix;
   #counts;
+  // live values, where setting one that is there is nothing but that; and the loads that such a set would have to look at
+  #live;
+  #loads;
   // an engine that has to look whether other processes changed something before a near value is served
   #polls;
 
@@ -31,6 +34,8 @@ class TieredCache extends EventEmitter {
     this.#near = this.#view.near;
     this.#prefix = this.#view.nearPrefix;
     this.#counts = this.#view.tiers.stats.cells;
+    this.#live = this.#view.tiers.plain;
+    this.#loads = this.#view.tiers.flights.byKey;
     this.#polls = this.#view.tiers.engine?.polls ? this.#view.tiers.engine : undefined;
     this.#view.emitter = this;
   }
@@ -103,10 +108,14 @@ class TieredCache extends EventEmitter {
   }
 
   setSync(key, value, ttl) {
+    // a key that is there has been checked when it came
+    if (this.#live !== undefined && ttl > 0 && ttl <= MAX_SECONDS && typeof ttl === 'number' && typeof key === 'string' && value !== undefined && this.#loads.size === 0) {
+      if (this.#live.renew(this.#prefix === '' ? key : this.#prefix + key, value, Math.max(Math.round(ttl * 1000), 1))) return;
+    }
     writes.setSync(this.#view.open(), checkKey(key), value, readTtl(ttl, 'ttl'));
   }
   async set(key, value, ttl, options) {
-    return writes.set(this.#view.open(), checkKey(key), value, readTtl(ttl, 'ttl'), readSet(options));
+    return writes.set(this.#view.open(), checkKey(key), value, readTtl(ttl, 'ttl'), options === undefined ? undefined : readSet(options));
   }
   async setMany(entries, options) {
     return writes.setMany(this.#view.open(), entries, readSet(options));
@@ -171,6 +180,7 @@ class TieredCache extends EventEmitter {
   }
   close() {
     this.#near = NOWHERE;
+    this.#live = undefined;
     return this.#view.close();
   }
 }

@@ -10,7 +10,6 @@ const states = ['off', 'down', 'up'];
 /** Where the numbers say what a null means; see src/cache/values.rs. */
 const STATUS = 1;
 const KNOWN_ABSENT = 3;
-const ERA = 65_536;
 
 const none = Promise.resolve(null);
 const inSeconds = (seconds) => (seconds === undefined || seconds === null ? 0 : seconds);
@@ -36,10 +35,8 @@ class Engine {
   constructor(settings) {
     this.#held = call(native.cacheOpen, JSON.stringify(settings));
     this.#numbers = sharedNumbers();
-    /** Epochs of keys by cell, then the era: Int32Array. */
+    /** Epochs of keys by cell, then the era and what has moved (`homes.js`): Int32Array. */
     this.cells = new Int32Array(native.cacheCells(this.#held));
-    /** Where the era is in `cells`. */
-    this.eraIndex = ERA;
     /** Whether reads and writes are known at once. */
     this.memoryOnly = !settings.redis && !settings.disk;
     /** Whether a near cache has to call `poll()` now and then. */
@@ -169,6 +166,14 @@ class Engine {
         guard?.absent === true,
       ),
     );
+  }
+  /** Writes to memory alone, without tags: what `write` does with flags 6, for less. `ttl` in seconds, 0 for none. */
+  writeMemory(key, tag, payload, now, ttl, draw) {
+    try {
+      native.cacheWriteMemory(this.#held, key, tag, payload, now, ttl, draw);
+    } catch (error) {
+      throw fromNative(error);
+    }
   }
   /** Many: `list` of `[key, tag, payload, lifetime]`; true when all were taken. */
   writeMany(list, now, tags, flags) {

@@ -5,6 +5,7 @@
 const native = require('../native');
 const { make } = require('../errors');
 const { clockOf, freshTick, realNow } = require('../clock');
+const { Homes, MOVED } = require('./homes');
 const { TagIndex } = require('./tag-index');
 
 const POLICIES = { lru: 0, lfu: 1, tinylfu: 1, s3fifo: 2 };
@@ -13,8 +14,8 @@ const RING = 1024;
 const LISTED = 64;
 /** Hits between two looks at the clock. */
 const BEAT = 64;
-/** Eras cross within moments, in 21 bits. */
-const ERA_BITS = 0x1fffff;
+/** The mark of what has to be asked for whether it still holds: before all ticks. */
+const DOUBTED = -(2 ** 31);
 const NO_TAGS = [];
 
 /** An array of the same kind and twice as long, that begins as the old one. */
@@ -29,9 +30,8 @@ class Slots {
   #slots = new Map();
   #keys = [];
   #values = [];
-  /** The last tick of the clock at which an entry is certainly fresh; where there are epochs, also cell, epoch, era. */
-  #marks;
-  #shift;
+  /** The last tick of the clock at which an entry is certainly fresh. */
+  #marks = new Int32Array(16);
   /** The last millisecond at which an entry is fresh, and at which it may be served stale. */
   #times = new Float64Array(32);
   #weights;
@@ -39,29 +39,28 @@ class Slots {
   #table;
   #shared;
   #filled = 0;
+  #now;
   #clock;
   #ticks;
-  #cells;
-  #eraIndex;
+  /** Where epochs decide whether an entry still holds. */
+  #homes;
   #sizeOf;
   #maxBytes;
   #bytes = 0;
   #evictions = 0;
 
   /**
-   * `policy`, `maxEntries`; `maxBytes` with `sizeOf`; `now` when the application gave a clock; `cells` and `eraIndex`
-   * where epochs decide whether an entry still holds; `prefix`, put before keys when they are hashed; `behind`, the
-   * native engine whose memory is told of hits; `onEvict(key, reason)`, reason 'size' or 'expired', called when all else is done.
+   * `policy`, `maxEntries`; `maxBytes` with `sizeOf`; `now` when the application gave a clock; `cells` where epochs
+   * decide whether an entry still holds; `prefix`, put before keys when they are hashed; `behind`, the native engine
+   * whose memory is told of hits; `onEvict(key, reason)`, reason 'size' or 'expired', called when all else is done.
    */
-  constructor({ policy, maxEntries, maxBytes = Infinity, sizeOf, now, cells, eraIndex = 0, prefix = '', behind, onEvict }) {
+  constructor({ policy, maxEntries, maxBytes = Infinity, sizeOf, now, cells, prefix = '', behind, onEvict }) {
     this.#table = native.slotsOpen(POLICIES[policy], maxEntries, sizeOf ? maxBytes : Infinity, prefix, behind);
     this.#shared = new Int32Array(native.slotsCells(this.#table));
+    this.#now = now;
     this.#clock = clockOf(now);
     this.#ticks = this.#clock.ticks;
-    this.#cells = cells;
-    this.#eraIndex = eraIndex;
-    this.#shift = cells === undefined ? 0 : 2;
-    this.#marks = new Int32Array(16 << this.#shift);
+    this.#homes = cells === undefined ? undefined : new Homes(cells);
     this.#sizeOf = sizeOf;
     this.#weights = sizeOf === undefined ? undefined : new Float64Array(16);
     this.#maxBytes = maxBytes;
@@ -73,13 +72,11 @@ class Slots {
   get(key) {
     const slot = this.#slots.get(key);
     if (slot === undefined) return undefined;
-    if (this.#cells !== undefined && !this.#holds(slot)) return this.#drop(slot);
+    const homes = this.#homes;
+    if (homes !== undefined && homes.cells[MOVED] !== homes.heard) this.#hear();
     // `>=` lets what has no deadline pass while the ticks are parked, too
-    if (!(this.#marks[slot << this.#shift] >= this.#ticks[0] && Date.now === realNow) && !this.#isFresh(slot)) return undefined;
-    const at = this.#filled;
-    this.#shared[at] = slot;
-    this.#filled = at + 1;
-    if ((at & (BEAT - 1)) === BEAT - 1) this.#beat(at);
+    if (!(this.#marks[slot] >= this.#ticks[0] && Date.now === realNow) && !this.#isFresh(slot)) return undefined;
+    this.#use(slot);
     return this.#values[slot];
   }
 
@@ -93,8 +90,7 @@ class Slots {
   peekStale(key) {
     const slot = this.#slots.get(key);
     if (slot === undefined) return undefined;
-    if (this.#cells !== undefined && !this.#holds(slot)) return this.#drop(slot);
-    if (this.#values[slot] === undefined) return undefined;
+    if (!this.#isThere(slot)) return undefined;
     const staleUntil = this.#times[2 * slot + 1];
     if (staleUntil === Infinity || this.#clock.read() <= staleUntil) return this.#entry(slot);
     return this.#expire(slot);
@@ -103,6 +99,21 @@ class Slots {
   /** Holds a value; false when it is heavier than all room, and then nothing is held under its key. */
   set(key, value, deadline, staleUntil = deadline, tags = NO_TAGS) {
     return this.#put(key, value, deadline, staleUntil, tags, 0, 0);
+  }
+
+  /**
+   * Holds another value under a key that is there, from now on for so many milliseconds; false where there is more to it
+   * than that, and then nothing has been done.
+   */
+  renew(key, value, lifetime) {
+    const slot = this.#slots.get(key);
+    if (slot === undefined || this.#sizeOf !== undefined || this.#tags !== undefined || this.#homes !== undefined) return false;
+    const deadline = (this.#now === undefined ? Date.now() : this.#now()) + lifetime;
+    this.#use(slot);
+    this.#values[slot] = value;
+    this.#times[2 * slot] = this.#times[2 * slot + 1] = deadline;
+    this.#marks[slot] = freshTick(deadline);
+    return true;
   }
 
   /** Holds a value for as long as the epoch of its cell, and the era, are those of `moment`. */
@@ -123,6 +134,7 @@ class Slots {
   clear() {
     this.#takeRing();
     native.slotsClear(this.#table);
+    this.#homes?.clear();
     this.#slots.clear();
     this.#keys = [];
     this.#values = [];
@@ -164,17 +176,22 @@ class Slots {
 
   /** Whether it has not been dropped and holds, however old it is. */
   #isThere(slot) {
-    return this.#values[slot] !== undefined && (this.#cells === undefined || this.#holds(slot));
+    if (this.#values[slot] === undefined) return false;
+    if (this.#homes === undefined || this.#homes.holds(slot)) return true;
+    this.#drop(slot);
+    return false;
   }
 
-  #holds(slot) {
-    const marks = this.#marks;
-    const cells = this.#cells;
-    const at = slot << 2;
-    return cells[marks[at + 1]] === marks[at + 2] && (cells[this.#eraIndex] & ERA_BITS) === marks[at + 3];
+  /** Epochs have moved: what they concern is dropped, or all is doubted. */
+  #hear() {
+    if (!this.#homes.hear((slot) => this.#drop(slot))) this.#marks.fill(DOUBTED);
   }
 
   #isFresh(slot) {
+    if (this.#marks[slot] === DOUBTED) {
+      if (!this.#isThere(slot)) return false;
+      this.#marks[slot] = freshTick(this.#times[2 * slot]);
+    }
     const deadline = this.#times[2 * slot];
     if (deadline === Infinity) return true;
     const now = this.#clock.read();
@@ -183,6 +200,12 @@ class Slots {
     return false;
   }
 
+  #use(slot) {
+    const at = this.#filled;
+    this.#shared[at] = slot;
+    this.#filled = at + 1;
+    if ((at & (BEAT - 1)) === BEAT - 1) this.#beat(at);
+  }
   #beat(at) {
     this.#clock.beat();
     if (at === RING - 1) native.slotsTouch(this.#table, this.#takeRing());
@@ -203,11 +226,13 @@ class Slots {
       slot = native.slotsAdmit(this.#table, key, weight, this.#takeRing());
       if (slot < 0) return false;
       if (this.#shared[RING] > 0) left = this.#takeLeft();
-      while (slot << this.#shift >= this.#marks.length) this.#grow();
+      while (slot >= this.#marks.length) this.#grow();
+      this.#homes?.place(slot, cell, moment, true);
       this.#slots.set(key, slot);
       this.#keys[slot] = key;
       this.#bytes += weight;
     } else {
+      this.#homes?.place(slot, cell, moment, false);
       if (this.#sizeOf !== undefined && weight !== this.#weights[slot]) {
         if (weight > this.#maxBytes) {
           this.#remove(slot);
@@ -217,21 +242,12 @@ class Slots {
         if (this.#shared[RING] > 0) left = this.#takeLeft();
         this.#bytes += weight - this.#weights[slot];
       }
-      const at = this.#filled;
-      this.#shared[at] = slot;
-      this.#filled = at + 1;
-      if ((at & (BEAT - 1)) === BEAT - 1) this.#beat(at);
+      this.#use(slot);
     }
     this.#values[slot] = value;
     this.#times[2 * slot] = deadline;
     this.#times[2 * slot + 1] = staleUntil;
-    const at = slot << this.#shift;
-    this.#marks[at] = freshTick(deadline);
-    if (this.#cells !== undefined) {
-      this.#marks[at + 1] = cell;
-      this.#marks[at + 2] = moment;
-      this.#marks[at + 3] = Math.floor(moment / 2 ** 32) & ERA_BITS;
-    }
+    this.#marks[slot] = this.#homes === undefined || this.#homes.holds(slot) ? freshTick(deadline) : DOUBTED;
     if (this.#weights !== undefined) this.#weights[slot] = weight;
     if (tags.length > 0 || this.#tags !== undefined) (this.#tags ??= new TagIndex()).set(key, tags);
     if (left !== undefined) for (const gone of left) this.onEvict(gone, 'size');
@@ -269,6 +285,7 @@ class Slots {
   #forget(slot) {
     const key = this.#keys[slot];
     this.#slots.delete(key);
+    this.#homes?.remove(slot);
     this.#tags?.set(key, NO_TAGS);
     this.#keys[slot] = undefined;
     this.#values[slot] = undefined;
@@ -278,7 +295,7 @@ class Slots {
   /** What has changed elsewhere: the slot is kept for what the next read finds. */
   #drop(slot) {
     this.#values[slot] = undefined;
-    return undefined;
+    this.#marks[slot] = DOUBTED;
   }
 
   #remove(slot) {

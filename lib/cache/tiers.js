@@ -5,6 +5,7 @@ const { Injected } = require('./injected');
 const { caches } = require('../alive');
 const { readOptions } = require('./options');
 const { Flights } = require('./load');
+const { doubt } = require('./homes');
 const { Slots } = require('./slots');
 const { settingsOf } = require('./settings');
 const { Stats } = require('./stats');
@@ -32,6 +33,8 @@ class Tiers {
     this.engine = this.#makeEngine(config);
     /** Live values of a reference store. */
     this.live = memory?.store === 'reference' ? new Slots(this.#slots(memory.maxEntries, '', memory)) : undefined;
+    /** The same where they are the only tier, and what is drawn for none of them. */
+    this.plain = this.engine === undefined && config.jitter === 0 ? this.live : undefined;
     /** Whether a read is the engine's alone: no live values, no client of the application. */
     this.direct = this.wide && this.live === undefined && config.redis?.client === undefined;
     /** Whether all there is is a client of the application, and nobody else has to know how long its values live. */
@@ -51,7 +54,7 @@ class Tiers {
   /** What live values are held by. S3-FIFO hits most and costs least: `npm run bench -- cache-hits cache-memory`. */
   #slots(maxEntries, prefix, { maxBytes, sizeOf, policy }) {
     const { config, engine } = this;
-    return { policy: policy ?? 's3fifo', maxEntries, maxBytes, sizeOf, now: config.now, cells: engine?.cells, eraIndex: engine?.eraIndex, prefix };
+    return { policy: policy ?? 's3fifo', maxEntries, maxBytes, sizeOf, now: config.now, cells: engine?.cells, prefix };
   }
   /** Near values of a view in front of bytes; undefined where there are none. */
   newNear(prefix) {
@@ -129,7 +132,7 @@ class Tiers {
     this.forget();
     this.live?.clear();
     // near values of all views are asked again, and find the cache closed
-    if (this.engine?.cells !== undefined) Atomics.add(this.engine.cells, this.engine.eraIndex, 1);
+    if (this.engine !== undefined) doubt(this.engine.cells);
     const ended = this.engine?.close();
     // what others share may be opened anew when this has ended
     if (this.leases) await ended;

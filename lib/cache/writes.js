@@ -5,7 +5,6 @@ const { readTtl } = require('./options');
 const { encode, checkValue } = require('../codec');
 const { checkKey } = require('./keys');
 
-const OTHER_TIERS = 6;
 const NO_OPTIONS = { flags: 0, l1Ttl: undefined, l3Ttl: undefined, skipTtlRandomization: false, tags: undefined };
 
 /** A value as the tiers take it; throws ERR_VALUE for what is none. */
@@ -53,11 +52,14 @@ function put(view, key, value, encoded, ttl, options, staleFor = 0, guard = unde
 function hold({ tiers }, full, value, deadline, staleUntil, tags, before) {
   const { engine, live } = tiers;
   const after = engine.epoch(full);
-  if (after === before + 1) live.fill(full, value, deadline, staleUntil, engine.cell(full), after, tags);
-  else live.delete(full);
+  if (after === before + 1) return live.fill(full, value, deadline, staleUntil, engine.cell(full), after, tags);
+  live.delete(full);
+  return true;
 }
 
-async function set(view, key, value, ttl, options) {
+/** `options` are undefined where none were given. */
+async function set(view, key, value, ttl, options = NO_OPTIONS) {
+  if (options === NO_OPTIONS && !view.tiers.wide) return setSync(view, key, value, ttl);
   return put(view, key, value, prepared(view.tiers, key, value), ttl, options);
 }
 
@@ -66,30 +68,32 @@ async function fill(view, key, value, ttl, options, staleFor, guard) {
   return put(view, key, value, prepared(view.tiers, key, value), ttl, options, staleFor, guard);
 }
 
+/** Writes to memory alone; whether it was taken. */
 function setSync(view, key, value, ttl) {
   const { tiers } = view;
   const { live, engine, config } = tiers;
+  checkValue(key, value);
   if (live !== undefined && engine === undefined && config.jitter === 0) {
     // the short way of what put() does
-    checkValue(key, value);
     const full = view.prefix + key;
     tiers.flights.supersede(full);
-    live.set(full, value, ttl === undefined || ttl === Infinity ? Infinity : tiers.now() + millis(ttl));
-    return;
+    return live.set(full, value, ttl === undefined || ttl === Infinity ? Infinity : tiers.now() + millis(ttl));
   }
-  const options = { ...NO_OPTIONS, flags: OTHER_TIERS };
-  if (live === undefined || engine === undefined) {
-    put(view, key, value, prepared(tiers, key, value), ttl, options);
-    return;
+  if (live === undefined) {
+    const { tag, payload } = encode(config.codec, key, value);
+    const full = view.prefix + key;
+    tiers.flights.supersede(full);
+    engine.writeMemory(full, tag, payload, tiers.now(), ttl ?? 0, config.jitter === 0 ? -1 : tiers.random());
+    return true;
   }
+  if (engine === undefined) return put(view, key, value, undefined, ttl, NO_OPTIONS);
   // a live value that does not travel need not be encoded
-  checkValue(key, value);
   const full = view.prefix + key;
   tiers.flights.supersede(full);
   const before = tiers.engine.epoch(full);
   tiers.engine.removeMemory(full, tiers.now());
   const [deadline] = deadlines(tiers, ttl, undefined, 0, tiers.config.jitter === 0 ? -1 : tiers.random());
-  hold(view, full, value, deadline, deadline, [], before);
+  return hold(view, full, value, deadline, deadline, [], before);
 }
 
 async function setMany(view, entries, options) {

@@ -3,7 +3,8 @@
 
 use crate::completion::{Announcer, Completer, undefined};
 use crate::error::{contain, raise};
-use napi::bindgen_prelude::{External, ToNapiValue};
+use crate::external::External;
+use napi::bindgen_prelude::ToNapiValue;
 use napi::{Env, sys};
 use napi_derive::napi;
 use sluice_core::batch::claim;

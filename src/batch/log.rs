@@ -3,7 +3,8 @@
 use crate::cache::{payload, text};
 use crate::completion::{Announcer, Completer, undefined};
 use crate::error::{contain, raise};
-use napi::bindgen_prelude::{Array, External, Float64Array, FromNapiValue, Null, ToNapiValue};
+use crate::external::External;
+use napi::bindgen_prelude::{Array, Float64Array, FromNapiValue, Null, ToNapiValue};
 use napi::{Env, Unknown, sys};
 use napi_derive::napi;
 use parking_lot::Mutex;

@@ -50,7 +50,7 @@ use super::layout::*;
 use super::numbers::{Numbers, count, flag, float, whole};
 use crate::cells::expose_numbers;
 use crate::error::Guarded;
-use napi::bindgen_prelude::External;
+use crate::external::External;
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use sluice_core::batch::{

@@ -2,7 +2,7 @@
 
 use crate::cache::with_text;
 use crate::error::contain;
-use napi::bindgen_prelude::External;
+use crate::external::External;
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use sluice_core::batch::{Claim, Millis, Seen};

@@ -3,8 +3,9 @@
 
 use crate::completion::{Completer, undefined};
 use crate::error::raise;
+use crate::external::External;
 use crate::text;
-use napi::bindgen_prelude::{Buffer, Either, External};
+use napi::bindgen_prelude::{Buffer, Either};
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use sluice_core::cache::load::{Next, Seen, Waiting};

@@ -1,11 +1,12 @@
 //! An engine in the hands of the shell: what is answered from memory, and reads and writes of all tiers.
 
-use super::values::{bytes_of, copy_value, hit_value, miss, tag, text, time, with_text};
+use super::values::{bytes_of, copy_value, hit_value, miss, tag, text, time, with_payload, with_text};
 use crate::body::value;
 use crate::cells::{expose, expose_numbers};
 use crate::completion::{Announcer, Completer, Later, inbox, numbers, undefined};
 use crate::error::{contain, raise};
-use napi::bindgen_prelude::{External, JsObjectValue, Object};
+use crate::external::External;
+use napi::bindgen_prelude::{JsObjectValue, Object};
 use napi::{Env, Unknown, sys};
 use napi_derive::napi;
 use sluice_core::cache::lifetime::Asked;
@@ -182,6 +183,27 @@ pub fn cache_write(
     let later = Later(env, shell, id);
     with_text(env, &key, "a key", |key| {
         held.call(|engine| engine.write(key, &written, now as u64, flags, guard, || later.settle(boolean)))
+    })
+}
+/// Writes a value without tags to memory alone. Lifetimes as in `cacheWrite`.
+#[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments)]
+pub fn cache_write_memory(
+    env: &Env,
+    held: &External<Held>,
+    key: Unknown<'_>,
+    number: u32,
+    payload: Unknown<'_>,
+    now: f64,
+    ttl: f64,
+    draw: f64,
+) -> napi::Result<()> {
+    let tag = tag(number)?;
+    let asked = asked(ttl, 0.0, 0.0, 0.0, draw);
+    with_payload(env, &payload, tag, |bytes| {
+        with_text(env, &key, "a key", |key| {
+            held.call(|engine| engine.write_memory(key, tag, bytes, now as u64, &asked))
+        })
     })
 }
 fn boolean(env: sys::napi_env, value: bool) -> napi::Result<sys::napi_value> {

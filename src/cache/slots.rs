@@ -7,7 +7,7 @@ use super::engine::Held;
 use super::key::with_key;
 use crate::cells::expose;
 use crate::error::Guarded;
-use napi::bindgen_prelude::External;
+use crate::external::External;
 use napi::{Env, JsValue, Unknown};
 use napi_derive::napi;
 use sluice_core::cache::key_hash;

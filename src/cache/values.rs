@@ -225,6 +225,19 @@ pub fn bytes_of(env: &Env, value: &Unknown<'_>, tag: Tag) -> napi::Result<bytes:
         }
     }
 }
+/// Calls with the bytes of a payload, which are copied only where a string is long.
+pub fn with_payload<R>(
+    env: &Env,
+    value: &Unknown<'_>,
+    tag: Tag,
+    call: impl FnOnce(&[u8]) -> napi::Result<R>,
+) -> napi::Result<R> {
+    match tag {
+        Tag::Json | Tag::Text => with_text(env, value, "a value", call),
+        // SAFETY: the value is of this environment; no JavaScript runs while the slice is used.
+        Tag::Bytes | Tag::V8 => call(unsafe { <&[u8]>::from_napi_value(env.raw(), value.raw()) }?),
+    }
+}
 /// The tag of that number.
 pub fn tag(number: u32) -> napi::Result<Tag> {
     let known = u8::try_from(number).ok().and_then(Tag::from_u8);

@@ -119,3 +119,93 @@ fn a_near_entry_that_looks_good_after_a_set_holds_its_value() {
         }
     });
 }
+
+/// The log of what has moved, as long as a round of two, and the cells of two keys.
+struct Moves {
+    cells: [AtomicI32; 2],
+    moved: AtomicI32,
+    log: [AtomicI32; 2],
+}
+impl Moves {
+    fn bump(&self, cell: usize) {
+        self.cells[cell].fetch_add(1, Ordering::AcqRel);
+        let at = self.moved.fetch_add(1, Ordering::AcqRel);
+        self.log[at as usize % 2].store(at / 2 * 16 + cell as i32, Ordering::Release);
+    }
+}
+/// A near entry of the first cell, and how much of the log its table has heard: `lib/cache/homes.js`.
+struct Near {
+    heard: i32,
+    holds: bool,
+    doubted: bool,
+}
+impl Near {
+    /// Whether it is served; filled under epoch 0.
+    fn get(&mut self, moves: &Moves) -> bool {
+        if moves.moved.load(Ordering::Relaxed) != self.heard {
+            self.hear(moves);
+        }
+        if std::mem::take(&mut self.doubted) {
+            self.holds &= moves.cells[0].load(Ordering::Relaxed) == 0;
+        }
+        self.holds
+    }
+    fn hear(&mut self, moves: &Moves) {
+        let moved = moves.moved.load(Ordering::Acquire);
+        let from = std::mem::replace(&mut self.heard, moved);
+        if moved - from > 2 {
+            self.doubted = true;
+            return;
+        }
+        for at in from..moved {
+            let logged = moves.log[at as usize % 2].load(Ordering::Relaxed);
+            if logged / 16 != at / 2 || logged < 0 {
+                self.doubted = true;
+                return;
+            }
+            if logged % 16 == 0 {
+                self.holds &= moves.cells[0].load(Ordering::Relaxed) == 0;
+            }
+        }
+    }
+}
+
+impl Moves {
+    fn new() -> Arc<Self> {
+        let cells = [AtomicI32::new(0), AtomicI32::new(0)];
+        let log = [AtomicI32::new(-1), AtomicI32::new(-1)];
+        Arc::new(Self { cells, moved: AtomicI32::new(0), log })
+    }
+}
+
+#[test]
+fn a_near_entry_is_not_served_once_a_change_of_its_cell_has_ended() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let moves = Moves::new();
+        let mut near = Near { heard: 0, holds: true, doubted: false };
+        let (writer, other) = (moves.clone(), moves.clone());
+        let changes = thread::spawn(move || writer.bump(0));
+        let others = thread::spawn(move || other.bump(1));
+        // it may hear in the midst of both
+        near.get(&moves);
+        changes.join().unwrap();
+        assert!(!near.get(&moves), "in the midst of the other, too");
+        others.join().unwrap();
+        assert!(!near.get(&moves));
+    });
+}
+
+#[test]
+fn a_near_entry_is_not_served_when_the_log_has_gone_over_its_change() {
+    loom::model(|| {
+        let moves = Moves::new();
+        let mut near = Near { heard: 0, holds: true, doubted: false };
+        let writer = moves.clone();
+        let writes = thread::spawn(move || [0, 1, 1].map(|cell| writer.bump(cell)));
+        near.get(&moves);
+        writes.join().unwrap();
+        assert!(!near.get(&moves));
+    });
+}

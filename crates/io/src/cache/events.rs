@@ -151,7 +151,8 @@ impl redis::Listener for Told {
     fn published(&self, origin: &[u8], change: Change<'_>) {
         let Some(engine) = self.engine.upgrade() else { return };
         let Some(tier) = engine.disk.clone() else { return };
-        if engine.origin().is_some_and(|own| own == origin) {
+        // what was written before the disk was open is signed with the engine's own number
+        if engine.origin().is_some_and(|own| own == origin) || origin == engine.number.to_be_bytes() {
             return;
         }
         let owned = match change {

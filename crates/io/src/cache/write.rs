@@ -3,6 +3,7 @@
 use super::engine::Engine;
 use super::queue::{Job, Set};
 use crate::disk::Disk;
+use crate::memory::Value as Copied;
 use crate::redis::{Answer, Change, Write};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -88,6 +89,25 @@ impl Engine {
             own.moves();
             Ok(self.write_below(key, plan, now, guard, done))
         })
+    }
+    /// Writes a value without tags to memory alone. The bytes are copied once, into the entry.
+    pub fn write_memory(
+        &self,
+        key: &[u8],
+        tag: Tag,
+        bytes: &[u8],
+        now: Millis,
+        asked: &Asked,
+    ) -> Result<(), Error> {
+        self.enter(now)?;
+        if !self.tiers.memory {
+            self.memory.remove(key, now);
+            return Ok(());
+        }
+        let lifetime = Plan::lifetime(&self.tiers, asked, self.config.jitter);
+        let (deadline, stale_until) = lifetime.until(lifetime.memory, now);
+        self.memory.set(key, Copied { tag, deadline, stale_until, tags: &[], bytes }, now);
+        Ok(())
     }
     /// Disk and Redis, under the key's lock.
     fn write_below(
