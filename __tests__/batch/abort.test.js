@@ -44,6 +44,25 @@ test('while queued, and while waiting for room: it is gone', async () => {
   expect(await buffer.close()).toEqual({ delivered: 2, deadLettered: 0, dropped: 0, aborted: 1, kept: 0 });
 });
 
+test.each([
+  ['given up', (buffer, controller) => controller.abort(why), ['b', 'c']],
+  ['removed', (buffer) => expect(buffer.remove('1')).toBe(true), ['b', 'c']],
+  ['cleared', (buffer) => expect(buffer.clear()).toBe(3), undefined],
+])('one that is %s when its batch is due already does not leave with it', async (_, out, left) => {
+  let now = 0;
+  const { handler, calls } = notingHandler();
+  const buffer = make(handler, { batchTimeout: 10, now: () => now });
+  const controller = new AbortController();
+  const adds = ['a', 'b', 'c'].map((item) => buffer.add(item, item === 'a' ? { signal: controller.signal } : undefined));
+  const settled = Promise.allSettled(adds);
+  // the timer is late
+  now = 20;
+  out(buffer, controller);
+  await buffer.flush();
+  expect(calls.map(({ items }) => items)).toEqual(left === undefined ? [] : [left]);
+  expect((await settled).map(({ value, reason }) => value ?? reason.code)).toEqual(left === undefined ? Array(3).fill('ERR_ABORTED') : ['ERR_ABORTED', 'b', 'c']);
+});
+
 test('while it is with the handler: the promise rejects, the item stays, and is not tried again', async () => {
   const { handler, calls } = heldHandler();
   const buffer = make(handler, { batchSize: 2, concurrency: 2, backoff: { minMs: 10 } });

@@ -48,6 +48,7 @@ function end(flow, closed) {
     const early = [...flow.held.splice(0), ...(flow.claims === undefined ? [] : flow.claims.withdrawAll())];
     for (const entry of early) reject(flow, entry, closed(), entry.row !== undefined && entry.row.isStored);
     tell(flow);
+    if (flow.isBroken) flow.onClosed?.();
   });
 }
 

@@ -106,9 +106,17 @@ function discard(flow, entry, error) {
 /** Its caller's signal has fired. One that is with the handler stays there. */
 function giveUp(flow, entry, error = entry.error) {
   if (entry.state !== STATE.QUEUED && entry.state !== STATE.BACK) return;
-  if (entry.lane !== undefined && flow.cross(op.ABORT, entry.id, entry.lane.number) !== 1) return;
-  discard(flow, entry, error);
-  flow.act();
+  takeOut(flow, entry, op.ABORT, error);
 }
 
-module.exports = { ended, discard, giveUp, judged, delivered, failed, triesAgain };
+/** Out of the machine, where that still has it, before what else it says is read: its "next n" are without this one. Whether it was there. */
+function takeOut(flow, entry, operation, error) {
+  // one that Redis is still asked for is not known to the machine
+  let isOut = entry.lane === undefined;
+  if (isOut) discard(flow, entry, error);
+  else isOut = flow.cross(operation, entry.id, entry.lane.number, (answer) => answer === 1 && discard(flow, entry, error)) === 1;
+  flow.act();
+  return isOut;
+}
+
+module.exports = { ended, discard, giveUp, takeOut, judged, delivered, failed, triesAgain };

@@ -191,6 +191,7 @@ class Flow extends Steps {
   }
   /** Native code has failed: nothing can be counted on any more, and nobody is left waiting. */
   break(error) {
+    this.isBroken = true;
     this.refusal = () => error;
     const entries = this.all();
     this.lanes = new Lanes();

@@ -82,12 +82,14 @@ class Machine {
     shown[INBOX] += 1;
   }
 
-  /** Crosses, and tells the flow of all actions. Returns what the operation answers. */
-  step(operation, a, b, now) {
+  /** Crosses, and tells the flow of all actions; before them `heard` is told what the operation answers, which is returned. */
+  step(operation, a, b, now, heard) {
     const shown = this.#shown;
     try {
-      this.#read(native.batchStep(this.#native, operation, a, b, now));
+      const length = native.batchStep(this.#native, operation, a, b, now);
       const result = shown[RESULT];
+      if (heard !== undefined) heard(result);
+      this.#read(length);
       while (shown[MORE] === 1) this.#read(native.batchStep(this.#native, op.STEP, 0, 0, now));
       return result;
     } catch (error) {

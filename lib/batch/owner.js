@@ -41,8 +41,7 @@ function ownerOf(flow) {
       flow.do(op.STORED, entries[entries.length - 1].id);
     },
     refused(entry, error) {
-      flow.cross(op.REFUSE, entry.id);
-      discard(flow, entry, error);
+      flow.cross(op.REFUSE, entry.id, 0, () => discard(flow, entry, error));
       flow.act();
     },
     restored(row, key, attempts) {

@@ -3,7 +3,7 @@
 const { isError, make } = require('../errors');
 const { outOfRange, wrongType } = require('../options');
 const { STATE } = require('./entry');
-const { delivered, discard, failed, judged, triesAgain } = require('./ending');
+const { delivered, discard, failed, judged, takeOut, triesAgain } = require('./ending');
 const { op } = require('./layout');
 
 const shown = (flow, entry) => ({
@@ -68,11 +68,7 @@ const pending = (flow) => [...waiting(flow), ...entering(flow)].map((entry) => s
 function remove(flow, text) {
   const entry = entryOf(flow, text);
   if (entry === undefined || (entry.state !== STATE.QUEUED && entry.state !== STATE.BACK)) return false;
-  // one that Redis is still asked for is not known to the machine
-  if (entry.lane !== undefined && flow.cross(op.REMOVE, entry.id, entry.lane.number) !== 1) return false;
-  discard(flow, entry, make('Aborted', { what: 'the item' }));
-  flow.act();
-  return true;
+  return takeOut(flow, entry, op.REMOVE, make('Aborted', { what: 'the item' }));
 }
 
 function clear(flow, reason) {

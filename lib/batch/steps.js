@@ -15,6 +15,8 @@ class Steps {
   batches = [];
   /** How many those are. */
   flying = 0;
+  /** Nothing that the machine says can be counted on: it is not asked any more. */
+  isBroken = false;
   /** Batches, and functions, that wait to be run; those before `#acted` have been. */
   #effects = [];
   #acted = 0;
@@ -36,12 +38,13 @@ class Steps {
     return Math.floor(this.clock.moment());
   }
 
-  /** Crosses; what is to be done then waits for `act`. */
-  cross(operation, a = 0, b = 0) {
-    return this.tell((machine, now) => machine.step(operation, a, b, now));
+  /** Crosses; what is to be done then waits for `act`. `heard` is told what it answers before anything that follows from it. */
+  cross(operation, a = 0, b = 0, heard = undefined) {
+    return this.tell((machine, now) => machine.step(operation, a, b, now, heard));
   }
   /** The same with a call of the machine's own. */
   tell(run) {
+    if (this.isBroken) return 0;
     let result;
     try {
       result = run(this.machine, this.now());
@@ -54,6 +57,7 @@ class Steps {
   }
   /** Crosses, and acts. */
   do(operation, a = 0, b = 0) {
+    if (this.isBroken) return 0;
     let result = 0;
     try {
       result = this.machine.step(operation, a, b, this.now());
