@@ -1,6 +1,6 @@
 'use strict';
 // Elapsed time: which clock rules, and what a change of clocks does.
-const { Elapsed, aheadOf } = require('../lib/elapsed');
+const { Elapsed, aheadOf, dateMoment } = require('../lib/elapsed');
 
 afterEach(() => {
   jest.useRealTimers();
@@ -136,6 +136,30 @@ test('moments of a fake clock are exact', () => {
   const first = clock.moment();
   jest.advanceTimersByTime(3);
   expect(clock.moment()).toBe(first + 3);
+});
+
+test('the date of one run is one date, and later in the next', async () => {
+  const first = dateMoment();
+  expect(Math.abs(first - Date.now())).toBeLessThan(1000);
+  const until = performance.now() + 5;
+  while (performance.now() < until);
+  expect(dateMoment()).toBe(first);
+  await null;
+  await null;
+  expect(dateMoment()).toBeGreaterThanOrEqual(first + 4);
+});
+
+test('a date that is fake or spied upon is exact', () => {
+  dateMoment();
+  const spy = jest.spyOn(Date, 'now').mockReturnValueOnce(17).mockReturnValueOnce(18);
+  expect([dateMoment(), dateMoment()]).toEqual([17, 18]);
+  spy.mockRestore();
+  jest.useFakeTimers({ now: 5000 });
+  expect(dateMoment()).toBe(5000);
+  jest.setSystemTime(6000);
+  expect(dateMoment()).toBe(6000);
+  jest.useRealTimers();
+  expect(dateMoment()).toBeGreaterThan(6000);
 });
 
 test('what one clock is ahead of another is known however often something comes between two readings', () => {

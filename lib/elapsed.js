@@ -22,6 +22,19 @@ let moment = -1;
 const forgetMoment = () => {
   moment = -1;
 };
+let date = -1;
+const forgetDate = () => {
+  date = -1;
+};
+/** `Date.now()`, for who asks many times in a row: the real one is read once until the code that runs has ended. */
+function dateMoment() {
+  if (Date.now !== realDate) return Date.now();
+  if (date === -1) {
+    date = realDate();
+    settled.then(forgetDate);
+  }
+  return date;
+}
 
 /** Two clocks are read within so many milliseconds, unless something else runs between. */
 const CLOSE_MS = 0.02;
@@ -123,4 +136,4 @@ class Elapsed {
   }
 }
 
-module.exports = { Elapsed, aheadOf };
+module.exports = { Elapsed, aheadOf, dateMoment };

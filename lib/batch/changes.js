@@ -10,15 +10,19 @@ const MOST_ERROR_LENGTH = 10_000;
 /** Text of one crossing; V8 has no strings of more than 2^29. */
 const MANY_UNITS = 2 ** 26;
 const noBytes = Buffer.alloc(0);
+/** Numbers that there is room for at first, and that room is kept for. */
+const [FEW_NUMBERS, MANY_NUMBERS] = [64, 2 ** 16];
 
 class Changes {
-  #numbers = [];
+  // what crosses, from the start: a list would be copied, which costs as much as writing it
+  #numbers = new Float64Array(FEW_NUMBERS);
+  #length = 0;
   #texts = [];
   #bytes = [];
   #units = 0;
 
   get isEmpty() {
-    return this.#numbers.length === 0;
+    return this.#length === 0;
   }
 
   /** There is so much that it should go. */
@@ -30,38 +34,49 @@ class Changes {
   accept(row, attempts, key, claims) {
     const { payload } = row;
     this.#units += payload.length;
-    this.#numbers.push(ACCEPT, row.seq, row.at, attempts, row.tag, payload.length, claims ? 1 : 0);
+    this.#push(ACCEPT, row.seq, row.at, attempts, row.tag, payload.length, claims ? 1 : 0);
     if (row.tag === TAG.JSON || row.tag === TAG.TEXT) this.#texts.push(payload);
     else this.#bytes.push(payload);
     this.#text(key);
   }
   /** `seen` is `{ expires, result }` of a claimed key, with the result as JSON or null; times are wall-clock. */
   complete(seq, seen) {
-    this.#numbers.push(COMPLETE, seq, seen === undefined ? NONE : seen.expires);
+    this.#push(COMPLETE, seq, seen === undefined ? NONE : seen.expires);
     this.#text(seen === undefined ? null : seen.result);
   }
   attempts(seq, attempts) {
-    this.#numbers.push(ATTEMPTS, seq, attempts);
+    this.#push(ATTEMPTS, seq, attempts);
   }
   bury(seq, attempts, error, died) {
-    this.#numbers.push(BURY, seq, attempts, died);
+    this.#push(BURY, seq, attempts, died);
     this.#text(error.slice(0, MOST_ERROR_LENGTH).toWellFormed());
   }
   requeue(seq) {
-    this.#numbers.push(REQUEUE, seq);
+    this.#push(REQUEUE, seq);
   }
   forget(seq) {
-    this.#numbers.push(FORGET, seq);
+    this.#push(FORGET, seq);
   }
   #text(text) {
-    this.#numbers.push(text === null ? NONE : text.length);
+    this.#push(text === null ? NONE : text.length);
     if (text !== null) this.#texts.push(text);
   }
 
-  /** All of it, as it crosses. */
+  #push(...numbers) {
+    if (this.#length + numbers.length > this.#numbers.length) {
+      const more = new Float64Array(2 * this.#numbers.length);
+      more.set(this.#numbers);
+      this.#numbers = more;
+    }
+    for (let at = 0; at < numbers.length; at += 1) this.#numbers[this.#length + at] = numbers[at];
+    this.#length += numbers.length;
+  }
+
+  /** All of it, as it crosses: the numbers are good until the next change. */
   take() {
-    const taken = [new Float64Array(this.#numbers), this.#texts.join(''), this.#bytes.length === 0 ? noBytes : Buffer.concat(this.#bytes)];
-    this.#numbers = [];
+    const taken = [this.#numbers.subarray(0, this.#length), this.#texts.join(''), this.#bytes.length === 0 ? noBytes : Buffer.concat(this.#bytes)];
+    if (this.#numbers.length > MANY_NUMBERS) this.#numbers = new Float64Array(FEW_NUMBERS);
+    this.#length = 0;
     this.#texts = [];
     this.#bytes = [];
     this.#units = 0;

@@ -1,6 +1,7 @@
 'use strict';
 // What the log knows of an item: `entry.row`.
 const { TAG, decode, encode } = require('../codec');
+const { dateMoment } = require('../elapsed');
 const { make } = require('../errors');
 
 class Row {
@@ -42,7 +43,7 @@ function rowOf(codec, item) {
   }
   const { tag, payload } = encoded;
   // bytes are the caller's, who may go on writing into them
-  return new Row(0, tag, tag === TAG.BYTES ? Buffer.from(payload) : payload, Date.now(), false);
+  return new Row(0, tag, tag === TAG.BYTES ? Buffer.from(payload) : payload, dateMoment(), false);
 }
 
 module.exports = { Row, rowOf };
