@@ -2,6 +2,7 @@
 // A batch that is with the handler.
 const { isError, make } = require('../errors');
 const { wrongType } = require('../options');
+const { keepShape } = require('../shapes');
 
 /** What a handler is told besides the items. */
 class Context {
@@ -146,5 +147,9 @@ function wrongResults(length, results) {
   const range = `an array with one result for each of the ${length} items, or nothing`;
   return Array.isArray(results) ? make('OptionType', { option, range, value: `an array of ${results.length}` }) : wrongType(option, range, results);
 }
+
+const none = new Batch(undefined, 0, '', 'size', 1, []);
+keepShape(none);
+keepShape(new Context(none));
 
 module.exports = { Batch };

@@ -1,5 +1,6 @@
 'use strict';
 // An item on its way, with the promise of who brought it.
+const { keepShape } = require('../shapes');
 
 /** Where it is: not left yet, handed over, waiting for another try, failed for good, settled. */
 const STATE = { QUEUED: 0, AWAY: 1, BACK: 2, DEAD: 3, GONE: 4 };
@@ -88,5 +89,7 @@ Object.assign(Entry.prototype, {
   claim: undefined,
   place: undefined,
 });
+
+keepShape(new Entry(undefined, null, false));
 
 module.exports = { Entry, STATE };

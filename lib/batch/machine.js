@@ -159,7 +159,9 @@ class Machine {
     while (at < end) {
       const kind = shown[at];
       if (kind === act.DISPATCH) {
-        const [batch, lane, reason, attempt, count] = [shown[at + 1], shown[at + 2], L.REASONS[shown[at + 3]], shown[at + 4], shown[at + 5]];
+        // as small integers: fields of doubles would be a box each
+        const [batch, lane, attempt, count] = [shown[at + 1] | 0, shown[at + 2] | 0, shown[at + 4] | 0, shown[at + 5] | 0];
+        const reason = L.REASONS[shown[at + 3]];
         if (shown[at + 6] === 0) flow.dispatch(batch, lane, reason, attempt, count, undefined);
         else this.#named = { batch, lane, reason, attempt, count, ids: [] };
         at += 7;

@@ -3,6 +3,7 @@
 const { TAG, decode, encode } = require('../codec');
 const { dateMoment } = require('../elapsed');
 const { make } = require('../errors');
+const { keepShape } = require('../shapes');
 
 class Row {
   /** Its number, which is the item's public id; 0 until it is on its way to the log. */
@@ -45,5 +46,7 @@ function rowOf(codec, item) {
   // bytes are the caller's, who may go on writing into them
   return new Row(0, tag, tag === TAG.BYTES ? Buffer.from(payload) : payload, dateMoment(), false);
 }
+
+keepShape(new Row(0, TAG.JSON, '', Date.now(), false));
 
 module.exports = { Row, rowOf };
