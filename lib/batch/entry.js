@@ -14,7 +14,7 @@ const executor = (resolve, reject) => {
 };
 
 class Entry {
-  // small: what most entries never have is the prototype's, see below
+  // small: what few entries have is the prototype's, see below
   constructor(item, key, isEnqueued) {
     /** The machine's number for it; 0 until the machine is told. */
     this.id = 0;
@@ -26,8 +26,9 @@ class Entry {
     /** Of the promise, while somebody waits. */
     this.resolve = undefined;
     this.reject = undefined;
+    /** The promise is of acceptance, not of delivery. */
+    this.isEnqueued = isEnqueued;
     if (key !== null) this.key = key;
-    if (isEnqueued) this.isEnqueued = true;
   }
 
   get isGone() {
@@ -71,8 +72,6 @@ class Entry {
 Object.assign(Entry.prototype, {
   /** null: none. */
   key: null,
-  /** The promise is of acceptance, not of delivery. */
-  isEnqueued: false,
   group: '',
   bytes: 0,
   /** Tries that it has behind it. */
@@ -90,6 +89,23 @@ Object.assign(Entry.prototype, {
   place: undefined,
 });
 
-keepShape(new Entry(undefined, null, false));
+/** An entry of a buffer that groups, measures, claims or writes down: all have one shape. */
+class FullEntry extends Entry {
+  constructor(item, key, isEnqueued) {
+    super(item, null, isEnqueued);
+    this.key = key;
+    this.group = '';
+    this.bytes = 0;
+    this.attempts = 0;
+    this.earlierMs = 0;
+    this.error = undefined;
+    this.row = undefined;
+    this.claim = undefined;
+    this.place = undefined;
+  }
+}
 
-module.exports = { Entry, STATE };
+keepShape(new Entry(undefined, null, false));
+keepShape(new FullEntry(undefined, null, false));
+
+module.exports = { Entry, FullEntry, STATE };

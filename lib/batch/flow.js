@@ -2,7 +2,7 @@
 // The way of items through a buffer: brought, told to the machine, handed over, settled.
 const { aborted, make } = require('../errors');
 const { bytesOf } = require('./bytes');
-const { Entry, STATE } = require('./entry');
+const { Entry, FullEntry, STATE } = require('./entry');
 const { discard, ended, giveUp } = require('./ending');
 const { Lanes } = require('./lanes');
 const { op, DEAD_LETTERS, IN_FLIGHT, LINGERING, OLDEST_AGE, SIZE, WAITING } = require('./layout');
@@ -70,7 +70,7 @@ class Flow extends Steps {
   bring(item, key, signal, isEnqueued) {
     if (this.refusal !== undefined) return Promise.reject(this.refusal());
     if (signal !== undefined && signal.aborted) return Promise.reject(aborted(signal, 'the item'));
-    const entry = new Entry(item, key, isEnqueued);
+    const entry = this.#isPlain ? new Entry(item, key, isEnqueued) : new FullEntry(item, key, isEnqueued);
     if (!this.#isPlain) {
       try {
         this.#prepare(entry);

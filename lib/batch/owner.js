@@ -2,7 +2,7 @@
 // What idempotency and the log ask of a flow, and what they tell it.
 const { make } = require('../errors');
 const { discard } = require('./ending');
-const { Entry, STATE } = require('./entry');
+const { FullEntry, STATE } = require('./entry');
 const { op } = require('./layout');
 const { regroup } = require('./returning');
 
@@ -29,7 +29,7 @@ const hostOf = (flow) => ({
 function ownerOf(flow) {
   /** An entry that an earlier process had accepted; nobody waits for it. */
   const found = (row, key, attempts, letter) => {
-    const entry = new Entry(undefined, key, true);
+    const entry = new FullEntry(undefined, key, true);
     flow.written(entry, row);
     entry.attempts = attempts;
     flow.log.keep(entry, letter);
