@@ -57,14 +57,16 @@ function settleReads(count, payloads) {
  */
 function found(payload, at) {
   return {
-    tag: numbers[at + 2],
+    tag: numbers[at + 2] | 0,
     payload,
+    // decoded where it is asked for; here, so that all have one shape
+    value: undefined,
     tier: tiers[numbers[at + 3]],
     deadline: numbers[at + 4],
     nearUntil: numbers[at + 5],
     staleUntil: numbers[at + 6],
-    stale: numbers[at + 7],
-    cell: numbers[at + 8],
+    stale: numbers[at + 7] | 0,
+    cell: numbers[at + 8] | 0,
     epoch: numbers[at + 9],
     era: numbers[at + 10],
   };

@@ -65,7 +65,7 @@ describe('an engine of memory alone', () => {
     one.write('k', JSON_TAG, '{"a":1}', NOW, { ttl: 1.5, staleFor: 2, jitter: -1 }, undefined, 0);
     const found = one.lookup('k', NOW + 1500, 0);
     expect(found).toStrictEqual({
-      tag: 0, payload: '{"a":1}', tier: 'l1', deadline: NOW + 1500, nearUntil: NOW + 1500, staleUntil: NOW + 3500, stale: 0,
+      tag: 0, payload: '{"a":1}', value: undefined, tier: 'l1', deadline: NOW + 1500, nearUntil: NOW + 1500, staleUntil: NOW + 3500, stale: 0,
       cell: expect.any(Number), epoch: expect.any(Number), era: 0,
     });
     expect(one.cells[found.cell]).toBe(found.epoch);

@@ -6,7 +6,7 @@ const DOWN = [SAID.DOWN, undefined, NaN];
 
 /** A value that was found, of an array as src/cache/client.rs makes it. */
 function foundOf([tag, payload, tier, deadline, nearUntil, staleUntil, stale, cell, epoch, era]) {
-  return { tag, payload, tier: `l${tier}`, deadline, nearUntil, staleUntil, stale, cell, epoch, era };
+  return { tag, payload, value: undefined, tier: `l${tier}`, deadline, nearUntil, staleUntil, stale, cell, epoch, era };
 }
 
 function saidOf([value, msLeft]) {

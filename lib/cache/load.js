@@ -7,6 +7,7 @@ const reads = require('./reads');
 const writes = require('./writes');
 const { checkKey } = require('./keys');
 const { wrongType } = require('../options');
+const { keepShape } = require('../shapes');
 
 const thenable = (value) => value !== null && typeof value === 'object' && typeof value.then === 'function';
 const ignore = () => {};
@@ -51,6 +52,8 @@ class Flight {
     this.stop(make('Aborted', { what: 'the load: no caller waits any more' }));
   }
 }
+
+keepShape(new Flight('', 0));
 
 /** The loads of a cache, shared by its namespaces. */
 class Flights {
