@@ -22,7 +22,7 @@ describe('environment', () => {
     await Promise.all([service.destroy(), beside.destroy()]);
     expect(own()).toEqual([]);
   });
-  test('a here.folder of its own is listened for while it is there, however often the module is loaded', async () => {
+  test('a folder of its own is listened for while it is there, however often the module is loaded', async () => {
     const before = process.listenerCount('exit');
     for (let at = 0; at < 3; at += 1) {
       jest.resetModules();
@@ -35,7 +35,7 @@ describe('environment', () => {
     }
     expect(process.listenerCount('exit')).toBe(before);
   });
-  test('a here.folder of its own goes with its process, and after one that was killed', async () => {
+  test('a folder of its own goes with its process, and after one that was killed', async () => {
     const temporary = mkdtempSync(path.join(os.tmpdir(), 'sluice-own-'));
     const run = (end) => {
       const source = `const { CacheService } = require('./compat'); const service = new CacheService();
