@@ -6,6 +6,7 @@ const { make, aborted, isError } = require('./errors');
 const { read, func, milliseconds, boolean, signal, wrongType } = require('./options');
 const { StreamAssembler, shape, state } = require('./stream');
 const { Client } = require('./client');
+const { Heartbeat } = require('./heartbeat');
 const { EventHooks, isArrayBuffer } = require('./hooks');
 const { open, PENDING, END } = require('./source');
 const { errorBody, truncated, TRUNCATED, failureOf, refusalOf } = require('./failure');
@@ -35,7 +36,6 @@ const pipeShape = {
   headers,
 };
 
-const COMMENT = Buffer.from(': heartbeat\n\n');
 // the client left while a hook was waited for
 const LEFT = Symbol('left');
 
@@ -44,15 +44,13 @@ class Pipe {
   #assembler;
   #source;
   #client;
+  #heartbeat;
   #hooks;
   #wake = null;
-  #timer;
-  #armedBy;
   /** The client left, and the upstream is read for its usage. */
   #draining = false;
   /** onError was asked about what the provider reported. */
   #asked = false;
-  #over = false;
   /** The loop waits for nothing but the next piece. */
   #flowing = false;
   /** Left to the loop: what the upstream failed with, what a push threw, a piece that onError is to be asked about. */
@@ -67,6 +65,7 @@ class Pipe {
     if (options.onEvent !== undefined) this.#hooks = new EventHooks(options, (promise) => this.#until(promise));
     this.#source = open(upstream, this.#arrived);
     this.#client = new Client(stream, options.headers, this.#notify);
+    this.#heartbeat = new Heartbeat(options.heartbeatMs, this.#assembler, this.#client, this.#framing);
   }
 
   async run() {
@@ -80,22 +79,21 @@ class Pipe {
       if (isError(error) && Object.isExtensible(error)) error.partial = this.#assembler.message();
       throw error;
     } finally {
-      this.#over = true;
       abort?.removeEventListener('abort', this.#notify);
-      this.#disarm();
+      this.#heartbeat.end();
       this.#source.detach();
       this.#client.detach();
     }
   }
 
   async #transfer() {
-    this.#arm();
+    this.#heartbeat.arm();
     for (;;) {
       this.#check();
       if (this.#client.gone && !this.#draining) {
         if (!this.#options.drainForUsage) throw LEFT;
         this.#draining = true;
-        this.#disarm();
+        this.#heartbeat.disarm();
       }
       if (!this.#draining && !this.#client.ready) {
         await this.#changed();
@@ -146,7 +144,7 @@ class Pipe {
   #send(bytes, stable) {
     if (bytes.length === 0 || this.#draining) return;
     this.#client.write(bytes, stable, this.#framing);
-    this.#arm();
+    this.#heartbeat.arm();
   }
 
   /** The upstream ended. */
@@ -244,7 +242,7 @@ class Pipe {
   /** Waits until the client has everything; it stays open when the caller says so. */
   async #end() {
     const client = this.#client;
-    this.#disarm();
+    this.#heartbeat.disarm();
     if (this.#options.end) client.end();
     const over = () => client.gone || (this.#options.end ? client.finished : client.ready);
     // a signal that fires when all has been handed over, as one on the response's close does, comes too late
@@ -329,32 +327,6 @@ class Pipe {
     const { to } = this.#options;
     if (to !== undefined) return to === 'ollama' ? 'ndjson' : 'sse';
     return state.framing(this.#assembler) ?? undefined;
-  };
-
-  /** The next heartbeat is due so long after the last write. */
-  #arm() {
-    const { heartbeatMs } = this.#options;
-    if (heartbeatMs === 0) return;
-    // a timer made by the function that is there now is put off, which costs less than a new one
-    if (this.#armedBy === setTimeout && this.#timer.refresh !== undefined) return void this.#timer.refresh();
-    this.#disarm();
-    this.#armedBy = setTimeout;
-    this.#timer = setTimeout(this.#beat, heartbeatMs);
-    this.#timer.unref?.();
-  }
-
-  #disarm() {
-    clearTimeout(this.#timer);
-    this.#armedBy = undefined;
-  }
-
-  /** Between events only; the next one is armed when this one, or else the event, has been written. */
-  #beat = () => {
-    if (this.#framing() !== 'sse') return;
-    if (!state.converts(this.#assembler) && !state.onBoundary(this.#assembler)) return;
-    this.#client.beat(COMMENT, this.#framing, () => {
-      if (!this.#over) this.#arm();
-    });
   };
 }
 

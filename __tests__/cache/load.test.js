@@ -1,32 +1,13 @@
 'use strict';
-// getOrSet: one load per key, what becomes of failures, stale values, timeouts, signals, and writes that come between.
+// getOrSet: one load per key, what becomes of failures, signals, and writes that come between. Stale values: load-stale.test.js.
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { runInNewContext } = require('node:vm');
-const { TieredCache } = require('sluice');
+const { STORES, cacheOf, clocked, closeAll, failure, byHand, turns } = require('../support/caches');
 
-const open = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((cache) => cache.close()));
-});
-const failure = (promise) => promise.then(() => undefined, (error) => error);
-/** A loader that is settled by hand. */
-function byHand() {
-  const calls = [];
-  const loader = (context) => new Promise((resolve, reject) => calls.push({ context, resolve, reject }));
-  return { calls, loader };
-}
-const turns = async (count = 10) => {
-  for (let at = 0; at < count; at += 1) await null;
-};
+afterEach(closeAll);
 
-describe.each([['reference'], ['bytes']])('store: %s', (store) => {
-  let now;
-  const make = (options = {}) => {
-    now = 1_000_000;
-    const cache = new TieredCache({ now: () => now, ...options, memory: { store, ...options.memory } });
-    open.push(cache);
-    return cache;
-  };
+describe.each(STORES)('store: %s', (store) => {
+  const { clock, make } = clocked(store);
 
   test('loads what is not there, once, and keeps it for its ttl', async () => {
     const cache = make();
@@ -35,7 +16,7 @@ describe.each([['reference'], ['bytes']])('store: %s', (store) => {
     expect(await cache.getOrSet('k', loader, { ttl: 10 })).toEqual({ a: 1 });
     expect(loader).toHaveBeenCalledTimes(1);
     expect(await cache.ttl('k')).toBe(10);
-    now += 10_001;
+    clock.now += 10_001;
     await cache.getOrSet('k', loader);
     expect(loader).toHaveBeenCalledTimes(2);
     expect(await cache.ttl('k')).toBe(-1);
@@ -152,67 +133,6 @@ describe.each([['reference'], ['bytes']])('store: %s', (store) => {
     expect(await cache.get('k')).toBe('new');
   });
 
-  test('stale while it is refreshed: served at once, one refresh behind, which is nobody\'s failure', async () => {
-    const cache = make();
-    const unhandled = jest.fn();
-    process.on('unhandledRejection', unhandled);
-    try {
-      const options = { ttl: 10, staleWhileRevalidate: 5 };
-      await cache.getOrSet('k', () => 'one', options);
-      now += 10_001;
-      expect(await cache.get('k')).toBe(null);
-      const { calls, loader } = byHand();
-      expect(await Promise.all([cache.getOrSet('k', loader, options), cache.getOrSet('k', loader, options)])).toEqual(['one', 'one']);
-      await turns();
-      expect(calls).toHaveLength(1);
-      expect(calls[0].context.previous).toBe('one');
-      calls[0].reject(new Error('nobody hears'));
-      await turns();
-      expect(await cache.getOrSet('k', loader, options)).toBe('one');
-      await turns();
-      expect(calls).toHaveLength(2);
-      calls[1].resolve('two');
-      await turns();
-      expect(await cache.get('k')).toBe('two');
-      expect(cache.getStats().staleServed).toBe(3);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      expect(unhandled).not.toHaveBeenCalled();
-    } finally {
-      process.off('unhandledRejection', unhandled);
-    }
-  });
-
-  test('past the window nothing stale is served', async () => {
-    const cache = make();
-    await cache.getOrSet('k', () => 'one', { ttl: 10, staleWhileRevalidate: 5 });
-    now += 15_000;
-    expect(await cache.getOrSet('k', () => 'behind', { ttl: 10, staleWhileRevalidate: 5 })).toBe('one');
-    await turns();
-    await cache.getOrSet('j', () => 'one', { ttl: 10, staleWhileRevalidate: 5 });
-    now += 15_001;
-    expect(await cache.getOrSet('j', ({ previous }) => ['new', previous], { ttl: 10, staleWhileRevalidate: 5 })).toEqual(['new', null]);
-    // a caller who did not ask for it gets none
-    await cache.getOrSet('i', () => 'one', { ttl: 10, staleWhileRevalidate: 5 });
-    now += 10_001;
-    expect(await cache.getOrSet('i', () => 'fresh', 10)).toBe('fresh');
-  });
-
-  test('stale when the loader fails', async () => {
-    const cache = make();
-    const options = { ttl: 10, staleIfError: 60 };
-    await cache.getOrSet('k', () => 'one', options);
-    now += 10_001;
-    const loader = jest.fn(({ previous }) => { throw new Error(previous); });
-    expect(await cache.getOrSet('k', loader, options)).toBe('one');
-    expect(loader).toHaveBeenCalledTimes(1);
-    expect(await failure(cache.getOrSet('k', loader, 10))).toMatchObject({ message: 'one' });
-    expect(await cache.getEntry('k')).toStrictEqual({ value: 'one', tier: 'l1', ttl: 0, stale: true });
-    expect(cache.getStats().staleServed).toBe(1);
-    now += 60_000;
-    expect(await failure(cache.getOrSet('k', loader, options))).toBeInstanceOf(Error);
-    expect(await cache.getEntry('k')).toBe(null);
-  });
-
   test("one caller's signal ends its wait, and nobody else's", async () => {
     const cache = make();
     const { calls, loader } = byHand();
@@ -251,37 +171,6 @@ describe.each([['reference'], ['bytes']])('store: %s', (store) => {
     await turns();
     expect(signals[0].aborted).toBe(true);
     expect(await cache.getOrSet('k', loader)).toBe('second');
-  });
-
-  test('a timeout gives the stale value, else ERR_TIMEOUT, and the load goes on', async () => {
-    jest.useFakeTimers();
-    try {
-      const cache = make();
-      const { calls, loader } = byHand();
-      const timedOut = failure(cache.getOrSet('k', loader, { timeoutMs: 50, ttl: 10, staleIfError: 60 }));
-      expect(jest.getTimerCount()).toBe(1);
-      await turns();
-      jest.advanceTimersByTime(49);
-      await turns();
-      jest.advanceTimersByTime(1);
-      const error = await timedOut;
-      expect(error).toMatchObject({ code: 'ERR_TIMEOUT', name: 'TimeoutError', timeoutMs: 50 });
-      expect([error instanceof Error, error.status]).toEqual([true, undefined]);
-      calls[0].resolve('late');
-      await turns();
-      expect(await cache.get('k')).toBe('late');
-      await cache.set('k', 'late', 10);
-      expect(await cache.getOrSet('j', () => 'one', { timeoutMs: 50, ttl: 10, staleIfError: 60 })).toBe('one');
-      expect(jest.getTimerCount()).toBe(0);
-      now += 10_001;
-      const stale = cache.getOrSet('j', loader, { timeoutMs: 50, ttl: 10, staleIfError: 60 });
-      await turns();
-      jest.advanceTimersByTime(50);
-      expect(await stale).toBe('one');
-      expect(jest.getTimerCount()).toBe(0);
-    } finally {
-      jest.useRealTimers();
-    }
   });
 
   test('close tells loaders, and keeps nothing that they give', async () => {
@@ -342,76 +231,7 @@ describe.each([['reference'], ['bytes']])('store: %s', (store) => {
   });
 });
 
-describe('on disk', () => {
-  const { mkdtempSync, rmSync } = require('node:fs');
-  const folder = mkdtempSync(require('node:path').join(require('node:os').tmpdir(), 'sluice-load-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  let now = 1_700_000_000_000;
-  const make = (memory) => {
-    const cache = new TieredCache({ memory, disk: folder, jitter: 0, now: () => now });
-    open.push(cache);
-    return cache;
-  };
-
-  test.each([[false], [{}], [{ store: 'reference' }]])('stale values are served while they are refreshed, and when the loader fails; memory: %j', async (memory) => {
-    const cache = make(memory);
-    const options = { ttl: 10, staleWhileRevalidate: 5, staleIfError: 60 };
-    await cache.clear();
-    expect(await cache.getOrSet('k', () => 'one', options)).toBe('one');
-    now += 10_001;
-    expect(await cache.get('k')).toBe(null);
-    expect(await cache.getEntry('k')).toMatchObject({ value: 'one', stale: true, ttl: 0 });
-    const seen = [];
-    const refreshed = new Promise((resolve) => {
-      cache.getOrSet('k', ({ previous }) => { resolve(); return `after ${previous}`; }, options).then((value) => seen.push(value));
-    });
-    await refreshed;
-    for (let tries = 0; (await cache.get('k')) === null && tries < 500; tries += 1) await new Promise((resolve) => setTimeout(resolve, 5));
-    expect([seen, await cache.get('k')]).toEqual([['one'], 'after one']);
-    now += 20_000;
-    expect(await cache.getOrSet('k', () => { throw new Error('no'); }, options)).toBe('after one');
-    expect(await failure(cache.getOrSet('k', () => { throw new Error('no'); }, 10))).toMatchObject({ message: 'no' });
-    now += 60_000;
-    expect(await failure(cache.getOrSet('k', () => { throw new Error('no'); }, options))).toMatchObject({ message: 'no' });
-  });
-
-  test("two caches of one folder share a load; the loader runs in its caller's context", async () => {
-    const storage = new AsyncLocalStorage();
-    const loader = jest.fn(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      return storage.getStore();
-    });
-    const caches = [make({}), make({ store: 'reference' }), make(false)];
-    await caches[0].clear();
-    const values = await Promise.all(caches.flatMap((cache, at) => Array.from({ length: 20 }, () => storage.run(`caller of ${at}`, async () => {
-      const value = await cache.getOrSet('shared', loader, 60);
-      return [value, storage.getStore()];
-    }))));
-    expect(loader).toHaveBeenCalledTimes(1);
-    expect(new Set(values.map(([value]) => value)).size).toBe(1);
-    expect(values[0][0]).toMatch(/^caller of \d$/);
-    expect(values.map(([, context]) => context)).toEqual(caches.flatMap((_, at) => Array(20).fill(`caller of ${at}`)));
-  });
-
-  test('a set and a delete in another cache win over a load', async () => {
-    const [cache, other] = [make({}), make({})];
-    await cache.clear();
-    for (const [change, kept] of [[() => other.set('w', 'newer', 60), 'newer'], [() => other.delete('w'), null]]) {
-      const { calls, loader } = byHand();
-      const loading = cache.getOrSet('w', loader, 60);
-      for (let tries = 0; calls.length === 0 && tries < 500; tries += 1) await new Promise((resolve) => setTimeout(resolve, 2));
-      await change();
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      calls[0].resolve('older');
-      expect(await loading).toBe('older');
-      expect([await other.get('w'), await make(false).get('w')]).toEqual([kept, kept]);
-      await cache.delete('w');
-    }
-  });
-});
-
 test('what the codec cannot say fails the load', async () => {
-  const cache = new TieredCache({ memory: { store: 'bytes' } });
-  open.push(cache);
+  const cache = cacheOf({ memory: { store: 'bytes' } });
   expect(await failure(cache.getOrSet('k', () => 10n))).toMatchObject({ code: 'ERR_VALUE', key: 'k' });
 });

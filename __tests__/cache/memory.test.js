@@ -2,26 +2,9 @@
 // A cache whose only tier is memory, with live values and with bytes: what goes in comes out, when, and in what realm.
 const { EventEmitter } = require('node:events');
 const { TieredCache } = require('sluice');
+const { STORES, cacheOf, closeAll, failure, thrown } = require('../support/caches');
 
-const STORES = [['reference'], ['bytes']];
-const open = [];
-const cacheOf = (options) => {
-  const cache = new TieredCache(options);
-  open.push(cache);
-  return cache;
-};
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((cache) => cache.close()));
-});
-const failure = (promise) => promise.then(() => undefined, (error) => error);
-const thrown = (run) => {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-};
+afterEach(closeAll);
 
 describe.each(STORES)('store: %s', (store) => {
   const make = (options = {}) => cacheOf({ ...options, memory: { store, ...options.memory } });
@@ -166,73 +149,6 @@ describe.each(STORES)('store: %s', (store) => {
     for (const wrong of [undefined, null, 5, {}, [5]]) expect(await failure(cache.setMany(wrong))).toMatchObject({ code: 'ERR_INVALID_OPTION' });
   });
 
-  test('patterns match as Redis matches', async () => {
-    const cache = make();
-    const keys = ['user:1', 'user:2', 'user:10', 'user:x', 'User:1', 'a*b', 'a?b', 'a[b', 'aXb', 'ab', 'a\\b', 'ü1', 'a\nb'];
-    const matching = {
-      'user:*': ['user:1', 'user:2', 'user:10', 'user:x'],
-      'user:?': ['user:1', 'user:2', 'user:x'],
-      'user:[0-9]': ['user:1', 'user:2'],
-      'user:[^0-9]': ['user:x'],
-      '[uU]ser:1': ['user:1', 'User:1'],
-      'a\\*b': ['a*b'],
-      'a\\?b': ['a?b'],
-      'a\\[b': ['a[b'],
-      'a?b': ['a*b', 'a?b', 'a[b', 'aXb', 'a\\b', 'a\nb'],
-      'a\\\\b*': ['a\\b'],
-      'ü*': ['ü1'],
-      'no*': [],
-      '*': keys,
-    };
-    for (const [pattern, expected] of Object.entries(matching)) {
-      await cache.setMany(keys.map((key) => [key, 1]));
-      expect({ pattern, count: await cache.deletePattern(pattern) }).toEqual({ pattern, count: expected.length });
-      const left = await cache.keys();
-      expect({ pattern, gone: keys.filter((key) => !left.includes(key)) }).toEqual({ pattern, gone: expected });
-    }
-  });
-
-  test('delete takes a key literally unless it is a glob', async () => {
-    const cache = make();
-    await cache.setMany([['a\\b', 1], ['ab', 1], ['c]', 1], ['x1', 1], ['x2', 1]]);
-    expect([await cache.delete('a\\b'), await cache.delete('c]'), await cache.delete('x*'), await cache.delete('x*')]).toEqual([true, true, true, false]);
-    expect(await cache.keys()).toEqual(['ab']);
-  });
-
-  test('a pattern against a long key takes no exponential time', async () => {
-    const cache = make();
-    await cache.set('a'.repeat(10_000), 1);
-    const begun = Date.now();
-    expect(await cache.deletePattern(`${'a*'.repeat(50)}b`)).toBe(0);
-    expect(Date.now() - begun).toBeLessThan(5000);
-  });
-
-  test('tags delete what carries them', async () => {
-    const cache = make();
-    await cache.set('a', 1, undefined, { tags: ['x', 'y'] });
-    await cache.set('b', 1, undefined, { tags: ['x'] });
-    await cache.set('c', 1, undefined, { tags: ['y'] });
-    await cache.set('b', 2, undefined, { tags: ['z'] });
-    expect([await cache.deleteByTag('x'), await cache.deleteByTag('x'), await cache.deleteByTag('none')]).toEqual([1, 0, 0]);
-    expect((await cache.keys()).sort()).toEqual(['b', 'c']);
-    const namespace = cache.namespace('n');
-    await namespace.set('d', 1, undefined, { tags: ['y'] });
-    expect([await cache.deleteByTag('y'), await namespace.deleteByTag('y')]).toEqual([1, 1]);
-  });
-
-  test('keys are listed by prefix, up to a limit', async () => {
-    const cache = make();
-    await cache.setMany(Array.from({ length: 1500 }, (_, at) => [`k${at}`, at]));
-    await cache.set('other', 1);
-    expect(await cache.keys('o')).toEqual(['other']);
-    expect(await cache.keys()).toHaveLength(1000);
-    expect(await cache.keys('k', 7)).toHaveLength(7);
-    expect(await cache.keys('k', 0)).toEqual([]);
-    expect(new Set(await cache.keys('', Infinity)).size).toBe(1501);
-    for (const limit of [-1, 1.5, NaN, '5']) expect(await failure(cache.keys('', limit))).toMatchObject({ code: 'ERR_INVALID_OPTION', option: 'limit' });
-    expect(await failure(cache.keys(5))).toMatchObject({ option: 'prefix' });
-  });
-
   test('bytes to send on', async () => {
     const cache = make();
     await cache.setMany([['buffer', Buffer.from([0, 255])], ['text', 'grün'], ['json', { a: [1] }], ['surrogate', 'a\ud800']]);
@@ -241,27 +157,6 @@ describe.each(STORES)('store: %s', (store) => {
     expect(await cache.getBytes('json')).toStrictEqual(Buffer.from('{"a":[1]}'));
     expect(await cache.getBytes('surrogate')).toStrictEqual(Buffer.from('a\ufffd'));
     expect(await cache.getBytes('nothing')).toBe(null);
-  });
-
-  test('a second delete comes when its time has come, or at close', async () => {
-    jest.useFakeTimers();
-    try {
-      const cache = make();
-      await cache.set('a', 1);
-      expect(await cache.deleteTwice('a', 1000)).toBe(true);
-      await cache.set('a', 'filled back');
-      jest.advanceTimersByTime(999);
-      expect(await cache.get('a')).toBe('filled back');
-      jest.advanceTimersByTime(1);
-      expect(await cache.get('a')).toBe(null);
-      expect(await cache.deleteTwice('a', 1000)).toBe(false);
-      expect(jest.getTimerCount()).toBe(1);
-      await cache.close();
-      expect(jest.getTimerCount()).toBe(0);
-      for (const delay of [-1, 1.5, undefined, '5']) expect(await failure(make().deleteTwice('a', delay))).toMatchObject({ option: 'delayMs' });
-    } finally {
-      jest.useRealTimers();
-    }
   });
 
   test('listeners that throw break nothing', async () => {
@@ -312,84 +207,5 @@ describe.each(STORES)('store: %s', (store) => {
     const reason = new Error('enough');
     const error = await failure(make().get('a', { signal: AbortSignal.abort(reason) }));
     expect(error).toMatchObject({ code: 'ERR_ABORTED', cause: reason });
-  });
-});
-
-describe('live values', () => {
-  test('are kept as they are: cycles, functions, instances, dates', async () => {
-    const cache = cacheOf();
-    const cyclic = {};
-    cyclic.self = cyclic;
-    const values = [cyclic, () => 5, new Date(5), new Map([[1, 2]]), Symbol('s'), 10n, new (class Thing {})()];
-    for (const [at, value] of values.entries()) {
-      await cache.set(`k${at}`, value);
-      expect(await cache.get(`k${at}`)).toBe(value);
-      expect(cache.getSync(`k${at}`)).toBe(value);
-    }
-  });
-
-  test('weigh what sizeOf says', async () => {
-    const cache = cacheOf({ memory: { maxBytes: 100, sizeOf: (value, key) => value.length + key.length } });
-    for (let at = 0; at < 100; at += 1) await cache.set(`${at % 10}`, 'x'.repeat(29));
-    expect(cache.getStats().memory).toMatchObject({ bytes: 90, entries: 3 });
-    expect(await cache.set('large', 'x'.repeat(200))).toBe(false);
-    expect(await cache.get('large')).toBe(null);
-  });
-});
-
-describe('bytes', () => {
-  test('what JSON cannot say is refused, with the key', async () => {
-    const cache = cacheOf({ memory: { store: 'bytes' } });
-    const cyclic = {};
-    cyclic.self = cyclic;
-    for (const value of [cyclic, 10n, { a: 10n }, () => 5, Symbol('s')]) {
-      const error = await failure(cache.set('the key', value));
-      expect(error).toBeInstanceOf(TypeError);
-      expect(error).toMatchObject({ code: 'ERR_VALUE', key: 'the key', message: expect.stringContaining('"the key"') });
-    }
-    expect(cache.hasSync('the key')).toBe(false);
-  });
-
-  test('a set Date is a string from the first get on, here as elsewhere', async () => {
-    const cache = cacheOf({ memory: { store: 'bytes' } });
-    const date = new Date(5);
-    await cache.set('date', { date });
-    expect(await cache.get('date')).toStrictEqual({ date: date.toISOString() });
-    expect(await cache.get('date')).toStrictEqual({ date: date.toISOString() });
-  });
-
-  test('what was decoded is served again by reference, until it is set again', async () => {
-    const cache = cacheOf({ memory: { store: 'bytes' } });
-    const given = { a: 1 };
-    await cache.set('a', given);
-    const first = await cache.get('a');
-    expect(first).not.toBe(given);
-    expect([await cache.get('a') === first, cache.getSync('a') === first, await cache.getOrSet('a', () => 2) === first]).toEqual([true, true, true]);
-    await cache.set('a', given);
-    expect(await cache.get('a')).not.toBe(first);
-    const decoding = cacheOf({ memory: { store: 'bytes', near: false } });
-    await decoding.set('a', given);
-    expect(await decoding.get('a')).not.toBe(await decoding.get('a'));
-  });
-
-  test('a Uint8Array comes back as a Buffer', async () => {
-    const cache = cacheOf({ memory: { store: 'bytes' } });
-    await cache.set('a', Uint8Array.from([0, 1, 2, 3]).subarray(1, 3));
-    expect(await cache.get('a')).toStrictEqual(Buffer.from([1, 2]));
-  });
-
-  test("codec 'v8' keeps what JSON loses, in this realm", async () => {
-    const cache = cacheOf({ codec: 'v8', memory: { store: 'bytes' } });
-    const value = { date: new Date(5), map: new Map([['a', new Set([1n])]]), list: [undefined, -0, NaN], bytes: Uint16Array.from([1, 2]), error: new RangeError('r'), pattern: /a/gu };
-    value.self = value;
-    await cache.set('a', value);
-    const read = await cache.get('a');
-    expect(read.self).toBe(read);
-    delete read.self;
-    delete value.self;
-    expect(read).toStrictEqual(value);
-    expect([read.date instanceof Date, read.map instanceof Map, read.map.get('a') instanceof Set, read.list instanceof Array, read.error instanceof RangeError, read.pattern instanceof RegExp, read instanceof Object]).toEqual(Array(7).fill(true));
-    expect(await cache.set('text', '123') && await cache.get('text')).toBe('123');
-    expect(await failure(cache.set('f', { f() {} }))).toMatchObject({ code: 'ERR_VALUE', key: 'f', cause: expect.anything() });
   });
 });

@@ -4,45 +4,11 @@ const { existsSync, mkdtempSync, readdirSync, rmSync } = require('node:fs');
 const { spawnSync } = require('node:child_process');
 const os = require('node:os');
 const path = require('node:path');
-const { CacheService } = require('sluice/compat');
-const { startRedis, stopAll } = require('../redis');
-const { mock } = require('../cache/clients');
+const { here, useServices, atEnd, make, l3 } = require('../support/cache-service');
+const { until } = require('../support/loopback');
 
-const VARIABLES = ['REDIS_URL', 'CACHE_L3_PATH', 'CACHE_L3_ENABLED', 'CACHE_BLOOM_FILTER', 'CACHE_WARMUP_ENABLED', 'CACHE_WARMUP_SCHEDULE', 'ENABLE_PERFORMANCE_OPTIMIZATION'];
-const before = Object.fromEntries(VARIABLES.map((name) => [name, process.env[name]]));
+useServices();
 const root = path.join(__dirname, '..', '..');
-let folder;
-let services;
-let server;
-beforeAll(async () => {
-  server = await startRedis();
-});
-afterAll(stopAll);
-beforeEach(() => {
-  for (const name of VARIABLES) delete process.env[name];
-  folder = mkdtempSync(path.join(os.tmpdir(), 'sluice-service-'));
-  services = [];
-});
-afterEach(async () => {
-  await Promise.all(services.map((service) => service.destroy()));
-  rmSync(folder, { recursive: true, force: true });
-  for (const [name, value] of Object.entries(before)) if (value === undefined) delete process.env[name]; else process.env[name] = value;
-});
-function make(options) {
-  const service = new CacheService(options);
-  services.push(service);
-  return service;
-}
-const l3 = (options) => make({ l3Path: folder, ...options });
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-/** Waits until a condition holds; far longer than what is promised. */
-async function until(condition) {
-  const begun = Date.now();
-  while (!(await condition())) {
-    if (Date.now() - begun > 60_000) throw new Error('it did not come to hold');
-    await sleep(5);
-  }
-}
 
 describe('environment', () => {
   const tiers = ({ cache }) => cache.health();
@@ -87,27 +53,27 @@ describe('environment', () => {
     }
   });
   test('CACHE_L3_PATH, l3Path before it, and CACHE_L3_ENABLED, which wins over both', async () => {
-    process.env.CACHE_L3_PATH = path.join(folder, 'variable');
+    process.env.CACHE_L3_PATH = path.join(here.folder, 'variable');
     await make().set('k', 1, 60);
-    await make({ l3Path: path.join(folder, 'argument') }).set('k', 1, 60);
-    expect(readdirSync(folder).sort()).toEqual(['argument', 'variable']);
+    await make({ l3Path: path.join(here.folder, 'argument') }).set('k', 1, 60);
+    expect(readdirSync(here.folder).sort()).toEqual(['argument', 'variable']);
     process.env.CACHE_L3_ENABLED = 'false';
-    const off = make({ l3Path: path.join(folder, 'none') });
+    const off = make({ l3Path: path.join(here.folder, 'none') });
     await off.set('k', 1, 60);
-    expect([tiers(off).disk, existsSync(path.join(folder, 'none'))]).toEqual(['off', false]);
-    const asked = make({ disk: { ttl: 60 }, l3Path: path.join(folder, 'asked') });
+    expect([tiers(off).disk, existsSync(path.join(here.folder, 'none'))]).toEqual(['off', false]);
+    const asked = make({ disk: { ttl: 60 }, l3Path: path.join(here.folder, 'asked') });
     await asked.initialize();
-    expect([tiers(asked).disk, existsSync(path.join(folder, 'asked'))]).toEqual(['up', true]);
+    expect([tiers(asked).disk, existsSync(path.join(here.folder, 'asked'))]).toEqual(['up', true]);
   });
   test('REDIS_URL where nobody is: a miss is null, memory and disk go on, and the process ends by itself', () => {
-    const source = `const { CacheService } = require('./compat'); const service = new CacheService({ l3Path: ${JSON.stringify(folder)} });
+    const source = `const { CacheService } = require('./compat'); const service = new CacheService({ l3Path: ${JSON.stringify(here.folder)} });
       (async () => console.log(JSON.stringify([await service.get('k'), await service.set('k', 1, 60), await service.get('k'), service.cache.health()])))();`;
     const { stdout, stderr, status, signal } = spawnSync(process.execPath, ['-e', source], { cwd: root, encoding: 'utf8', env: { ...process.env, REDIS_URL: 'redis://127.0.0.1:1' }, timeout: 240_000 });
     expect({ stdout: stdout.trim(), stderr, status, signal }).toEqual({ stdout: '[null,false,1,{"redis":"down","disk":"up"}]', stderr: '', status: 0, signal: null });
   });
   test('a redis of "" is none', () => expect(tiers(l3({ redis: '' })).redis).toBe('off'));
   test('REDIS_URL, unless the argument says another or none', async () => {
-    process.env.REDIS_URL = server.url;
+    process.env.REDIS_URL = here.server.url;
     process.env.CACHE_L3_ENABLED = '0';
     const service = make();
     await service.initialize();
@@ -122,18 +88,18 @@ describe('environment', () => {
     };
     expect(await hits(l3())).toBe(2);
     process.env.CACHE_BLOOM_FILTER = 'false';
-    expect(await hits(l3({ l3Path: path.join(folder, 'b') }))).toBe(0);
-    expect(await hits(l3({ l3Path: path.join(folder, 'c'), negative: { ttl: 5 } }))).toBe(2);
+    expect(await hits(l3({ l3Path: path.join(here.folder, 'b') }))).toBe(0);
+    expect(await hits(l3({ l3Path: path.join(here.folder, 'c'), negative: { ttl: 5 } }))).toBe(2);
   });
   test('ENABLE_PERFORMANCE_OPTIMIZATION=false: no disk, no negative memory, no warm-up, whatever the other variables say', async () => {
-    Object.assign(process.env, { ENABLE_PERFORMANCE_OPTIMIZATION: 'false', CACHE_L3_ENABLED: 'true', CACHE_L3_PATH: folder, CACHE_BLOOM_FILTER: 'true', CACHE_WARMUP_ENABLED: 'true' });
+    Object.assign(process.env, { ENABLE_PERFORMANCE_OPTIMIZATION: 'false', CACHE_L3_ENABLED: 'true', CACHE_L3_PATH: here.folder, CACHE_BLOOM_FILTER: 'true', CACHE_WARMUP_ENABLED: 'true' });
     const loader = jest.fn(() => 1);
     const service = make({ warmup: { keys: [{ key: 'k', loader }] } });
     await service.initialize();
     await service.get('none');
     await service.get('none');
-    expect([tiers(service), service.getStats().negativeHits, loader.mock.calls.length, readdirSync(folder)]).toEqual([{ redis: 'off', disk: 'off' }, 0, 0, []]);
-    const asked = make({ disk: folder, negative: {}, warmup: { enabled: true, keys: [{ key: 'k', loader }] } });
+    expect([tiers(service), service.getStats().negativeHits, loader.mock.calls.length, readdirSync(here.folder)]).toEqual([{ redis: 'off', disk: 'off' }, 0, 0, []]);
+    const asked = make({ disk: here.folder, negative: {}, warmup: { enabled: true, keys: [{ key: 'k', loader }] } });
     await asked.initialize();
     await until(() => loader.mock.calls.length === 1);
     expect(tiers(asked).disk).toBe('up');
@@ -194,7 +160,7 @@ describe('warm-up', () => {
       const Service = withCron();
       const loader = jest.fn(async () => 'a');
       const service = new Service({ disk: false, warmup: { keys: keys(loader) } });
-      services.push(service);
+      atEnd(service);
       expect(jobs).toMatchObject([{ expression: '0 2 * * *', options: { unref: true }, running: false }]);
       await service.initialize();
       expect(jobs[0].running).toBe(true);
@@ -204,7 +170,7 @@ describe('warm-up', () => {
       expect(loader).toHaveBeenCalledTimes(2);
       await service.destroy();
       expect(jobs[0].running).toBe(false);
-      services.push(new Service({ disk: false, warmup: { schedule: '1 1 * * *', keys: keys(loader) } }), new Service({ disk: false }));
+      atEnd(new Service({ disk: false, warmup: { schedule: '1 1 * * *', keys: keys(loader) } }), new Service({ disk: false }));
       expect(jobs.map(({ expression }) => expression)).toEqual(['0 2 * * *', '1 1 * * *']);
     });
     test('one that is no cron expression is refused', () => {
@@ -219,7 +185,7 @@ describe('warm-up', () => {
       const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
       try {
         const service = new Service({ disk: false, warmup: { keys: keys(() => 'a') } });
-        services.push(service);
+        atEnd(service);
         expect(warned.mock.calls).toEqual([[expect.stringMatching(/"0 2 \* \* \*" does not run.*croner/), { code: 'SLUICE_NO_SCHEDULE' }]]);
         await service.initialize();
         await until(async () => (await service.get('a')) === 'a');

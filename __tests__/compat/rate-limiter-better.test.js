@@ -1,27 +1,9 @@
 'use strict';
 // RateLimiter: the environment, and what was wrong with the limiters before it.
 const { RateLimiter, upstashRateLimiter } = require('sluice/compat/rate-limiter');
+const { make, useLimiters, pass, after } = require('../support/rate-limiters');
 
-const own = { ...process.env };
-const VARIABLES = ['ENABLE_PERFORMANCE_OPTIMIZATION', 'QSTASH_RATE_LIMIT', 'QSTASH_RATE_WINDOW', 'QSTASH_ADAPTIVE_RATE', 'QSTASH_MIN_RATE', 'QSTASH_MAX_RATE'];
-const open = [];
-const make = (...given) => {
-  const limiter = new RateLimiter(...given);
-  open.push(limiter);
-  return limiter;
-};
-beforeEach(() => {
-  for (const name of VARIABLES) delete process.env[name];
-  jest.useFakeTimers({ now: Date.UTC(2026, 0, 1) });
-});
-afterEach(() => {
-  process.env = { ...own };
-  open.splice(0).forEach((limiter) => void limiter.close());
-  jest.useRealTimers();
-  jest.restoreAllMocks();
-});
-const pass = (ms) => jest.advanceTimersByTimeAsync(ms);
-const after = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value));
+useLimiters();
 const refuse = (ms, error) => new Promise((resolve, reject) => setTimeout(reject, ms, error));
 
 /** Sends whatever the limiter lets through: each of so many callers begins again when its call has ended. */

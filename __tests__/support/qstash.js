@@ -7,7 +7,7 @@ async function qstashServer(answer = (messages, at) => messages.map((_, one) => 
   const requests = [];
   const server = await serve(async (req, res) => {
     const { text } = await collect(req);
-    const request = { method: req.method, path: req.url, headers: req.headers, messages: JSON.parse(text) };
+    const request = { method: req.method, path: req.url, headers: req.headers, bytes: Buffer.byteLength(text), messages: JSON.parse(text) };
     requests.push(request);
     const said = await answer(request.messages, requests.length - 1, { req, res });
     if (said === undefined) return;
@@ -16,6 +16,18 @@ async function qstashServer(answer = (messages, at) => messages.map((_, one) => 
   });
   return { ...server, requests };
 }
+
+/** The same, where a message's id is its place in its request. */
+const qstash = (answer = (messages) => messages.map((_, at) => ({ messageId: `msg_${at}` }))) => qstashServer(answer);
+const token = 'secret';
+const to = (name, more) => ({ destination: `https://example.org/${name}`, ...more });
+const ids = (...names) => names.map((messageId) => ({ messageId }));
+/** What each result is: its id, or its error's text and status. */
+const seen = (results) => results.map((result) => (result instanceof Error ? [result.message, result.status] : result.messageId));
+const failed = (promise) => promise.then(() => {
+  throw new Error('it resolved');
+}, (error) => error);
+
 /** A client as QStash's own, whose calls are noted and take `ms`. */
 function qstashClient({ ms = 0, has = ['batchJSON', 'publishJSON'], refuse = () => undefined } = {}) {
   const batches = [];
@@ -42,4 +54,4 @@ function qstashClient({ ms = 0, has = ['batchJSON', 'publishJSON'], refuse = () 
   return { client, batches, singles, get calls() { return batches.length + singles.length; } };
 }
 
-module.exports = { qstashClient, qstashServer };
+module.exports = { qstashClient, qstashServer, qstash, token, to, ids, seen, failed };

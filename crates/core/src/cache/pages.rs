@@ -1,6 +1,9 @@
 //! Checks the pages of an LMDB file before LMDB maps it: LMDB trusts page numbers, offsets and sizes, and a wrong
 //! one takes the process down. Knows the layout of data version 1 on 64-bit little-endian machines.
 
+mod meta;
+
+use meta::{DB_BYTES, Db, Meta, newest, read_db};
 use std::collections::HashSet;
 
 /// A file to be checked.
@@ -13,16 +16,11 @@ pub trait Pages {
 
 const HEADER: usize = 16;
 const NODE: usize = 8;
-const DB_BYTES: usize = 48;
-const META_BYTES: usize = 136;
-const MAGIC: u64 = 0xBEEF_C0DE;
 const BRANCH: usize = 1;
 const LEAF: usize = 2;
 const OVERFLOW: usize = 4;
-const META: usize = 8;
 const BIG: usize = 1;
 const SUB: usize = 2;
-const INTEGER_KEY: usize = 8;
 const NO_ROOT: u64 = u64::MAX;
 const MAX_DEPTH: usize = 32;
 const MAX_KEY: usize = 511;
@@ -32,19 +30,7 @@ type Checked<T> = Result<T, String>;
 /// Walks the newest snapshot: its free list and every tree, whose names must be among `names`. The error says what
 /// is wrong, for people.
 pub fn check(file: &mut dyn Pages, names: &[&str]) -> Checked<()> {
-    let mut head = [0; HEADER + META_BYTES];
-    let one = read_meta(file, 0, &mut head)?;
-    let two = read_meta(file, one.page_bytes as u64, &mut head)?;
-    if one.page_bytes != two.page_bytes {
-        return Err("its two meta pages differ in page size".into());
-    }
-    // transaction n writes meta page n % 2, the first one aside: another order would bring back what was deleted
-    let meta = match (one.txn, two.txn) {
-        (0, 0) => one,
-        (older, newer) if newer == older.saturating_add(1) && newer % 2 == 1 => two,
-        (newer, older) if newer == older.saturating_add(1) && newer % 2 == 0 => one,
-        _ => return Err("its meta pages do not follow each other".into()),
-    };
+    let meta = newest(file)?;
     let file_pages = file.bytes() / meta.page_bytes as u64;
     // a file may end before its last page when that one is free, but not by much
     if meta.last_page < 1 || meta.last_page > file_pages.saturating_add(1 << 20) {
@@ -68,22 +54,6 @@ pub fn check(file: &mut dyn Pages, names: &[&str]) -> Checked<()> {
     Ok(())
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Db {
-    pad: u64,
-    flags: usize,
-    depth: usize,
-    counts: [u64; 4],
-    root: u64,
-}
-#[derive(Debug, Clone, Copy)]
-struct Meta {
-    page_bytes: usize,
-    free: Db,
-    main: Db,
-    last_page: u64,
-    txn: u64,
-}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Free,
@@ -98,39 +68,6 @@ fn number(bytes: &[u8], at: usize, width: usize) -> Checked<u64> {
 }
 fn short(bytes: &[u8], at: usize) -> Checked<usize> {
     Ok(number(bytes, at, 2)? as usize)
-}
-fn read_db(bytes: &[u8], at: usize) -> Checked<Db> {
-    let counts = [at + 8, at + 16, at + 24, at + 32];
-    let mut numbers = [0; 4];
-    for (place, at) in numbers.iter_mut().zip(counts) {
-        *place = number(bytes, at, 8)?;
-    }
-    Ok(Db {
-        pad: number(bytes, at, 4)?,
-        flags: short(bytes, at + 4)?,
-        depth: short(bytes, at + 6)?,
-        counts: numbers,
-        root: number(bytes, at + 40, 8)?,
-    })
-}
-fn read_meta(file: &mut dyn Pages, at: u64, head: &mut [u8]) -> Checked<Meta> {
-    if !file.read(at, head) {
-        return Err("it ends before its meta pages".into());
-    }
-    if short(head, 10)? != META || number(head, 16, 4)? != MAGIC || number(head, 20, 4)? != 1 {
-        return Err("a meta page is not one of LMDB".into());
-    }
-    let free = read_db(head, HEADER + 24)?;
-    let page_bytes = free.pad as usize;
-    if !page_bytes.is_power_of_two() || !(1024..=32_768).contains(&page_bytes) {
-        return Err(format!("its page size is {page_bytes}"));
-    }
-    let main = read_db(head, HEADER + 24 + DB_BYTES)?;
-    if free.flags != INTEGER_KEY || main.flags != 0 || main.pad != 0 {
-        return Err("a meta page has flags that are not ours".into());
-    }
-    let last_page = number(head, HEADER + 24 + 2 * DB_BYTES, 8)?;
-    Ok(Meta { page_bytes, free, main, last_page, txn: number(head, HEADER + 32 + 2 * DB_BYTES, 8)? })
 }
 
 struct Walk<'a> {

@@ -33,7 +33,7 @@ pub use wire::changes;
 
 use sluice_core::error::Error;
 
-/// A store of rows. Contract suite: `tests/log_contract.rs`.
+/// A store of rows. Contract suite: `tests/log_contract`.
 pub trait DurableStore: Send {
     /// Makes all changes in order, save accepts that it refuses alone, or none of them; on disk when it returns. What
     /// a change names and is not there is passed over. Keys that expired before `now` go, some with each commit.
