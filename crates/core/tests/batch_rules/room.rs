@@ -16,6 +16,25 @@ fn arrivals_wait_for_room_in_their_order() {
 }
 
 #[test]
+fn of_those_that_are_told_together_as_many_are_admitted_as_there_is_room_for() {
+    let told = |overflow| {
+        let mut driver = Driver::new(Config { max_size: 4, batch_size: 9, overflow, ..config() });
+        let alike = Arrival { lane: 0, bytes: 1, attempts: 0, at: 1000, recovered: false };
+        assert_eq!(driver.buffer.arrive_all(alike, 6, 1000), 6);
+        let said = driver.said();
+        let status = driver.buffer.status(1000);
+        let account = driver.buffer.account();
+        (said, status.size, status.waiting, account.accepted, account.dropped)
+    };
+    assert_eq!(told(Overflow::Wait), (vec![Action::HighWater], 4, 2, 4, 0));
+    let refused = |id| Action::Refused { id, lane: 0 };
+    assert_eq!(told(Overflow::Reject), (vec![refused(5), refused(6), Action::HighWater], 4, 0, 4, 0));
+    let dropped = |id| Action::Dropped { id, lane: 0 };
+    let said = vec![dropped(1), dropped(2), Action::Admitted(6), Action::HighWater];
+    assert_eq!(told(Overflow::DropOldest), (said, 4, 0, 6, 2));
+}
+
+#[test]
 fn arrivals_are_refused_where_nobody_may_wait() {
     let mut driver = Driver::new(Config { max_size: 3, overflow: Overflow::Reject, ..config() });
     assert_eq!(driver.buffer.tell_at(), 3);

@@ -142,3 +142,15 @@ fn a_clock_that_jumps_back_makes_no_wait_longer() {
     assert_eq!(driver.buffer.wake_at(), Some(10));
     assert_eq!(driver.at(10), [retry(0, 2, &[1])]);
 }
+
+#[test]
+fn the_first_of_an_empty_lane_may_be_told_with_its_timeout_unless_it_leaves_at_once() {
+    let driver = Driver::new(config());
+    assert_eq!(driver.buffer.linger_ms(), 100, "a timer that rings by then serves it, too");
+    let mut adaptive = Driver::new(Config { adaptive: true, ..config() });
+    assert_eq!(adaptive.buffer.linger_ms(), 0);
+    adaptive.add(0);
+    assert_eq!(adaptive.buffer.linger_ms(), 100, "it is collected");
+    adaptive.finish(0, &[]);
+    assert_eq!(adaptive.buffer.linger_ms(), 0);
+}
