@@ -388,6 +388,19 @@ fn without_room_for_its_log_a_key_is_held_longer_never_shorter() {
 }
 
 #[test]
+fn whose_log_needs_no_more_room_takes_nobodys() {
+    let mut table =
+        Table::new(Config { max_bytes: 60 << 10, ..config(Algorithm::Exact, 100_000, 1_000_000) });
+    // one fills what there is for logs
+    let passed = (0..60_000u64).filter(|now| table.check(1, 1, None, now * 3)).count() as u64;
+    for now in 180_000..180_005 {
+        assert!(table.check(2, 1, None, now));
+    }
+    assert_eq!(table.stats().evicted, 0);
+    assert_eq!(table.look(1, 0, None, 180_005).remaining, 100_000 - passed);
+}
+
+#[test]
 fn a_clock_that_goes_back_forgives_nothing() {
     for algorithm in ALL {
         let mut table = Table::new(config(algorithm, 1, 1000));
