@@ -1,43 +1,12 @@
 //! Nodes that share a limit through a naive Redis, with answers that come late, never, or after an outage.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "limiter_lease/redis.rs"]
+mod redis;
+
 use proptest::prelude::*;
+use redis::{Redis, SLICES};
 use sluice_core::limiter::lease::{Answer, Node, Request, Terms, Try, Verdict, WhenDown, share};
-use std::collections::BTreeMap;
-
-const SLICES: u64 = 100;
-
-/// What the script does (docs/design/limiter.md, "Redis"): slices of a hundredth of the window, a grant in the slice of its end.
-#[derive(Default)]
-struct Redis {
-    slices: BTreeMap<u64, u64>,
-}
-impl Redis {
-    fn take(&mut self, request: &Request, terms: &Terms, nodes: u64, now: u64) -> Answer {
-        let slice_ms = (terms.window_ms / SLICES).max(1);
-        // a slice counts until a window after its end
-        self.slices.retain(|slice, _| (slice + 1) * slice_ms + terms.window_ms > now);
-        if let Some(booked) = self.slices.get_mut(&request.back_slice) {
-            *booked -= request.back.min(*booked);
-        }
-        *self.slices.entry(now / slice_ms).or_default() += request.debt;
-        let used: u64 = self.slices.values().sum();
-        let free = terms.limit.saturating_sub(used);
-        let granted = request.want.min(free);
-        let slice = (now + slice_ms) / slice_ms;
-        *self.slices.entry(slice).or_default() += granted;
-        // when so many slices have left that there is room for one
-        let mut left: u64 = self.slices.values().sum();
-        let room_at = self.slices.iter().find_map(|(slice, booked)| {
-            left -= booked;
-            (left < terms.limit).then_some((slice + 1) * slice_ms + terms.window_ms)
-        });
-        let first = room_at.unwrap_or(now);
-        let used: u64 = self.slices.values().sum();
-        let retry_after_ms = if used < terms.limit { 0 } else { first.saturating_sub(now).max(1) };
-        Answer { granted, slice, lease_ms: slice_ms, retry_after_ms, used, nodes }
-    }
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
@@ -287,4 +256,29 @@ fn the_log_of_an_outage_is_known_by_its_bytes_and_can_be_shortened_which_frees_n
     assert!(node.log_bytes() < 100);
     assert!(matches!(node.check(1, &terms, 19_998), Verdict::Denied { .. }));
     assert_eq!(node.check(500, &terms, 19_999), Verdict::Allowed);
+}
+
+#[test]
+fn only_a_node_of_which_redis_knows_all_may_be_forgotten() {
+    let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Degrade };
+    let grant = Answer { granted: 2, slice: 1, lease_ms: 100, retry_after_ms: 0, used: 3, nodes: 1 };
+    let refusal = Answer { granted: 0, retry_after_ms: 700, ..grant };
+    let mut node = Node::default();
+    assert!(node.is_forgettable(&terms, 0));
+    node.check(1, &terms, 0);
+    assert!(!node.is_forgettable(&terms, 0), "debt");
+    node.ask(2, &terms, 0).unwrap();
+    assert!(!node.is_forgettable(&terms, 0), "a request is out");
+    node.answered(&grant, 10);
+    assert!(!node.is_forgettable(&terms, 500), "a lease, though it is over, is to go back");
+    node.settle(&terms, 500).unwrap();
+    assert!(!node.is_forgettable(&terms, 500));
+    node.answered(&refusal, 510);
+    assert!(!node.is_forgettable(&terms, 1209), "it would be on credit again");
+    assert!(node.is_forgettable(&terms, 1210));
+    node.lost();
+    node.check(1, &terms, 1300);
+    node.settle(&terms, 1310).unwrap();
+    node.unanswered();
+    assert!(!node.is_forgettable(&terms, 1320));
 }
