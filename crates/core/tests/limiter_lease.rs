@@ -130,6 +130,9 @@ fn what_is_refused_may_pass_when_redis_said() {
     // a part was granted: what is above that and a share of credit has to wait as long
     let mut partly = asked(&Answer { granted: 2, ..answer });
     assert_eq!((partly.retry_after(2, &terms, 10), partly.retry_after(13, &terms, 10)), (0, 700));
+    // all that was asked for was granted: there may be more
+    let mut wholly = asked(&Answer { granted: 5, ..answer });
+    assert_eq!((wholly.retry_after(16, &terms, 10), wholly.try_lease(6, &terms, 10)), (1, Try::Ask));
 }
 
 #[test]
