@@ -217,3 +217,20 @@ fn other_threads_are_stirred_when_they_have_something_to_hear() {
     assert_eq!(limiter.event(two), granted(1, 1));
     assert!(limiter.stirred(one).is_empty());
 }
+
+#[test]
+fn what_work_said_is_counted_and_an_odd_latency_is_not() {
+    let mut limiter = Limiter::new(config(10, 1000, 0));
+    let one = limiter.join();
+    let work = Report { successes: 3, failures: 1, latency_ms: 80.0, latencies: 4, ..Report::default() };
+    limiter.report(one, &work);
+    for latency_ms in [f64::NAN, f64::INFINITY, -1.0] {
+        limiter.report(one, &Report { successes: 1, latency_ms, latencies: 1, ..Report::default() });
+    }
+    let stats = limiter.status(0).stats;
+    assert_eq!((stats.successes, stats.failures, stats.average_latency_ms()), (6, 1, 20.0));
+    assert_eq!(stats.success_rate(), 6.0 / 7.0);
+    limiter.reset_stats();
+    let none = limiter.status(0).stats;
+    assert_eq!((none.successes, none.average_latency_ms(), none.success_rate()), (0, 0.0, 1.0));
+}
