@@ -1,4 +1,5 @@
-// `npm run mutants -- NOUN`: cargo-mutants over that folder of crates/core/src. Installs nothing by itself.
+// `npm run mutants -- NOUN [OPTIONS]`: cargo-mutants over that folder of crates/core/src. Installs nothing by itself.
+// A sample, by the noun's tests alone: `batch --shard 0/6 --sharding round-robin -- --lib --test 'batch_*'`.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -16,5 +17,7 @@ if (spawnSync('cargo', ['mutants', '--version'], { stdio: 'ignore' }).status !==
   console.error('cargo-mutants is not here; install it with: cargo install --locked cargo-mutants');
   process.exit(1);
 }
-const args = ['mutants', '--package', 'sluice-core', '--file', `crates/core/src/${noun}/**`, '--jobs', '2', ...rest];
+// cargo-mutants takes an option once: whoever names the jobs has the say
+const jobs = rest.some((arg) => /^(-j|--jobs)/.test(arg)) ? [] : ['--jobs', '2'];
+const args = ['mutants', '--package', 'sluice-core', '--file', `crates/core/src/${noun}/**`, ...jobs, ...rest];
 process.exit(spawnSync('cargo', args, { cwd: root, stdio: 'inherit' }).status ?? 1);

@@ -276,6 +276,26 @@ fn the_least_recently_used_key_below_its_limit_leaves_first() {
 }
 
 #[test]
+fn a_key_that_was_kept_at_its_limit_leaves_first_when_it_is_below_and_then_the_others_in_their_order() {
+    let mut table = Table::new(Config { max_keys: 4, ..config(Algorithm::Exact, 2, 1000) });
+    for (key, now) in [(1, 0), (1, 500), (2, 600), (3, 601), (4, 602), (5, 603)] {
+        assert!(table.check(key, 1, None, now));
+    }
+    let here = |table: &mut Table, now| {
+        (1..=8).filter(|&key| table.look(key, 0, None, now).remaining == 1).collect::<Vec<_>>()
+    };
+    assert_eq!(table.look(1, 0, None, 603).remaining, 0);
+    assert_eq!(here(&mut table, 603), [3, 4, 5], "2 had to leave, for 1 was at its limit");
+    for (key, kept) in [(6, [3, 4, 5, 6]), (7, [4, 5, 6, 7]), (8, [5, 6, 7, 8])] {
+        assert!(table.check(key, 1, None, 1000 + key));
+        assert_eq!(here(&mut table, 1000 + key), kept);
+    }
+    assert_eq!((table.size(), table.stats().evicted), (4, 4));
+    table.sweep(9_000, 10);
+    assert_eq!(table.size(), 0);
+}
+
+#[test]
 fn when_none_can_leave_new_keys_share_one_limit() {
     let mut table = Table::new(Config { max_keys: 3, ..config(Algorithm::Exact, 2, 1000) });
     for key in 1..=3 {
@@ -357,14 +377,14 @@ fn a_key_takes_64_bytes_and_8_per_millisecond_whatever_the_weight() {
         let mut table =
             Table::new(Config { max_keys: 100_000, ..config(Algorithm::Exact, 1_000_000, 60_000) });
         (0..keys).for_each(|key| assert!(table.check(hash(key), 1 + key as u32 % 9, None, 5)));
-        assert!(table.bytes() <= keys * 64 + page, "{keys} keys: {}", table.bytes());
+        assert!((keys * 52..=keys * 64 + page).contains(&table.bytes()), "{keys} keys: {}", table.bytes());
     }
     for weight in [1, 2, 1000] {
         let mut table = Table::new(config(Algorithm::Exact, 1_000_000_000, 60_000));
         for now in 0..50_000 {
             assert!(table.check(7, weight, None, now) && table.check(7, weight, None, now));
         }
-        assert!(table.bytes() <= 64 + 8 * 50_000 + page, "{}", table.bytes());
+        assert!((50_000..=64 + 8 * 50_000 + page).contains(&table.bytes()), "{}", table.bytes());
     }
     let mut table = Table::new(config(Algorithm::Exact, 1_000, 60_000));
     for now in 0..20 {
@@ -385,6 +405,19 @@ fn without_room_for_its_log_a_key_is_held_longer_never_shorter() {
     }
     assert_eq!(admitted, 100_000);
     assert!(!table.check(1, 1, None, 999_999));
+}
+
+#[test]
+fn whose_log_needs_no_more_room_takes_nobodys() {
+    let mut table =
+        Table::new(Config { max_bytes: 60 << 10, ..config(Algorithm::Exact, 100_000, 1_000_000) });
+    // one fills what there is for logs
+    let passed = (0..60_000u64).filter(|now| table.check(1, 1, None, now * 3)).count() as u64;
+    for now in 180_000..180_005 {
+        assert!(table.check(2, 1, None, now));
+    }
+    assert_eq!(table.stats().evicted, 0);
+    assert_eq!(table.look(1, 0, None, 180_005).remaining, 100_000 - passed);
 }
 
 #[test]

@@ -1,43 +1,12 @@
 //! Nodes that share a limit through a naive Redis, with answers that come late, never, or after an outage.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "limiter_lease/redis.rs"]
+mod redis;
+
 use proptest::prelude::*;
-use sluice_core::limiter::lease::{Answer, Node, Request, Terms, Verdict, WhenDown, share};
-use std::collections::BTreeMap;
-
-const SLICES: u64 = 100;
-
-/// What the script does (docs/design/limiter.md, "Redis"): slices of a hundredth of the window, a grant in the slice of its end.
-#[derive(Default)]
-struct Redis {
-    slices: BTreeMap<u64, u64>,
-}
-impl Redis {
-    fn take(&mut self, request: &Request, terms: &Terms, nodes: u64, now: u64) -> Answer {
-        let slice_ms = (terms.window_ms / SLICES).max(1);
-        // a slice counts until a window after its end
-        self.slices.retain(|slice, _| (slice + 1) * slice_ms + terms.window_ms > now);
-        if let Some(booked) = self.slices.get_mut(&request.back_slice) {
-            *booked -= request.back.min(*booked);
-        }
-        *self.slices.entry(now / slice_ms).or_default() += request.debt;
-        let used: u64 = self.slices.values().sum();
-        let free = terms.limit.saturating_sub(used);
-        let granted = request.want.min(free);
-        let slice = (now + slice_ms) / slice_ms;
-        *self.slices.entry(slice).or_default() += granted;
-        // when so many slices have left that there is room for one
-        let mut left: u64 = self.slices.values().sum();
-        let room_at = self.slices.iter().find_map(|(slice, booked)| {
-            left -= booked;
-            (left < terms.limit).then_some((slice + 1) * slice_ms + terms.window_ms)
-        });
-        let first = room_at.unwrap_or(now);
-        let used: u64 = self.slices.values().sum();
-        let retry_after_ms = if used < terms.limit { 0 } else { first.saturating_sub(now).max(1) };
-        Answer { granted, slice, lease_ms: slice_ms, retry_after_ms, used, nodes }
-    }
-}
+use redis::{Redis, SLICES};
+use sluice_core::limiter::lease::{Answer, Node, Request, Terms, Try, Verdict, WhenDown, share};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
@@ -161,6 +130,9 @@ fn what_is_refused_may_pass_when_redis_said() {
     // a part was granted: what is above that and a share of credit has to wait as long
     let mut partly = asked(&Answer { granted: 2, ..answer });
     assert_eq!((partly.retry_after(2, &terms, 10), partly.retry_after(13, &terms, 10)), (0, 700));
+    // all that was asked for was granted: there may be more
+    let mut wholly = asked(&Answer { granted: 5, ..answer });
+    assert_eq!((wholly.retry_after(16, &terms, 10), wholly.try_lease(6, &terms, 10)), (1, Try::Ask));
 }
 
 #[test]
@@ -209,4 +181,107 @@ fn while_redis_is_away_each_mode_does_what_it_says() {
         assert!(node.answered(&answer, 10_110), "back again, said once");
         assert!(!node.is_down());
     }
+}
+
+#[test]
+fn a_try_is_decided_by_the_lease_or_by_what_redis_said_and_never_on_credit() {
+    let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Degrade };
+    let grant = Answer { granted: 3, slice: 1, lease_ms: 100, retry_after_ms: 0, used: 3, nodes: 1 };
+    let refusal = Answer { granted: 0, retry_after_ms: 700, used: 100, ..grant };
+    let denied = |retry_after_ms| Try::Known(Verdict::Denied { retry_after_ms });
+    let mut node = Node::default();
+    assert_eq!(node.try_lease(1, &terms, 50), Try::Ask, "nothing is known yet");
+    assert_eq!(node.try_lease(101, &terms, 50), denied(10_000), "no answer could change that");
+    node.ask(3, &terms, 50).unwrap();
+    node.answered(&grant, 60);
+    assert_eq!(node.try_lease(2, &terms, 70), Try::Known(Verdict::Allowed));
+    assert_eq!((node.try_lease(2, &terms, 70), node.held(70)), (Try::Ask, 1));
+    node.ask(2, &terms, 80).unwrap();
+    node.answered(&refusal, 90);
+    assert_eq!((node.try_lease(1, &terms, 90), node.try_lease(1, &terms, 189)), (denied(700), denied(601)));
+    assert_eq!(node.try_lease(1, &terms, 190), Try::Ask, "others may have given something back");
+    assert_eq!(node.debt(), 0);
+    // the same from an answer to a request that wanted nothing
+    let mut settled = Node::default();
+    settled.settle(&terms, 0).unwrap();
+    settled.answered(&refusal, 10);
+    assert_eq!(
+        (settled.try_lease(1, &terms, 20), settled.try_lease(1, &terms, 110)),
+        (denied(690), Try::Ask)
+    );
+    assert_eq!(settled.debt(), 0);
+}
+
+#[test]
+fn what_is_free_is_said_by_the_last_answer_until_nothing_of_it_counts() {
+    let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Degrade };
+    let mut node = Node::default();
+    assert_eq!(node.remaining(&terms, 0), 100);
+    assert_eq!((node.check(4, &terms, 0), node.remaining(&terms, 0)), (Verdict::Allowed, 96));
+    node.ask(5, &terms, 0).unwrap();
+    let answer = Answer { granted: 5, slice: 1, lease_ms: 100, retry_after_ms: 0, used: 40, nodes: 2 };
+    node.answered(&answer, 10);
+    assert_eq!(node.remaining(&terms, 10), 65, "what it holds is its to give");
+    assert_eq!((node.check(2, &terms, 20), node.remaining(&terms, 20)), (Verdict::Allowed, 63));
+    let free_at = 20 + node.reset_ms(20);
+    assert_eq!((node.remaining(&terms, free_at - 1), node.remaining(&terms, free_at)), (60, 100));
+    node.ask(0, &terms, free_at).unwrap();
+    node.answered(&Answer { granted: 0, retry_after_ms: 700, ..answer }, free_at);
+    assert_eq!(node.remaining(&terms, free_at + 699), 0, "refused");
+}
+
+#[test]
+fn after_its_reset_redis_counts_nothing_of_a_node_and_that_is_soon_after_a_window() {
+    let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Degrade };
+    for now in 5_000..5_200 {
+        let (mut redis, mut node) = (Redis::default(), Node::default());
+        assert_eq!(node.check(1, &terms, now), Verdict::Allowed);
+        let request = node.ask(3, &terms, now).unwrap();
+        node.answered(&redis.take(&request, &terms, 1, now), now);
+        let reset_ms = node.reset_ms(now);
+        assert!(reset_ms <= terms.window_ms + 2 * terms.window_ms / SLICES + 2, "{reset_ms}");
+        let look = Request { want: 0, debt: 0, back: 0, back_slice: 0 };
+        assert_eq!(redis.take(&look, &terms, 1, now + reset_ms).used, 0, "at {now}");
+    }
+}
+
+#[test]
+fn the_log_of_an_outage_is_known_by_its_bytes_and_can_be_shortened_which_frees_nothing() {
+    let terms = Terms { limit: 1000, window_ms: 10_000, when_down: WhenDown::Degrade };
+    let mut node = Node::new(2);
+    assert_eq!(node.log_bytes(), 0);
+    node.lost();
+    for now in (0..10_000).step_by(100) {
+        assert_eq!(node.check(5, &terms, now), Verdict::Allowed);
+    }
+    assert!(node.log_bytes() >= 100 * 16, "an entry for each slice: {}", node.log_bytes());
+    node.shorten();
+    assert!(node.log_bytes() < 100);
+    assert!(matches!(node.check(1, &terms, 19_998), Verdict::Denied { .. }));
+    assert_eq!(node.check(500, &terms, 19_999), Verdict::Allowed);
+}
+
+#[test]
+fn only_a_node_of_which_redis_knows_all_may_be_forgotten() {
+    let terms = Terms { limit: 100, window_ms: 10_000, when_down: WhenDown::Degrade };
+    let grant = Answer { granted: 2, slice: 1, lease_ms: 100, retry_after_ms: 0, used: 3, nodes: 1 };
+    let refusal = Answer { granted: 0, retry_after_ms: 700, ..grant };
+    let mut node = Node::default();
+    assert!(node.is_forgettable(&terms, 0));
+    node.check(1, &terms, 0);
+    assert!(!node.is_forgettable(&terms, 0), "debt");
+    node.ask(2, &terms, 0).unwrap();
+    assert!(!node.is_forgettable(&terms, 0), "a request is out");
+    node.answered(&grant, 10);
+    assert!(!node.is_forgettable(&terms, 500), "a lease, though it is over, is to go back");
+    node.settle(&terms, 500).unwrap();
+    assert!(!node.is_forgettable(&terms, 500));
+    node.answered(&refusal, 510);
+    assert!(!node.is_forgettable(&terms, 1209), "it would be on credit again");
+    assert!(node.is_forgettable(&terms, 1210));
+    node.lost();
+    node.check(1, &terms, 1300);
+    node.settle(&terms, 1310).unwrap();
+    node.unanswered();
+    assert!(!node.is_forgettable(&terms, 1320));
 }

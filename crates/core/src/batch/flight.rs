@@ -166,4 +166,27 @@ mod tests {
         }
         assert!(flights.deadlines.len() < 200 && flights.flights.len() == 2);
     }
+
+    #[test]
+    fn deadlines_of_a_burst_that_is_over_take_no_room_either() {
+        let mut flights = Flights::default();
+        flights.begin(0, 1, Some(1 << 40), |_| ());
+        let burst: Vec<BatchId> = (0..1000).map(|_| flights.begin(0, 1, Some(1 << 40), |_| ())).collect();
+        assert!(burst.into_iter().all(|batch| flights.end(batch).is_some()));
+        flights.begin(0, 1, Some(1 << 40), |_| ());
+        assert!(flights.deadlines.len() < 100);
+    }
+
+    #[test]
+    fn a_finished_batch_keeps_its_memory_for_the_next_unless_it_was_large() {
+        let mut flights = Flights::default();
+        let mut kept = |runs: u64| {
+            let batch = flights.begin(0, 1, None, |items| items.extend((1..=runs).map(flown)));
+            let ended = flights.end(batch).expect("it is in flight");
+            flights.recycle(ended);
+            flights.flights[0].items.capacity()
+        };
+        assert!(kept(100) >= 100);
+        assert!(kept(100_000) <= SPARE);
+    }
 }

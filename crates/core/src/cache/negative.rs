@@ -105,6 +105,16 @@ mod tests {
         proptest::collection::vec(step, 1..200)
     }
 
+    #[test]
+    fn what_is_cleared_may_be_there_again() {
+        let mut negative = Negative::new(4);
+        (0..9).for_each(|key| negative.remember(key, 7, 1000, 0));
+        negative.clear();
+        assert!(negative.is_empty() && (0..9).all(|key| !negative.is_absent(key, 7, 1, 0)));
+        (0..4).for_each(|key| negative.remember(key, 7, 1000, 0));
+        assert!((0..4).all(|key| negative.is_absent(key, 7, 1, 0)));
+    }
+
     proptest! {
         /// Against a plain list, oldest first.
         #[test]

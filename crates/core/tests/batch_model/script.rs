@@ -63,7 +63,9 @@ pub fn op() -> impl Strategy<Value = Op> {
         0..5,
     );
     prop_oneof![
-        30 => (0..4u32, 0..60u64).prop_map(|(lane, bytes)| Op::Arrive { lane, bytes }),
+        // what comes in bursts is alike, and kept as runs
+        20 => (0..2u32).prop_map(|lane| Op::Arrive { lane, bytes: 20 }),
+        10 => (0..4u32, 0..60u64).prop_map(|(lane, bytes)| Op::Arrive { lane, bytes }),
         3 => (0..4u32, 100..200u64).prop_map(|(lane, bytes)| Op::Arrive { lane, bytes }),
         2 => (0..4u32, 0..3u32, 0..300u64).prop_map(|(lane, attempts, age)| Op::Recovered { lane, attempts, age }),
         14 => (any::<Index>(), failures).prop_map(|(which, failures)| Op::Finish { which, failures }),
