@@ -658,58 +658,58 @@ export declare function slotsTouch(slots: ExternalObject<Slots>, filled: number)
 export declare function slotsWeight(slots: ExternalObject<Slots>): number
 
 /** Whether the provider said that it was done. */
-export declare function streamComplete(stream: ExternalObject<Stream>): boolean
+export declare function streamComplete(stream: ExternalObject<Held>): boolean
 
 /** Whether the client gets frames of ours, not the provider's bytes. */
-export declare function streamConverts(stream: ExternalObject<Stream>): boolean
+export declare function streamConverts(stream: ExternalObject<Held>): boolean
 
 /** Output that did not fit, into a buffer that is large enough. */
-export declare function streamDrain(stream: ExternalObject<Stream>, into: Uint8Array): number
+export declare function streamDrain(stream: ExternalObject<Held>, into: unknown): number
 
 /** How many events came. */
-export declare function streamEvents(stream: ExternalObject<Stream>): number
+export declare function streamEvents(stream: ExternalObject<Held>): number
 
 /** Says a failure in the client's dialect; returns as `stream_push_event`. */
-export declare function streamFail(stream: ExternalObject<Stream>, message: string, kind: string, status: number, into: Uint8Array, newId: (arg: string) => string): number
+export declare function streamFail(stream: ExternalObject<Held>, message: string, kind: string, status: number, into: unknown, newId: (arg: string) => string): number
 
 /** The stream ended; returns as `stream_push_event`. */
-export declare function streamFinish(stream: ExternalObject<Stream>, into: Uint8Array, newId: (arg: string) => string): number
+export declare function streamFinish(stream: ExternalObject<Held>, into: unknown, newId: (arg: string) => string): number
 
 /** The provider's format, once it is known. */
-export declare function streamFormat(stream: ExternalObject<Stream>): string | null
+export declare function streamFormat(stream: ExternalObject<Held>): string | null
 
 /** The framing's name, once it is known. */
-export declare function streamFraming(stream: ExternalObject<Stream>): string | null
+export declare function streamFraming(stream: ExternalObject<Held>): string | null
 
 /** The message so far, as JSON. */
-export declare function streamMessage(stream: ExternalObject<Stream>): unknown
+export declare function streamMessage(stream: ExternalObject<Held>): unknown
 
 /**
  * A new stream, from options that the shell has checked and filled in. They come one by one, formats and framings
  * by their place in the shell's lists, -1 for none: reading an object costs more than the rest.
  */
-export declare function streamNew(from: number, to: number, framing: number, model: string | undefined | null, id: string | undefined | null, createdS: number, maxEventBytes: number, maxTextBytes: number, keepUpstream: boolean, keepClient: boolean): ExternalObject<Stream>
+export declare function streamNew(from: number, to: number, framing: number, model: string | undefined | null, id: string | undefined | null, createdS: number, maxEventBytes: number, maxTextBytes: number, keepUpstream: boolean, keepClient: boolean): ExternalObject<Held>
 
 /** Whether the stream so far ends between events. */
-export declare function streamOnBoundary(stream: ExternalObject<Stream>): boolean
+export declare function streamOnBoundary(stream: ExternalObject<Held>): boolean
 
 /**
  * Takes bytes; writes what the client gets into `into`. Returns its length, -1 for the chunk itself, or
  * `-2 - length` when it waits for a larger buffer.
  */
-export declare function streamPush(stream: ExternalObject<Stream>, chunk: Uint8Array, into: Uint8Array, newId: (arg: string) => string): number
+export declare function streamPush(stream: ExternalObject<Held>, chunk: Uint8Array, into: unknown, newId: (arg: string) => string): number
 
 /** Takes one parsed event as JSON; returns as `stream_push`, but never -1. */
-export declare function streamPushEvent(stream: ExternalObject<Stream>, json: string, into: Uint8Array, newId: (arg: string) => string): number
+export declare function streamPushEvent(stream: ExternalObject<Held>, json: string, into: unknown, newId: (arg: string) => string): number
 
 /** Whether the provider reported an error. */
-export declare function streamReported(stream: ExternalObject<Stream>): boolean
+export declare function streamReported(stream: ExternalObject<Held>): boolean
 
 /** The events of a side since the last call, as a JSON array. */
-export declare function streamTakeEvents(stream: ExternalObject<Stream>, client: boolean): unknown
+export declare function streamTakeEvents(stream: ExternalObject<Held>, client: boolean): unknown
 
 /** The text so far, as a JSON string literal. */
-export declare function streamText(stream: ExternalObject<Stream>): unknown
+export declare function streamText(stream: ExternalObject<Held>): unknown
 
 /** Puts the sum over the threads of one instance into `into`. */
 export declare function sumCounters(noun: string, name: string, instance: string, into: Float64Array): void

@@ -799,7 +799,7 @@ export interface StreamAssemblerOptions {
   model?: string;
   /** The id that the client is told. @default what the provider told, else one of `newId('message')` */
   id?: string;
-  /** Ids that the provider did not give. Called only when one is needed. @default 'msg_' or 'call_' and 24 random hexadecimal digits */
+  /** Ids that the provider did not give. Called only when one is needed, and must not call the assembler. @default 'msg_' or 'call_' and 24 random hexadecimal digits */
   newId?: (kind: 'message' | 'call') => string;
   /** Milliseconds since 1970, read once, for dialects that date their messages. @default () => Date.now() */
   now?: () => number;

@@ -3,7 +3,7 @@
 const native = require('./native');
 const { call } = require('./errors');
 const { read, boolean, func, oneOf, string, wrongType } = require('./options');
-const { newId: drawId } = require('./ids');
+const { newId: drawId, apart } = require('./ids');
 
 const CLIENTS = ['openai-chat', 'openai-responses', 'claude', 'gemini', 'ollama'];
 
@@ -33,7 +33,7 @@ function bytesOf(body) {
 /** A request body in another dialect. The same dialect on both sides keeps every byte but the model's. */
 function convertRequest(body, options) {
   const { from, to, model, lossy, newId } = read(shape, options);
-  const bytes = bytesOf(body);
+  const bytes = apart(bytesOf(body), newId);
   let thrown;
   const draw = (kind) => {
     try {

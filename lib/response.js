@@ -4,7 +4,7 @@ const native = require('./native');
 const { call } = require('./errors');
 const { read, boolean, func, oneOf, string, wrongType } = require('./options');
 const { fromJson, toJson } = require('./message');
-const { newId } = require('./ids');
+const { newId, apart } = require('./ids');
 const { FORMATS, CLIENTS } = require('./stream');
 
 const required = (check) => (value, option) => {
@@ -36,8 +36,8 @@ function bodyBytes(body) {
 
 function convertResponse(body, options) {
   const checked = read(shapes.convert, options);
-  const { from, to } = checked;
-  return call(native.convertResponse, bodyBytes(body), from, to, toldOptions(checked), checked.newId);
+  const { from, to, newId: draw } = checked;
+  return call(native.convertResponse, apart(bodyBytes(body), draw), from, to, toldOptions(checked), draw);
 }
 
 function parseResponse(body, options) {

@@ -4,7 +4,7 @@ const native = require('./native');
 const { fromNative } = require('./errors');
 const { read, bytes, func, oneOf, string, boolean, wrongType } = require('./options');
 const { fromJson } = require('./message');
-const { newId: drawId } = require('./ids');
+const { newId: drawId, apart } = require('./ids');
 
 const FORMATS = ['openai-chat', 'openai-responses', 'claude', 'gemini', 'ollama', 'bedrock-converse', 'kiro'];
 const CLIENTS = FORMATS.slice(0, 5);
@@ -64,14 +64,15 @@ class StreamAssembler {
   push(chunk) {
     if (!ArrayBuffer.isView(chunk)) throw wrongType('chunk', 'a Uint8Array', chunk);
     if (chunk.BYTES_PER_ELEMENT !== 1) chunk = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const into = this.#own ?? shared;
     let length;
     try {
-      length = native.streamPush(this.#stream, chunk, this.#own ?? shared, this.#newId);
+      length = native.streamPush(this.#stream, apart(chunk, this.#newId), into, this.#newId);
     } catch (error) {
       throw fromNative(error);
     }
     if (length === -1) return this.#reuse ? chunk : Buffer.from(chunk);
-    return this.#take(length);
+    return this.#take(length, into);
   }
 
   pushEvent(event) {
@@ -121,14 +122,15 @@ class StreamAssembler {
 
   #call(run) {
     try {
-      return this.#take(run(this.#own ?? shared));
+      const into = this.#own ?? shared;
+      return this.#take(run(into), into);
     } catch (error) {
       throw fromNative(error);
     }
   }
 
-  /** The output of that length, or of `-2 - length` when it needs a larger buffer first. */
-  #take(length) {
+  /** The output of that length, or of `-2 - length` when it needs a larger buffer first. `newId` may have replaced the shared one. */
+  #take(length, into) {
     if (length === 0) return EMPTY;
     if (length < 0) {
       const larger = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(-2 - length)));
@@ -136,8 +138,9 @@ class StreamAssembler {
       else if (larger.length <= MIB) shared = larger;
       else return larger.subarray(0, native.streamDrain(this.#stream, larger));
       length = native.streamDrain(this.#stream, larger);
+      into = larger;
     }
-    return this.#reuse ? this.#own.subarray(0, length) : Buffer.from(shared.subarray(0, length));
+    return this.#reuse ? into.subarray(0, length) : Buffer.from(into.subarray(0, length));
   }
 }
 

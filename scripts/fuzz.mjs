@@ -23,11 +23,15 @@ const answers = (...command) => spawnSync(command[0], command.slice(1), { cwd: r
 const libfuzzer = !args.includes('--seeded') && answers('cargo', '+nightly', '--version') && answers('cargo', 'fuzz', '--version');
 console.log(libfuzzer ? 'with cargo-fuzz' : 'cargo-fuzz or nightly is not here: seeded loops on stable');
 
-let failed = false;
+const seeded = ['run', '--quiet', '--release', '--manifest-path', `${folder}/Cargo.toml`, '--target-dir', 'target/fuzz', '--bin', 'seeded', '--'];
+const run = (args) => spawnSync('cargo', args, { cwd: root, stdio: 'inherit' }).status === 0;
+
+// an empty corpus never gets past a checksum or to the end of a provider's event
+let failed = libfuzzer && !run([...seeded, '--seeds', `${folder}/corpus`]);
 for (const target of asked.length ? asked : all) {
   const command = libfuzzer
     ? ['+nightly', 'fuzz', 'run', '--fuzz-dir', folder, '--features', 'libfuzzer', target, '--', `-max_total_time=${seconds}`]
-    : ['run', '--quiet', '--release', '--manifest-path', `${folder}/Cargo.toml`, '--target-dir', 'target/fuzz', '--bin', 'seeded', '--', target, seconds, seed];
-  failed = spawnSync('cargo', command, { cwd: root, stdio: 'inherit' }).status !== 0 || failed;
+    : [...seeded, target, seconds, seed];
+  failed = !run(command) || failed;
 }
 process.exit(failed ? 1 : 0);

@@ -1,16 +1,30 @@
 //! The stream machine, for `lib/stream.js`.
 
-use crate::error::Guarded;
+use crate::error::{Guarded, raise};
 use crate::external::External;
 use crate::text::string;
-use napi::Env;
-use napi::bindgen_prelude::{Function, Uint8ArraySlice, Unknown};
+use napi::bindgen_prelude::{FromNapiValue, Function, Uint8ArraySlice, Unknown};
+use napi::{Env, JsValue};
 use napi_derive::napi;
+use sluice_core::error::{Error, Kind};
 use sluice_core::json::{Escaped, write_escaped};
 use sluice_core::stream::{Failure, Format, FramingKind, Ids, Machine, Options, Output, Side};
+use std::cell::{RefCell, RefMut};
+
+/// A stream in the hands of the shell. `newId` is the caller's code and runs in the middle of a call.
+pub struct Held(RefCell<Stream>);
+impl Held {
+    fn enter(&self) -> napi::Result<RefMut<'_, Stream>> {
+        self.0.try_borrow_mut().map_err(|_| {
+            let error = Error::new(Kind::OptionType).with("option", "newId");
+            let error = error.with("range", "a function that leaves its assembler alone");
+            raise(&error.with("value", "a call of it"))
+        })
+    }
+}
 
 /// A machine and the output that did not fit into the caller's buffer yet.
-pub struct Stream {
+struct Stream {
     machine: Guarded<Machine>,
     out: Vec<u8>,
 }
@@ -63,7 +77,7 @@ pub fn stream_new(
     max_text_bytes: f64,
     keep_upstream: bool,
     keep_client: bool,
-) -> External<Stream> {
+) -> External<Held> {
     let format =
         |place: i32| usize::try_from(place).ok().and_then(|place| Format::ALL.get(place)).map(|row| row.1);
     let options = Options {
@@ -81,7 +95,8 @@ pub fn stream_new(
         keep_upstream,
         keep_client,
     };
-    External::new(Stream { machine: Guarded::new("StreamAssembler", Machine::new(options)), out: Vec::new() })
+    let machine = Guarded::new("StreamAssembler", Machine::new(options));
+    External::new(Held(RefCell::new(Stream { machine, out: Vec::new() })))
 }
 
 /// The pushed bytes go to the client as they are.
@@ -89,12 +104,17 @@ const SAME: i32 = -1;
 
 impl Stream {
     /// Moves the output into the caller's buffer: its length, or `-2 - length` when it does not fit (`stream_drain`).
-    fn give(&mut self, into: &mut [u8]) -> i32 {
+    /// Where that is, is asked only now: `newId` may have detached it.
+    fn give(&mut self, env: &Env, into: Unknown<'_>) -> napi::Result<i32> {
+        // SAFETY: a value of this environment.
+        let mut into = unsafe { Uint8ArraySlice::from_napi_value(env.raw(), into.raw()) }?;
+        // SAFETY: no JavaScript runs until this returns, which lets go of the slice.
+        let into = unsafe { into.as_mut() };
         let length = self.out.len();
-        let Some(place) = into.get_mut(..length) else { return -2 - (length as i32) };
+        let Some(place) = into.get_mut(..length) else { return Ok(-2 - (length as i32)) };
         place.copy_from_slice(&self.out);
         self.out.clear();
-        length as i32
+        Ok(length as i32)
     }
 }
 
@@ -102,12 +122,13 @@ impl Stream {
 /// `-2 - length` when it waits for a larger buffer.
 #[napi(catch_unwind)]
 pub fn stream_push(
-    stream: &mut External<Stream>,
+    env: &Env,
+    stream: &External<Held>,
     chunk: &[u8],
-    mut into: Uint8ArraySlice,
+    into: Unknown<'_>,
     new_id: Function<'_, String, String>,
 ) -> napi::Result<i32> {
-    let stream = &mut **stream;
+    let stream = &mut *stream.enter()?;
     let mut ids = JsIds::new(new_id);
     let out = &mut stream.out;
     let output = stream.machine.call(|machine| machine.push(chunk, &mut ids, out));
@@ -115,56 +136,56 @@ pub fn stream_push(
     if output? == Output::Same {
         return Ok(SAME);
     }
-    // SAFETY: JavaScript runs one call at a time, and this call lets go of the slice before it returns.
-    Ok(stream.give(unsafe { into.as_mut() }))
+    stream.give(env, into)
 }
 
 /// Takes one parsed event as JSON; returns as `stream_push`, but never -1.
 #[napi(catch_unwind)]
 pub fn stream_push_event(
-    stream: &mut External<Stream>,
+    env: &Env,
+    stream: &External<Held>,
     json: String,
-    mut into: Uint8ArraySlice,
+    into: Unknown<'_>,
     new_id: Function<'_, String, String>,
 ) -> napi::Result<i32> {
-    let stream = &mut **stream;
+    let stream = &mut *stream.enter()?;
     let mut ids = JsIds::new(new_id);
     let out = &mut stream.out;
     let result = stream.machine.call(|machine| machine.push_event(json.as_bytes(), &mut ids, out));
     ids.result()?;
     result?;
-    // SAFETY: as in `stream_push`.
-    Ok(stream.give(unsafe { into.as_mut() }))
+    stream.give(env, into)
 }
 
 /// The stream ended; returns as `stream_push_event`.
 #[napi(catch_unwind)]
 pub fn stream_finish(
-    stream: &mut External<Stream>,
-    mut into: Uint8ArraySlice,
+    env: &Env,
+    stream: &External<Held>,
+    into: Unknown<'_>,
     new_id: Function<'_, String, String>,
 ) -> napi::Result<i32> {
-    let stream = &mut **stream;
+    let stream = &mut *stream.enter()?;
     let mut ids = JsIds::new(new_id);
     let out = &mut stream.out;
     let result = stream.machine.call(|machine| machine.finish(&mut ids, out));
     ids.result()?;
     result?;
-    // SAFETY: as in `stream_push`.
-    Ok(stream.give(unsafe { into.as_mut() }))
+    stream.give(env, into)
 }
 
 /// Says a failure in the client's dialect; returns as `stream_push_event`.
 #[napi(catch_unwind)]
 pub fn stream_fail(
-    stream: &mut External<Stream>,
+    env: &Env,
+    stream: &External<Held>,
     message: String,
     kind: String,
     status: u32,
-    mut into: Uint8ArraySlice,
+    into: Unknown<'_>,
     new_id: Function<'_, String, String>,
 ) -> napi::Result<i32> {
-    let stream = &mut **stream;
+    let stream = &mut *stream.enter()?;
     let mut ids = JsIds::new(new_id);
     let out = &mut stream.out;
     let (mut text, mut word) = (Vec::new(), Vec::new());
@@ -181,28 +202,26 @@ pub fn stream_fail(
         Ok(())
     })?;
     ids.result()?;
-    // SAFETY: as in `stream_push`.
-    Ok(stream.give(unsafe { into.as_mut() }))
+    stream.give(env, into)
 }
 
 /// Output that did not fit, into a buffer that is large enough.
 #[napi(catch_unwind)]
-pub fn stream_drain(stream: &mut External<Stream>, mut into: Uint8ArraySlice) -> i32 {
-    // SAFETY: as in `stream_push`.
-    stream.give(unsafe { into.as_mut() })
+pub fn stream_drain(env: &Env, stream: &External<Held>, into: Unknown<'_>) -> napi::Result<i32> {
+    stream.enter()?.give(env, into)
 }
 
 /// The message so far, as JSON.
 #[napi(catch_unwind)]
-pub fn stream_message<'env>(env: &'env Env, stream: &mut External<Stream>) -> napi::Result<Unknown<'env>> {
-    let json = stream.machine.call(|machine| Ok(machine.message()))?;
+pub fn stream_message<'env>(env: &'env Env, stream: &External<Held>) -> napi::Result<Unknown<'env>> {
+    let json = stream.enter()?.machine.call(|machine| Ok(machine.message()))?;
     string(env, &json)
 }
 
 /// The text so far, as a JSON string literal.
 #[napi(catch_unwind)]
-pub fn stream_text<'env>(env: &'env Env, stream: &mut External<Stream>) -> napi::Result<Unknown<'env>> {
-    let text = stream.machine.call(|machine| Ok(machine.text()))?;
+pub fn stream_text<'env>(env: &'env Env, stream: &External<Held>) -> napi::Result<Unknown<'env>> {
+    let text = stream.enter()?.machine.call(|machine| Ok(machine.text()))?;
     string(env, &[b"\"", text.as_slice(), b"\""].concat())
 }
 
@@ -210,36 +229,36 @@ pub fn stream_text<'env>(env: &'env Env, stream: &mut External<Stream>) -> napi:
 #[napi(catch_unwind)]
 pub fn stream_take_events<'env>(
     env: &'env Env,
-    stream: &mut External<Stream>,
+    stream: &External<Held>,
     client: bool,
 ) -> napi::Result<Unknown<'env>> {
     let side = if client { Side::Client } else { Side::Upstream };
-    let json = stream.machine.call(|machine| Ok(machine.take_events(side)))?;
+    let json = stream.enter()?.machine.call(|machine| Ok(machine.take_events(side)))?;
     string(env, &json)
 }
 
 /// Whether the provider said that it was done.
 #[napi(catch_unwind)]
-pub fn stream_complete(stream: &mut External<Stream>) -> napi::Result<bool> {
-    stream.machine.call(|machine| Ok(machine.complete()))
+pub fn stream_complete(stream: &External<Held>) -> napi::Result<bool> {
+    stream.enter()?.machine.call(|machine| Ok(machine.complete()))
 }
 
 /// How many events came.
 #[napi(catch_unwind)]
-pub fn stream_events(stream: &mut External<Stream>) -> napi::Result<f64> {
-    stream.machine.call(|machine| Ok(machine.events() as f64))
+pub fn stream_events(stream: &External<Held>) -> napi::Result<f64> {
+    stream.enter()?.machine.call(|machine| Ok(machine.events() as f64))
 }
 
 /// Whether the stream so far ends between events.
 #[napi(catch_unwind)]
-pub fn stream_on_boundary(stream: &mut External<Stream>) -> napi::Result<bool> {
-    stream.machine.call(|machine| Ok(machine.on_boundary()))
+pub fn stream_on_boundary(stream: &External<Held>) -> napi::Result<bool> {
+    stream.enter()?.machine.call(|machine| Ok(machine.on_boundary()))
 }
 
 /// The framing's name, once it is known.
 #[napi(catch_unwind)]
-pub fn stream_framing(stream: &mut External<Stream>) -> napi::Result<Option<&'static str>> {
-    stream.machine.call(|machine| {
+pub fn stream_framing(stream: &External<Held>) -> napi::Result<Option<&'static str>> {
+    stream.enter()?.machine.call(|machine| {
         Ok(machine.framing().map(|framing| match framing {
             FramingKind::Sse => "sse",
             FramingKind::Ndjson => "ndjson",
@@ -250,18 +269,18 @@ pub fn stream_framing(stream: &mut External<Stream>) -> napi::Result<Option<&'st
 
 /// The provider's format, once it is known.
 #[napi(catch_unwind)]
-pub fn stream_format(stream: &mut External<Stream>) -> napi::Result<Option<&'static str>> {
-    stream.machine.call(|machine| Ok(machine.format().map(Format::name)))
+pub fn stream_format(stream: &External<Held>) -> napi::Result<Option<&'static str>> {
+    stream.enter()?.machine.call(|machine| Ok(machine.format().map(Format::name)))
 }
 
 /// Whether the client gets frames of ours, not the provider's bytes.
 #[napi(catch_unwind)]
-pub fn stream_converts(stream: &mut External<Stream>) -> napi::Result<bool> {
-    stream.machine.call(|machine| Ok(machine.converts()))
+pub fn stream_converts(stream: &External<Held>) -> napi::Result<bool> {
+    stream.enter()?.machine.call(|machine| Ok(machine.converts()))
 }
 
 /// Whether the provider reported an error.
 #[napi(catch_unwind)]
-pub fn stream_reported(stream: &mut External<Stream>) -> napi::Result<bool> {
-    stream.machine.call(|machine| Ok(machine.reported()))
+pub fn stream_reported(stream: &External<Held>) -> napi::Result<bool> {
+    stream.enter()?.machine.call(|machine| Ok(machine.reported()))
 }

@@ -127,6 +127,22 @@ fn a_failing_push_throws_again_and_owes_what_came_before() {
 }
 
 #[test]
+fn a_failing_push_owes_what_waited_for_the_format_too() {
+    let good = format!(": ping\n\n{}", chunk(r#"{"content":"kept"}"#, ""));
+    let stream = format!("{good}data: {{\"choices\":[}}\n\n");
+    for cut in 0..=good.len() - 1 {
+        let (mut machine, mut ids, mut out) =
+            (Machine::new(options(None, Some(Format::OpenaiChat))), Counted::default(), Vec::new());
+        let (first, rest) = stream.split_at(cut);
+        assert_eq!(machine.push(first.as_bytes(), &mut ids, &mut out), Ok(Output::Appended));
+        assert_eq!(machine.push(rest.as_bytes(), &mut ids, &mut out).unwrap_err().kind, Kind::StreamFrame);
+        assert!(out.is_empty(), "a push that throws returns nothing");
+        machine.finish(&mut ids, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), good, "cut at {cut}");
+    }
+}
+
+#[test]
 fn a_truncated_stream_gets_no_end_mark_and_no_finish_reason() {
     let stream = chunk(r#"{"content":"half"}"#, "");
     for to in [None, Some(Format::Claude), Some(Format::Ollama)] {

@@ -26,13 +26,15 @@ pub const JSON: &[&[u8]] = &[
     "{\"k\u{e9}y\": \"\u{4e2d}\u{6587}\", \"constructor\": {\"prototype\": 1}, \"k\u{e9}y\": 2}".as_bytes(),
 ];
 
-/// A few events of each provider, behind the choice of formats.
+/// A few events of each provider, behind the choice of formats; the target mends the checksums of Amazon's.
 pub const MACHINE: &[&[u8]] = &[
     b"\x10data: {\"id\":\"1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n",
     b"\x02event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"x\",\"usage\":{\"input_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
     b"\x0bdata: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\"},{\"functionCall\":{\"name\":\"f\",\"args\":{\"a\":1}}}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":1}}\n\n",
     b"\x04{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"hi\"},\"done\":false}\n{\"done\":true,\"done_reason\":\"stop\",\"eval_count\":2}\n",
     b"\x01event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\",\"model\":\"m\"}}\n\nevent: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"hi\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n",
+    b"\x05\x00\x00\x00?\x00\x00\x00\x1b\x00\x00\x00\x00\x0b:event-type\x07\x00\x0cmessageStart{\"role\":\"assistant\"}\x00\x00\x00\x00\x00\x00\x00x\x00\x00\x00 \x00\x00\x00\x00\x0b:event-type\x07\x00\x11contentBlockStart{\"contentBlockIndex\":0,\"start\":{\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\"}}}\x00\x00\x00\x00\x00\x00\x00j\x00\x00\x00 \x00\x00\x00\x00\x0b:event-type\x07\x00\x11contentBlockDelta{\"contentBlockIndex\":0,\"delta\":{\"toolUse\":{\"input\":\"{}\"}}}\x00\x00\x00\x00\x00\x00\x00F\x00\x00\x00\x1f\x00\x00\x00\x00\x0b:event-type\x07\x00\x10contentBlockStop{\"contentBlockIndex\":0}\x00\x00\x00\x00\x00\x00\x00C\x00\x00\x00\x1a\x00\x00\x00\x00\x0b:event-type\x07\x00\x0bmessageStop{\"stopReason\":\"tool_use\"}\x00\x00\x00\x00\x00\x00\x00c\x00\x00\x00\x17\x00\x00\x00\x00\x0b:event-type\x07\x00\x08metadata{\"usage\":{\"inputTokens\":1,\"outputTokens\":2,\"totalTokens\":3}}\x00\x00\x00\x00",
+    b"\x16\x00\x00\x00E\x00\x00\x00%\x00\x00\x00\x00\x0b:event-type\x07\x00\x16assistantResponseEvent{\"content\":\"Hi\"}\x00\x00\x00\x00\x00\x00\x00`\x00\x00\x00\x1b\x00\x00\x00\x00\x0b:event-type\x07\x00\x0ctoolUseEvent{\"name\":\"f\",\"toolUseId\":\"t\",\"input\":\"{}\",\"stop\":true}\x00\x00\x00\x00",
 ];
 
 /// Values in either format, and messages.

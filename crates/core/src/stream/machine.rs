@@ -84,9 +84,12 @@ impl Machine {
             self.tail = *last;
         }
         if let Err((error, at)) = result {
-            if self.pipeline.passes() && !waits {
-                let good = at.saturating_sub(before).min(chunk.len() as u64) as usize;
-                self.owed.extend_from_slice(chunk.get(..good).unwrap_or_default());
+            if self.pipeline.passes() {
+                // what had waited for the decision is owed, too
+                let bytes = if waits { &*self.waiting } else { chunk };
+                let bad = (before + chunk.len() as u64).saturating_sub(at);
+                let good = bytes.len().saturating_sub(usize::try_from(bad).unwrap_or(usize::MAX));
+                self.owed.extend_from_slice(bytes.get(..good).unwrap_or_default());
             } else {
                 self.owed.extend(out.drain(start..));
             }

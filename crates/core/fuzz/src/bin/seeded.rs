@@ -1,7 +1,9 @@
 //! The fuzz targets on stable Rust: mutations of the seeds, drawn from a seed number so that a failure can be had
-//! again. `seeded [TARGET [SECONDS [SEED]]]`; without a target, all of them.
+//! again. `seeded [TARGET [SECONDS [SEED]]]`; without a target, all of them. `seeded --seeds FOLDER` writes the seeds to
+//! where libFuzzer begins.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -50,8 +52,29 @@ fn mutate(input: &mut Vec<u8>, others: &[&[u8]], random: &mut Random) {
     input.truncate(8 * 1024);
 }
 
+fn write_seeds(corpus: &Path) -> std::io::Result<()> {
+    for (name, _, seeds) in sluice_core_fuzz::TARGETS {
+        std::fs::create_dir_all(corpus.join(name))?;
+        for (number, seed) in seeds.iter().enumerate() {
+            std::fs::write(corpus.join(name).join(format!("seed-{number}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, corpus] = args.as_slice()
+        && flag == "--seeds"
+    {
+        return match write_seeds(Path::new(corpus)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                println!("{corpus}: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let wanted = args.first().map(String::as_str).unwrap_or("all");
     let seconds: u64 = args.get(1).and_then(|text| text.parse().ok()).unwrap_or(10);
     let seed: u64 = args.get(2).and_then(|text| text.parse().ok()).unwrap_or(1);
