@@ -36,7 +36,8 @@ for at = 1, #all, 2 do
     end
   else
     local seen = tonumber(string.match(value, '^(%d+):'))
-    if seen and seen <= now and seen + 2 * window > now then
+    -- either way: a clock that went back a little forgets nobody
+    if seen and math.abs(now - seen) < 2 * window then
       nodes = nodes + 1
       if seen < oldest_seen then oldest, oldest_seen = field, seen end
     else
