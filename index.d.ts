@@ -516,6 +516,12 @@ export class BatchBuffer<T = unknown, R = unknown> extends EventEmitter<BatchEve
    * returns the same promise; a shorter `timeoutMs` then counts.
    */
   close(options?: { timeoutMs?: number }): Promise<BatchAccount>;
+  /**
+   * Other limits from now on, for what waits as well: a batch that is full by them leaves before it returns, a timeout counts
+   * from an item's arrival. Nothing is refused or dropped for a smaller `maxSize`. Throws ERR_INVALID_OPTION, and changes nothing then.
+   * @default of what is not given: as before
+   */
+  updateConfig(limits: { batchSize?: number; batchTimeout?: number; concurrency?: number; maxSize?: number }): void;
   getBufferStatus(): BufferStatus;
   /** Since the making of the buffer, or resetStats(). */
   getStats(): BatchStats;

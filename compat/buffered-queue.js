@@ -18,11 +18,8 @@ class BufferedQueue {
   }
   /** To be called once; see Outbox for the owner, whose `settings` need not say size and time. */
   _open({ settings, ...owner }) {
-    const state = this[STATE];
-    state.outbox = new Outbox({
-      ...owner,
-      settings: () => ({ ...settings(), batchSize: state.batchSize, batchTimeout: state.batchTimeout, maxSize: state.maxBufferSize }),
-    });
+    const { batchSize, batchTimeout, maxBufferSize } = this[STATE];
+    this[STATE].outbox = new Outbox({ ...owner, settings: { ...settings, batchSize, batchTimeout, maxSize: maxBufferSize } });
   }
   _bring(task, key, isAwaited) {
     return this[STATE].outbox.bring(task, key, isAwaited);
@@ -41,21 +38,21 @@ class BufferedQueue {
   }
   set batchSize(size) {
     this[STATE].batchSize = count(size, 'batchSize');
-    this[STATE].outbox.change();
+    this[STATE].outbox.update({ batchSize: size });
   }
   get batchTimeout() {
     return this[STATE].batchTimeout;
   }
   set batchTimeout(ms) {
     this[STATE].batchTimeout = pause(ms, 'batchTimeout');
-    this[STATE].outbox.change();
+    this[STATE].outbox.update({ batchTimeout: ms });
   }
   get maxBufferSize() {
     return this[STATE].maxBufferSize;
   }
   set maxBufferSize(size) {
     this[STATE].maxBufferSize = count(size, 'maxBufferSize');
-    this[STATE].outbox.change();
+    this[STATE].outbox.update({ maxSize: size });
   }
   /** Something while a batch waits to fill, else null. */
   get flushTimer() {

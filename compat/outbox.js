@@ -4,16 +4,10 @@ const { BatchBuffer } = require('..');
 const { make } = require('../lib/errors');
 
 const nothing = () => {};
-/** Ids of one buffer begin anew. */
-const idOf = (id, generation) => (generation === 0 ? id : `${generation}-${id}`);
 
 class Outbox {
   #owner;
   #buffer;
-  /** Buffers with older settings that still deliver. */
-  #retired = new Set();
-  #generation = 0;
-  #isStale = false;
   #dropped = 0;
   #isClosed = false;
   /** What waits, oldest first; how many of it were there, and which last, when it was last looked at. */
@@ -26,43 +20,25 @@ class Outbox {
   #withdrawn = new WeakMap();
 
   /**
-   * The owner has `settings()`, options of a BatchBuffer; `deliver(tasks, context)`, its handler; `keyOf(task)`, the key
+   * The owner has `settings`, options of a BatchBuffer; `deliver(tasks, context)`, its handler; `keyOf(task)`, the key
    * of one that was put into the list by hand, or undefined; `died(task, { id, key, error, attempts })`;
    * `dropped(task, id)`, for a newer one; `degraded(error)`.
    */
   constructor(owner) {
     this.#owner = owner;
-    this.#buffer = this.#open();
-  }
-
-  #open() {
-    const generation = this.#generation;
-    const buffer = new BatchBuffer((tasks, context) => this.#handOver(tasks, context), { ...this.#owner.settings(), maxDeadLetters: 0 });
+    const buffer = (this.#buffer = new BatchBuffer((tasks, context) => this.#handOver(tasks, context), { ...owner.settings, maxDeadLetters: 0 }));
     buffer.on('deadLetter', ({ id, item, key, error, attempts }) => {
-      if (!this.#withdrawn.has(item)) this.#owner.died(item, { id: idOf(id, generation), key, error, attempts });
+      if (!this.#withdrawn.has(item)) owner.died(item, { id, key, error, attempts });
     });
     buffer.on('dropped', (task) => {
       this.#drop(task);
-      this.#owner.dropped(task, `dropped-${(this.#dropped += 1)}`);
+      owner.dropped(task, `dropped-${(this.#dropped += 1)}`);
     });
-    buffer.on('degraded', (part, error) => this.#owner.degraded(error));
-    return buffer;
+    buffer.on('degraded', (part, error) => owner.degraded(error));
   }
-  /** The buffer with the settings of now. */
-  #current() {
-    if (!this.#isStale || this.#isClosed) return this.#buffer;
-    this.#isStale = false;
-    this.#generation += 1;
-    const next = this.#open();
-    const closing = this.#buffer.close().then(() => this.#retired.delete(closing));
-    this.#retired.add(closing);
-    this.#buffer = next;
-    return next;
-  }
-  /** The settings have changed: what waits leaves with those of before. */
-  change() {
-    this.#isStale = true;
-    if (this.#list.length > 0) this.#current();
+  /** Other limits, as `updateConfig` of a BatchBuffer takes them. */
+  update(limits) {
+    if (!this.#isClosed) this.#buffer.updateConfig(limits);
   }
 
   get list() {
@@ -77,8 +53,7 @@ class Outbox {
   /** Takes a task: resolves with its id when it is accepted, or with `{ result, isRepeat }` when it is delivered. */
   bring(task, key, isAwaited) {
     this.look();
-    const buffer = this.#current();
-    const generation = this.#generation;
+    const buffer = this.#buffer;
     const before = key === undefined ? 0 : buffer.getStats().duplicates;
     this.#given.add(task);
     this.#list.push(task);
@@ -90,7 +65,7 @@ class Outbox {
       if (isAwaited) this.#drop(task);
       if (isAwaited) return { result: value, isRepeat: !this.#left.has(task) };
       if (value.startsWith('key:')) this.#drop(task);
-      return idOf(value, generation);
+      return value;
     }, (error) => {
       this.#drop(task);
       throw this.#withdrawn.get(task) ?? error;
@@ -126,7 +101,6 @@ class Outbox {
   #follow() {
     const list = this.#list;
     const present = new Set(list);
-    const buffer = this.#current();
     this.#withdraw((task) => !present.has(task), make('Aborted', { what: 'the message' }));
     const added = [...present].filter((task) => !this.#waits(task));
     for (const task of added) {
@@ -136,7 +110,7 @@ class Outbox {
     }
     this.#note();
     for (const task of added) {
-      buffer.add(task, { key: this.#owner.keyOf(task) }).then((result) => task.resolve?.(result), (error) => {
+      this.#buffer.add(task, { key: this.#owner.keyOf(task) }).then((result) => task.resolve?.(result), (error) => {
         this.#drop(task);
         (task.reject ?? nothing)(error);
       });
@@ -217,13 +191,12 @@ class Outbox {
   async flush() {
     this.lookWell();
     // what a closed one had is on its way
-    await Promise.all([this.#isClosed ? this.#buffer.close() : this.#current().flush(), ...this.#retired]);
+    await (this.#isClosed ? this.#buffer.close() : this.#buffer.flush());
   }
   async close(options) {
     this.lookWell();
     this.#isClosed = true;
-    const [account] = await Promise.all([this.#buffer.close(options), ...this.#retired]);
-    return account;
+    return this.#buffer.close(options);
   }
   status() {
     this.look();

@@ -138,7 +138,7 @@ export class QstashQueue {
   resetCircuitBreaker(): void;
   /** Messages that have not left, oldest first; may be changed or replaced. */
   buffer: QueuedTask[];
-  /** What waits leaves with the values of before; keys that only this process knows are forgotten. */
+  /** May be set at any time; they count for what waits. */
   batchSize: number;
   batchTimeout: number;
   maxBufferSize: number;

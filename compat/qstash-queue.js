@@ -55,7 +55,7 @@ class QstashQueue extends BufferedQueue {
     this.isInitialized = false;
     this.connected = false;
     this._open({
-      settings: () => settingsOf(this, state),
+      settings: settingsOf(this, state),
       deliver: (tasks, context) => this._batchPublish(tasks, context),
       keyOf: (task) => this._keyOf(task),
       died: (task, letter) => this._addToDeadLetterQueue(task, 'publish_failed', letter, state.again.get(task)),

@@ -222,6 +222,15 @@ test('a turn of the event loop is asked for where there is no timeout', () => {
   expect(opened.n[layout.TURN]).toBe(0);
 });
 
+test('other limits: every lane is told what it needs, and what waits leaves by them', () => {
+  const opened = open({ batchSize: 5, maxSize: 100 });
+  expect([opened.arrive({ lane: 1 }), opened.arrive({ lane: 1 })]).toEqual([[], undefined]);
+  opened.n.set([2, 40, 3, 10], layout.AUX);
+  expect(opened.step(op.UPDATE)).toEqual([[act.DISPATCH, 0, 1, layout.REASONS.indexOf('size'), 1, 2, 0]]);
+  expect([0, 1, 127].map((lane) => opened.n[layout.NEED + 2 * lane])).toEqual([2, 2, 2]);
+  expect([opened.n[layout.LINGER], opened.n[layout.ADMIT_TO], opened.n[layout.BUSY]]).toEqual([40, 10, 0]);
+});
+
 test('the age of the oldest, and statistics that start again while the account goes on', () => {
   const opened = open({ batchSize: 1 });
   opened.arrive();
@@ -251,6 +260,8 @@ test('numbers that mean nothing do no harm', () => {
   opened.now = NaN;
   expect(() => opened.step()).not.toThrow();
   opened.now = 2000;
+  opened.n.set([3, 100, 1, 10], layout.AUX);
+  opened.step(op.UPDATE);
   const first = [opened.arrive(), opened.arrive(), opened.arrive()].at(-1);
   expect(first).toEqual([[act.DISPATCH, 0, 0, 0, 1, 3, 0]]);
   expect(account(opened)).toMatchObject({ accepted: 3, delivered: 0 });

@@ -24,6 +24,8 @@ class Life {
       handlerTimeoutMs: below(random, 3) === 0 ? 500 : 0, backoff: { minMs: 5 + below(random, 50), jitter: 0.5 }, random, groupBy: groups === 1 ? undefined : (item) => String(item.id % groups),
     };
     if (below(random, 3) === 0) this.options.batchBytes = 40;
+    this.mostAway = this.options.concurrency;
+    this.mostSize = this.options.maxSize;
     this.group = this.options.groupBy ?? (() => '');
     this.buffer = new BatchBuffer((items, context) => this.handle(items, context), this.options);
     this.buffer.on('dropped', (item, reason) => this.expect(reason === 'dead-letters' || item.ends <= 1, 'dropped twice', item));
@@ -33,7 +35,7 @@ class Life {
   }
 
   handle(items, { attempt, group, signal }) {
-    const { batchSize, concurrency } = this.options;
+    const { batchSize } = this.options;
     this.expect(items.length > 0 && items.length <= batchSize, 'size of a batch', items.length);
     for (const item of items) {
       this.expect(item.ends === 0 || item.isEnqueued || item.isGivenUp || item.isRevived, 'handed over after its end', item);
@@ -47,7 +49,7 @@ class Life {
     return new Promise((resolve, reject) => {
       const one = { items, resolve, reject };
       this.open.push(one);
-      this.expect(this.open.length <= concurrency, 'concurrency', this.open.length);
+      this.expect(this.open.length <= this.mostAway, 'concurrency', this.open.length);
       signal.addEventListener('abort', () => this.leave(one));
     });
   }
@@ -85,8 +87,8 @@ class Life {
     if (this.options.overflow === 'wait') this.expect(after === before + 1, 'size after add', [before, after]);
   }
   standing() {
-    const { size, waiting, maxSize, inFlight } = this.buffer.getBufferStatus();
-    this.expect(size <= maxSize + this.revived(), 'maxSize', size);
+    const { size, waiting, inFlight } = this.buffer.getBufferStatus();
+    this.expect(size <= this.mostSize + this.revived(), 'maxSize', size);
     this.expect(inFlight === this.open.length, 'in flight', [inFlight, this.open.length]);
     return size + waiting;
   }
@@ -106,7 +108,7 @@ class Life {
   }
   async rare() {
     const { random, buffer } = this;
-    const what = below(random, 5);
+    const what = below(random, 6);
     const pending = buffer.pending();
     if (what === 0 && pending.length > 0) this.expect(buffer.remove(pick(random, pending).id), 'remove', pending.length);
     if (what === 1 && below(random, 3) === 0) this.expect(buffer.clear() === pending.length, 'clear', pending.length);
@@ -126,6 +128,16 @@ class Life {
       }
     }
     if (what === 4 && below(random, 4) === 0) await buffer.clearDeadLetters();
+    if (what === 5) this.update();
+  }
+  /** Other limits: what is away or was taken in by the larger ones stays. */
+  update() {
+    const { random, options } = this;
+    const limits = { batchSize: 1 + below(random, 5), batchTimeout: 10 + below(random, 100), concurrency: 1 + below(random, 3), maxSize: 3 + below(random, 12) };
+    Object.assign(options, limits);
+    this.mostAway = Math.max(this.mostAway, limits.concurrency);
+    this.mostSize = Math.max(this.mostSize, limits.maxSize);
+    this.buffer.updateConfig(limits);
   }
 
   /** All that is there ends, or is cut off. */

@@ -239,6 +239,73 @@ describe('batchTimeout 0', () => {
   });
 });
 
+describe('updateConfig', () => {
+  test('a batch size counts for what waits: a larger one keeps it waiting, a smaller one lets it go', async () => {
+    const { handler, calls } = notingHandler();
+    const buffer = make(handler, { batchSize: 3, concurrency: 9 });
+    const adds = range(2).map((item) => buffer.add(item));
+    buffer.updateConfig({ batchSize: 5 });
+    expect(calls).toEqual([]);
+    adds.push(...range(2, 2).map((item) => buffer.add(item)));
+    expect([calls.length, buffer.getBufferStatus()]).toEqual([0, expect.objectContaining({ size: 4, batchSize: 5, batchTimeout: 100 })]);
+    buffer.updateConfig({ batchSize: 2 });
+    expect(shapes(calls)).toEqual([[2, 'size'], [2, 'size']]);
+    adds.push(buffer.add(4), buffer.add(5));
+    expect(shapes(calls).slice(2)).toEqual([[2, 'size']]);
+    expect(await Promise.all(adds)).toEqual(range(6));
+  });
+  test('a timeout counts from the arrival of what waits', async () => {
+    const { handler, calls } = notingHandler();
+    const buffer = make(handler, {});
+    void buffer.add(1);
+    jest.advanceTimersByTime(50);
+    buffer.updateConfig({ batchTimeout: 80 });
+    jest.advanceTimersByTime(29);
+    expect(calls).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(shapes(calls)).toEqual([[1, 'timeout']]);
+    await microtasks();
+    buffer.updateConfig({ batchTimeout: 500 });
+    void buffer.add(2);
+    jest.advanceTimersByTime(499);
+    expect(calls.length).toBe(1);
+    jest.advanceTimersByTime(1);
+    expect(calls.length).toBe(2);
+  });
+  test('room and concurrency: who waits comes in, and goes', async () => {
+    const { handler, calls } = heldHandler();
+    const buffer = make(handler, { batchSize: 1, maxSize: 2 });
+    const ids = [];
+    for (const item of range(4)) void buffer.enqueue(item).then((id) => ids.push(id));
+    await microtasks();
+    expect([calls.length, ids, buffer.getBufferStatus().waiting]).toEqual([1, ['1', '2'], 2]);
+    buffer.updateConfig({ maxSize: 10, concurrency: 3 });
+    await microtasks();
+    expect([calls.length, ids, buffer.getBufferStatus()]).toEqual([3, ['1', '2', '3', '4'], expect.objectContaining({ waiting: 0, maxSize: 10 })]);
+    buffer.updateConfig({ maxSize: 1 });
+    void buffer.enqueue(4).catch(() => {});
+    expect(buffer.getBufferStatus()).toMatchObject({ size: 4, waiting: 1, usage: 4 });
+    for (const call of calls) call.resolve();
+  });
+  test('keys that were seen stay seen', async () => {
+    const { handler, calls } = notingHandler();
+    const buffer = make(handler, { batchSize: 1, idempotency: {} });
+    expect(await buffer.add('a', { key: 'k' })).toBe('a');
+    buffer.updateConfig({ batchSize: 2, maxSize: 5 });
+    expect([await buffer.add('b', { key: 'k' }), calls.length]).toEqual(['a', 1]);
+  });
+  test('what is no limit is refused by name, and changes nothing', async () => {
+    const buffer = make(() => {}, {});
+    for (const [limits, option] of [[{ batchSize: 0 }, 'batchSize'], [{ batchSize: 5, maxSize: '9' }, 'maxSize'], [{ batchTimeout: -1 }, 'batchTimeout'], [{ retries: 1 }, 'retries'], [null, 'limits']]) {
+      expect(() => buffer.updateConfig(limits)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option }));
+    }
+    buffer.updateConfig({ batchSize: undefined });
+    expect(buffer.getBufferStatus()).toMatchObject({ batchSize: 10, batchTimeout: 100, maxSize: 1000 });
+    await buffer.close();
+    expect(() => buffer.updateConfig({ batchSize: 2 })).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
+  });
+});
+
 test('hasActiveTimer says whether items wait for time', async () => {
   const { handler, calls } = heldHandler();
   const buffer = make(handler, { batchSize: 2 });

@@ -126,16 +126,35 @@ describe('buffer', () => {
 });
 
 describe('settings that change', () => {
-  test('a batch size of 1: what waits leaves, what comes leaves at once; flush and close wait for both', async () => {
+  test('a batch size of 1: what waits leaves alone, what comes leaves at once; flush waits for both', async () => {
     const { client, batches, singles } = qstashClient({ ms: 5 });
     const queue = make({ client });
     const ids = [await queue.publish('t', 1), await queue.publish('t', 2)];
     queue.batchSize = 1;
     ids.push(await queue.publish('t', 3));
-    expect([bodies(batches), bodies([singles])]).toEqual([[[1, 2]], [[3]]]);
+    expect([bodies(batches), bodies([singles])]).toEqual([[], [[1, 2, 3]]]);
     await queue.flush();
     expect(queue.getBufferStatus()).toMatchObject({ size: 0, batchSize: 1, inFlight: 0 });
     expect(new Set(ids.map(({ id }) => id)).size).toBe(3);
+  });
+  test('a larger batch size: what waits goes on waiting, and leaves with what comes', async () => {
+    const { client, batches } = qstashClient();
+    const queue = make({ client, batchSize: 3 });
+    void queue.publish('t', 1);
+    void queue.publish('t', 2);
+    queue.batchSize = 4;
+    void queue.publish('t', 3);
+    expect([bodies(batches), queue.buffer.length]).toEqual([[], 3]);
+    await queue.publish('t', 4);
+    expect([bodies(batches), queue.buffer]).toEqual([[[1, 2, 3, 4]], []]);
+  });
+  test('keys that this process has seen stay seen', async () => {
+    const { client, batches } = qstashClient();
+    const queue = make({ client, batchSize: 1 });
+    const publish = () => queue.publish('t', 1, { idempotencyKey: 'k', wait: true });
+    const first = await publish();
+    queue.batchSize = 5;
+    expect([(await publish()).duplicate, first.duplicate, queue.getMetrics().duplicateMessageCount, batches.length]).toEqual([true, undefined, 1, 0]);
   });
   test('close waits for what left with the settings of before', async () => {
     let release;

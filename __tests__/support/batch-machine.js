@@ -73,6 +73,7 @@ function open(options = {}, firstId = 1) {
     const id = ++opened.lastId;
     const need = layout.NEED + 2 * lane;
     if (id >= n[layout.TELL_AT]) return opened.step();
+    if (id > n[layout.ADMIT_TO]) n[layout.LEEWAY] = 0;
     if (
       n[layout.BUSY] === 0 &&
       id <= n[layout.ADMIT_TO] &&

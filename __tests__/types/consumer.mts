@@ -109,6 +109,7 @@ export async function batches(signal: AbortSignal): Promise<number> {
   const id: string = await buffer.enqueue({ model: 'm', tokens: 1 });
   const many: PromiseSettledResult<number>[] = await buffer.addMany([{ model: 'm', tokens: 2 }]);
   const { delivered, kept }: BatchAccount = await buffer.close({ timeoutMs: 5 });
+  buffer.updateConfig({ batchSize: 20, maxSize: 500 });
   const stats: BatchStats = buffer.getStats();
   const pulled = new BatchBuffer<Usage, string>(null);
   for (const { id: taken, item, attempts } of pulled.take(5)) pulled.settle(taken, attempts > 3 ? new Error(item.model) : 'done');

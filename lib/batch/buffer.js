@@ -9,7 +9,7 @@ const { Counts } = require('./counts');
 const { Durable } = require('./durable');
 const { Flow } = require('./flow');
 const { Idempotency } = require('./idempotency');
-const { readAdd, readClose, readEnqueue, readMost, readOptions } = require('./options');
+const { readAdd, readClose, readEnqueue, readLimits, readMost, readOptions } = require('./options');
 const { hostOf, ownerOf } = require('./owner');
 const pull = require('./pull');
 
@@ -108,6 +108,10 @@ class BatchBuffer extends EventEmitter {
     return this.#open();
   }
 
+  updateConfig(limits) {
+    const flow = this.#open();
+    flow.update(readLimits(limits, flow.config));
+  }
   getBufferStatus() {
     return this.#flow.status();
   }

@@ -9,6 +9,7 @@ const { op, DEAD_LETTERS, IN_FLIGHT, LINGERING, OLDEST_AGE, SIZE, WAITING } = re
 const { Letters } = require('./letters');
 const { groupOf } = require('./options');
 const { Returning } = require('./returning');
+const { settingsOf } = require('./settings');
 const { Steps } = require('./steps');
 const { heed } = require('../signals');
 
@@ -245,6 +246,13 @@ class Flow extends Steps {
   /** The numbers are those of this moment; what has become due meanwhile is done. */
   refresh() {
     this.do(op.STATUS);
+  }
+  /** Other limits from now on, of options as `readLimits` gives them. */
+  update(limits) {
+    Object.assign(this.config, limits);
+    const settings = settingsOf(this.config, this.handler === null);
+    this.tell((machine, now) => machine.update(settings, now));
+    this.act();
   }
   /** How the buffer stands. */
   status() {

@@ -66,6 +66,7 @@ module.exports = {
     STATUS: 17,
     RESET_STATS: 18,
     TURN: 19,
+    UPDATE: 20,
   },
   act: {
     DISPATCH: 1,

@@ -53,7 +53,9 @@ class Machine {
     else this.#note(lane, bytes, at, -1);
     const id = (this.lastId += 1);
     if (id >= shown[TELL_AT]) return true;
-    if (shown[BUSY] === 0 && id <= shown[ADMIT_TO]) {
+    // it waits for room: what makes some is told at once
+    if (id > shown[ADMIT_TO]) shown[LEEWAY] = 0;
+    else if (shown[BUSY] === 0) {
       if (lane >= NEED_LANES) return true;
       const need = NEED + 2 * lane;
       const items = (shown[need] -= 1);
@@ -139,6 +141,13 @@ class Machine {
     this.#shown[at + 1] = isRetryable ? 1 : 0;
     this.#shown[at + 2] = afterMs;
     this.#shown[at + 3] = random;
+  }
+
+  /** Other limits, of `settings` as `settingsOf` gives them. */
+  update({ batchSize, batchTimeoutMs, concurrency, maxSize }, now) {
+    this.#whole = batchSize - 1;
+    this.#shown.set([batchSize, batchTimeoutMs, concurrency, maxSize], AUX);
+    this.step(op.UPDATE, 0, 0, now);
   }
 
   stats() {

@@ -72,6 +72,14 @@ const SHAPE = {
   random: options.func(),
 };
 
+const LIMITS = ['batchSize', 'batchTimeout', 'concurrency', 'maxSize'];
+/** Those that may change later, total: of what is not given what `config` has. */
+function readLimits(given, config) {
+  const out = read(Object.fromEntries(LIMITS.map((name) => [name, SHAPE[name]])), given, 'limits');
+  for (const name of LIMITS) if (given?.[name] === undefined) out[name] = config[name];
+  return out;
+}
+
 /** The options of a BatchBuffer, total; `durable` and `idempotency` are undefined when they are off. */
 function readOptions(given) {
   const out = read(SHAPE, given);
@@ -91,6 +99,7 @@ const most = options.integer(1, MANY);
 
 module.exports = {
   readOptions,
+  readLimits,
   readEnqueue: (given) => read(ENQUEUE, given),
   readAdd: (given) => read(ADD, given),
   readClose: (given) => read(CLOSE, given),

@@ -54,7 +54,7 @@ pub const INBOX_SIZE: usize = 512;
 pub const ARRIVAL: usize = 5;
 /// Items that a row stands for at most.
 pub const ALIKE: u64 = 4096;
-/// What an operation needs besides its numbers: failures.
+/// What an operation needs besides its numbers: failures, or limits.
 pub const AUX: usize = ARRIVALS + ARRIVAL * INBOX_SIZE;
 /// Failures that fit there: place, retryable, Retry-After in ms, random number.
 pub const AUX_SIZE: usize = 128;
@@ -113,6 +113,8 @@ pub mod op {
     pub const RESET_STATS: u32 = 18;
     /// The turn of the event loop that TURN asked for has come.
     pub const TURN: u32 = 19;
+    /// Other limits, in AUX: items of a batch, its milliseconds, batches in flight, items.
+    pub const UPDATE: u32 = 20;
 }
 
 /// What the shell is to do, with the numbers that follow.

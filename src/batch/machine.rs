@@ -13,6 +13,7 @@
 //! n[at + 4] = 1;                                                          // an item like that of the last row counts up there, to ALIKE
 //! const id = ++lastId;
 //! const admitted = id <= n[ADMIT_TO];                                      // else an ADMITTED (or DROPPED) will say it
+//! if (!admitted) n[LEEWAY] = 0;                                            // the next batch that ends may make room
 //! if (id >= n[TELL_AT]) step();
 //! else if (n[BUSY] === 0 && admitted && (lane >= NEED_LANES || --n[NEED + 2 * lane] <= 0 || (n[NEED + 2 * lane + 1] -= bytes) <= 0)) step();
 //! // the first of its lane: the timer that is armed, for whatever, must ring before it has waited long enough
@@ -54,7 +55,7 @@ use crate::external::External;
 use napi::{Env, Unknown};
 use napi_derive::napi;
 use sluice_core::batch::{
-    Action, Arrival, Backoff, Buffer, Config, Failure, Id, Lane, Listed, Millis, Overflow,
+    Action, Arrival, Backoff, Buffer, Config, Failure, Id, Lane, Limits, Listed, Millis, Overflow,
 };
 use std::collections::VecDeque;
 
@@ -148,7 +149,7 @@ pub fn batch_open(config: BatchConfig, first_id: f64) -> External<Held> {
         named: VecDeque::new(),
         held_back: None,
     };
-    (0..NEED_LANES).for_each(|lane| machine.publish_need(lane as Lane, &numbers));
+    machine.publish_needs(&numbers);
     machine.publish(&numbers);
     machine.publish_sums(&numbers);
     External::new(Held { numbers, machine: Guarded::new("BatchBuffer", machine) })
@@ -248,6 +249,16 @@ impl Machine {
             }
             op::TURN => {
                 buffer.turn();
+                0.0
+            }
+            op::UPDATE => {
+                buffer.update(Limits {
+                    batch_size: numbers.get(AUX) as u32,
+                    batch_timeout_ms: whole(numbers.get(AUX + 1)),
+                    concurrency: numbers.get(AUX + 2) as u32,
+                    max_size: whole(numbers.get(AUX + 3)),
+                });
+                self.publish_needs(numbers);
                 0.0
             }
             op::STEP => return, // the rest of a list leaves the result as it was

@@ -85,7 +85,11 @@ impl Machine {
         }
     }
 
-    pub(super) fn publish_need(&mut self, lane: Lane, numbers: &Numbers) {
+    /// Those of all lanes that have such numbers.
+    pub(super) fn publish_needs(&mut self, numbers: &Numbers) {
+        (0..NEED_LANES).for_each(|lane| self.publish_need(lane as Lane, numbers));
+    }
+    fn publish_need(&mut self, lane: Lane, numbers: &Numbers) {
         let place = lane as usize;
         if place < NEED_LANES {
             let need = self.buffer.need(lane);

@@ -1,7 +1,9 @@
 //! The batch buffer under any script: it never panics, its account sums up at every step, each item is settled once, and
 //! it always comes to an end with nothing left to wake for.
 
-use sluice_core::batch::{Action, Arrival, Backoff, Buffer, Config, Failure, Id, Lane, Listed, Overflow};
+use sluice_core::batch::{
+    Action, Arrival, Backoff, Buffer, Config, Failure, Id, Lane, Limits, Listed, Overflow,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The bytes of a script, zeros at its end.
@@ -137,7 +139,7 @@ pub fn batch(data: &[u8]) {
 }
 
 fn step(script: &mut Script<'_>, buffer: &mut Buffer, seen: &mut Seen, now: &mut u64) {
-    let (op, a) = (script.byte() % 24, script.byte());
+    let (op, a) = (script.byte() % 25, script.byte());
     match op {
         0..=7 => {
             let recovered = op == 7;
@@ -218,6 +220,12 @@ fn step(script: &mut Script<'_>, buffer: &mut Buffer, seen: &mut Seen, now: &mut
                 seen.settle(id);
             }
         }
+        24 => buffer.update(Limits {
+            batch_size: 1 + (a % 8) as u32,
+            batch_timeout_ms: script.number(),
+            concurrency: 1 + (a >> 6) as u32,
+            max_size: 1 + (a >> 3) % 32,
+        }),
         22 => *now = (*now + a).min(LATEST),
         23 => *now = if a < 128 { buffer.wake_at().unwrap_or(*now) } else { script.number() }.min(LATEST),
         _ => {}

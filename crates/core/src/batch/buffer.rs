@@ -7,7 +7,9 @@ use super::lane::Lanes;
 use super::letters::Letters;
 use super::queue::{Queue, Run};
 use super::retry::{Held, Retry};
-use super::types::{Account, Action, Arrival, Config, Id, Lane, Listed, Millis, Overflow, Stats, Ticket};
+use super::types::{
+    Account, Action, Arrival, Config, Id, Lane, Limits, Listed, Millis, Overflow, Stats, Ticket,
+};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Bytes that an item counts at most, so that sums stay exact.
@@ -89,6 +91,14 @@ impl Buffer {
     /// Its options.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+    /// Other limits from now on, for what is there as well: nothing is sent back, refused or dropped for them.
+    pub fn update(&mut self, limits: Limits) {
+        self.config.batch_size = limits.batch_size.max(1);
+        self.config.batch_timeout_ms = limits.batch_timeout_ms;
+        self.config.concurrency = limits.concurrency.max(1);
+        self.config.max_size = limits.max_size.max(1);
+        self.lanes.resize(self.config.batch_size);
     }
     /// The id of the last arrival.
     pub fn last_id(&self) -> Id {

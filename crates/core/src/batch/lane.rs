@@ -46,6 +46,12 @@ impl Lanes {
             batch_bytes: config.batch_bytes,
         }
     }
+    /// Batches have another size from now on.
+    pub fn resize(&mut self, batch_size: u32) {
+        self.batch_size = batch_size.into();
+        let lanes = Lane::try_from(self.states.len()).unwrap_or(Lane::MAX);
+        (0..lanes).for_each(|lane| self.sort(lane));
+    }
     /// So many items come into being.
     pub fn enter(&mut self, lane: Lane, items: u64) {
         let place = index(lane);

@@ -19,6 +19,6 @@ mod types;
 pub use buffer::Buffer;
 pub use seen::{Claim, Seen, Slot};
 pub use types::{
-    Account, Action, Arrival, Backoff, BatchId, Config, Failure, Id, Lane, Listed, Millis, Need, Overflow,
-    Reason, Stats, Status, Ticket,
+    Account, Action, Arrival, Backoff, BatchId, Config, Failure, Id, Lane, Limits, Listed, Millis, Need,
+    Overflow, Reason, Stats, Status, Ticket,
 };

@@ -68,6 +68,19 @@ pub struct Config {
     pub durable: bool,
 }
 
+/// What of a buffer's options may change while it works, as in `Config`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Items of a batch at most.
+    pub batch_size: u32,
+    /// How long an item waits for its batch to fill; 0: until `Buffer::turn`.
+    pub batch_timeout_ms: u64,
+    /// Batches in flight at most.
+    pub concurrency: u32,
+    /// Items admitted and not settled, at most.
+    pub max_size: u64,
+}
+
 /// An item that comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {

@@ -121,6 +121,9 @@ impl Late {
         let size = i64::from(config.batch_size);
         let whole = (size, i64::try_from(config.batch_bytes).unwrap_or(i64::MAX));
         let need = self.need.entry(arrival.lane).or_insert(whole);
+        if !admitted {
+            self.leeway = 0;
+        }
         let tell = if arrival.recovered || id >= self.tell_at {
             true
         } else if !self.busy && admitted {
@@ -207,6 +210,11 @@ impl Late {
             Op::Stored(which) => {
                 let through = which.index(self.last as usize + 1) as u64;
                 self.both(|buffer, _| buffer.stored(through));
+            }
+            Op::Update(limits) => {
+                // all needs are published anew
+                self.need.clear();
+                self.both(|buffer, _| buffer.update(*limits));
             }
             Op::Advance(ms) => self.advance(now + ms),
             Op::Wake if self.armed < u64::MAX => self.advance(self.armed),

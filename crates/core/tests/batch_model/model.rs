@@ -269,6 +269,13 @@ impl Model {
         if most == 0 { (false, None) } else { (true, evicted) }
     }
 
+    pub fn update(&mut self, limits: Limits) {
+        self.config.batch_size = limits.batch_size;
+        self.config.batch_timeout_ms = limits.batch_timeout_ms;
+        self.config.concurrency = limits.concurrency;
+        self.config.max_size = limits.max_size;
+    }
+
     pub fn take(&mut self, max: usize, now: u64) -> Vec<Listed> {
         self.tick(now);
         let mut list = vec![];

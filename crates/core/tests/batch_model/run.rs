@@ -215,6 +215,10 @@ impl Run {
                 self.machine.reset_stats();
                 self.model.stats = Stats::default();
             }
+            Op::Update(limits) => {
+                self.machine.update(*limits);
+                self.model.update(*limits);
+            }
             Op::Unknown(_) | Op::Take(_) | Op::Leave(_) => {}
         }
     }

@@ -28,6 +28,7 @@ pub enum Op {
     Jump(u64),
     Leave(bool),
     ResetStats,
+    Update(Limits),
 }
 
 pub fn config() -> impl Strategy<Value = Config> {
@@ -53,6 +54,13 @@ pub fn config() -> impl Strategy<Value = Config> {
         max_dead_letters: tries.2,
         pull,
         durable,
+    })
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let timeout = prop_oneof![Just(0u64), Just(30), Just(200)];
+    (1..6u32, timeout, 1..4u32, 1..14u64).prop_map(|(batch_size, batch_timeout_ms, concurrency, max_size)| {
+        Limits { batch_size, batch_timeout_ms, concurrency, max_size }
     })
 }
 
@@ -88,6 +96,7 @@ pub fn op() -> impl Strategy<Value = Op> {
         1 => (0..5000u64).prop_map(Op::Jump),
         2 => any::<bool>().prop_map(Op::Leave),
         1 => Just(Op::ResetStats),
+        2 => limits().prop_map(Op::Update),
     ]
 }
 

@@ -47,6 +47,27 @@ fn without_a_timeout_items_wait_for_their_turn() {
 }
 
 #[test]
+fn other_limits_hold_for_what_waits_and_send_nothing_back() {
+    let mut driver = Driver::new(config());
+    let limits = Limits { batch_size: 5, batch_timeout_ms: 300, concurrency: 1, max_size: 4 };
+    assert_eq!(driver.add_many(2), []);
+    driver.buffer.update(limits);
+    assert_eq!((driver.said(), driver.buffer.wake_at()), (vec![], Some(1300)));
+    assert_eq!(driver.buffer.need(0), Need { items: 3, bytes: u64::MAX });
+    assert_eq!(driver.buffer.need(7), Need { items: 5, bytes: u64::MAX });
+    driver.now = 1100;
+    assert_eq!(driver.add_many(2), [Action::HighWater]);
+    assert_eq!(driver.add_many(2), [], "two wait for room");
+    driver.buffer.update(Limits { batch_size: 2, ..limits });
+    assert_eq!(driver.said(), [dispatch(0, 0, Reason::Size, 2)]);
+    driver.buffer.update(Limits { batch_size: 2, concurrency: 2, max_size: 1, ..limits });
+    assert_eq!(driver.said(), [dispatch(1, 0, Reason::Size, 2)], "what was admitted stays");
+    driver.buffer.update(Limits { batch_size: 9, concurrency: 3, max_size: 9, batch_timeout_ms: 10 });
+    assert_eq!(driver.said(), [Action::Admitted(6), Action::Drained]);
+    assert_eq!(driver.at(1110), [dispatch(2, 0, Reason::Timeout, 2)]);
+}
+
+#[test]
 fn groups_are_batches_of_their_own_and_the_oldest_leaves_first() {
     let mut driver = Driver::new(Config { max_size: 100, ..config() });
     assert_eq!(driver.add_many(3), [dispatch(0, 0, Reason::Size, 3)]);
