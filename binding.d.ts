@@ -228,6 +228,9 @@ export declare function clientEncode(tag: number, payload: string | Buffer, tagg
 /** A call failed; true: that opened the breaker. */
 export declare function clientFailed(watch: ExternalObject<Watch>): boolean
 
+/** Whether a read that begins now may fill the disk. */
+export declare function clientHearsDisk(held: ExternalObject<Held>): boolean
+
 /** What the first of them is called with: the lease's key, the counter's, and for how long the counter is kept. */
 export declare function clientLeaseKeys(prefix: string, key: string, isCluster: boolean): Array<string>
 

@@ -888,6 +888,7 @@ module.exports.clientDistrusts = nativeBinding.clientDistrusts
 module.exports.clientElapsed = nativeBinding.clientElapsed
 module.exports.clientEncode = nativeBinding.clientEncode
 module.exports.clientFailed = nativeBinding.clientFailed
+module.exports.clientHearsDisk = nativeBinding.clientHearsDisk
 module.exports.clientLeaseKeys = nativeBinding.clientLeaseKeys
 module.exports.clientMiss = nativeBinding.clientMiss
 module.exports.clientNotice = nativeBinding.clientNotice

@@ -1,5 +1,8 @@
 'use strict';
 // TieredCache on a client that the application has: exact commands, fake timers, clients that fail or cannot.
+const { mkdtempSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
 const { TieredCache } = require('sluice');
 const { startRedis, stopAll } = require('../redis');
 const clients = require('./clients');
@@ -119,6 +122,32 @@ test('what was written and deleted while a real server was away is invalidated w
   expect(await Promise.all(['kept', 'set', 'deleted', 'user:1'].map((key) => plain.get(`p:${key}`)))).toEqual(['"old"', null, null, null]);
   expect([await cache.get('deleted'), told]).toEqual([null, ['degraded', 'recovered']]);
   close();
+});
+
+test('a value that was read before this instance could hear of its delete is not filled into the disk', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-injected-'));
+  const held = new Map();
+  const client = {
+    get: async (key) => held.get(key) ?? null, pttl: async (key) => (held.has(key) ? 60_000 : -2),
+    set: async (key, text) => Boolean(held.set(key, text)), del: async (...keys) => keys.filter((key) => held.delete(key)).length,
+  };
+  let answer;
+  const slow = { ...client, get: (key) => new Promise((resolve) => (answer = resolve.bind(null, held.get(key)))), pttl: async () => 60_000 };
+  const tiers = { memory: false, disk: { path: join(folder, 'disk') } };
+  const [one, other] = [cacheOf({ client }, tiers), cacheOf({ client: slow }, tiers)];
+  await one.set('key', 'old', 60);
+  const reading = other.getMany(['key']);
+  await until(() => answer !== undefined);
+  expect(await one.delete('key')).toBe(true);
+  // only now its disk is opened, and hears
+  await other.get('another', { skipL2: true });
+  answer();
+  expect(await reading).toEqual(['old']);
+  // close waits for fills
+  await other.close();
+  expect([await one.get('key'), await one.get('key', { skipL2: true })]).toEqual([null, null]);
+  await one.close();
+  rmSync(folder, { recursive: true });
 });
 
 test('values, leases and tags are shared with an instance that has its own connection', async () => {

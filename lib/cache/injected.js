@@ -12,6 +12,7 @@ const { ClientSweep } = require('./client-sweep');
 const { SAID, DOWN, saidOf, foundOf } = require('./client-answers');
 
 const SKIP_REDIS = 2;
+const SKIP_DISK_FILL = 8;
 /** The offset between the server's clock and ours is looked at that often. */
 const TIME_MS = 60_000;
 
@@ -77,6 +78,7 @@ class Injected extends Engine {
   }
   async #readAll(keys, now, flags, isTimeless = false) {
     const moments = keys.map((key) => this.epoch(key));
+    if (this.#publishes && !native.clientHearsDisk(this.handle)) flags |= SKIP_DISK_FILL;
     const reading = this.#reading;
     reading.count += 1;
     try {

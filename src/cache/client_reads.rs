@@ -56,6 +56,11 @@ fn raw(env: sys::napi_env, list: Array<'_>) -> napi::Result<sys::napi_value> {
     unsafe { ToNapiValue::to_napi_value(env, list) }
 }
 
+/// Whether a read that begins now may fill the disk.
+#[napi(catch_unwind)]
+pub fn client_hears_disk(held: &External<Held>) -> bool {
+    held.engine().hears_disk()
+}
 /// Goes on with a read for which the client said something: what was found, null, or undefined when the disk is next.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments)]

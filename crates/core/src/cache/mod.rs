@@ -58,4 +58,6 @@ pub mod skip {
     pub const REDIS: u32 = 2;
     /// Leave disk out.
     pub const DISK: u32 = 4;
+    /// Do not fill the disk: it was not heard when the read began, and what was read may have changed since.
+    pub const DISK_FILL: u32 = 8;
 }

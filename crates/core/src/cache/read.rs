@@ -138,7 +138,7 @@ impl Read {
             flags,
             now,
             spare: None,
-            all_absent: flags == 0,
+            all_absent: flags & !skip::DISK_FILL == 0,
             redis_absent: false,
             redis_down,
             damaged: 0,
@@ -167,7 +167,7 @@ impl Read {
                     }
                     _ => {}
                 }
-            } else if known_absent && self.flags == 0 && self.told.tells() {
+            } else if known_absent && self.flags & !skip::DISK_FILL == 0 && self.told.tells() {
                 return Step::Done(Box::new(Outcome { negative: true, ..Outcome::default() }));
             }
         }
@@ -195,7 +195,7 @@ impl Read {
                 }
                 if record.is_fresh(self.now) {
                     let fill_disk = match self.tiers.caps.disk {
-                        Some(cap) if !doubt && self.flags & skip::DISK == 0 => {
+                        Some(cap) if !doubt && self.flags & (skip::DISK | skip::DISK_FILL) == 0 => {
                             Some(capped(record.clone(), cap, self.now))
                         }
                         _ => None,

@@ -75,6 +75,8 @@ const POLL: Duration = Duration::from_millis(10);
 impl Engine {
     pub(super) fn look(&self, key: &[u8], now: Millis, flags: u32) -> (Looked, Step, Read, Seen) {
         self.poll();
+        let fills_disk = self.tiers.caps.redis.is_none() || self.hears_disk();
+        let flags = if fills_disk { flags } else { flags | skip::DISK_FILL };
         let told = self.events.told(now);
         let seen = Seen::take(&self.memory, key);
         let trust = self.memory.trust();
@@ -100,6 +102,10 @@ impl Engine {
             _ => Looked::Unknown,
         };
         (looked, step, read, seen)
+    }
+    /// Whether what other instances and processes do to the disk is heard.
+    pub fn hears_disk(&self) -> bool {
+        self.disk.as_ref().is_none_or(|tier| tier.get().is_some())
     }
     /// Looks at the disk's ring, at most each 10 ms.
     pub fn poll(&self) {
