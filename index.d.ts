@@ -497,7 +497,11 @@ export class BatchBuffer<T = unknown, R = unknown> extends EventEmitter<BatchEve
   add(item: T, options?: { key?: string; signal?: AbortSignal }): Promise<R>;
   /** As add() for each, in order. Never rejects for items. */
   addMany(items: T[]): Promise<PromiseSettledResult<R>[]>;
-  /** Hands over all that was brought before the call, and resolves when it is settled, later tries included. Never rejects for items. */
+  /**
+   * Hands over all that was brought before the call, and resolves when it is settled, later tries included. An item whose key
+   * another instance has in hand (`idempotency.redis`) is not waited for: it has nothing to hand over until that one ends.
+   * Never rejects for items.
+   */
   flush(): Promise<void>;
   /** Drops what has not left; their promises reject with `reason`, else ERR_ABORTED. How many they were. */
   clear(reason?: Error): number;
@@ -512,7 +516,7 @@ export class BatchBuffer<T = unknown, R = unknown> extends EventEmitter<BatchEve
   /**
    * Takes nothing more, delivers until `timeoutMs` (default: no limit; 0: hands nothing more over and waits for what is with
    * the handler), keeps the rest on disk (its add() rejects with ERR_CLOSED and err.kept = true) or rejects it with
-   * ERR_CLOSED, releases everything. Without a handler nothing is waited for, unless `timeoutMs` says so. Called again it
+   * ERR_CLOSED, releases everything. Without a handler nothing is waited for. Called again it
    * returns the same promise; a shorter `timeoutMs` then counts.
    */
   close(options?: { timeoutMs?: number }): Promise<BatchAccount>;

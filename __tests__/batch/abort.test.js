@@ -84,6 +84,20 @@ test('while it is with the handler: the promise rejects, the item stays, and is 
   expect(await buffer.close()).toEqual({ delivered: 3, deadLettered: 0, dropped: 0, aborted: 1, kept: 0 });
 });
 
+test('while it is with the handler and another try would be at once: there is none', async () => {
+  const { handler, calls } = heldHandler();
+  const buffer = make(handler, { batchSize: 1, backoff: { minMs: 0, maxMs: 0 } });
+  const controller = new AbortController();
+  const rejected = rejection(buffer.add(1, { signal: controller.signal }));
+  controller.abort(why);
+  expect(await rejected).toEqual(aborted);
+  calls[0].reject(new Error('no'));
+  await microtasks();
+  jest.advanceTimersByTime(1000);
+  expect(calls.length).toBe(1);
+  expect(await buffer.close()).toMatchObject({ aborted: 1, deadLettered: 0 });
+});
+
 test('while it waits for another try: it is gone', async () => {
   const { handler, calls } = heldHandler();
   const buffer = make(handler, { batchSize: 1, backoff: { minMs: 100 } });

@@ -97,6 +97,19 @@ test('Retry-After holds an item back longer than its backoff', async () => {
   await rejected;
 });
 
+test('more failures than one crossing holds, told after the deadline, are told once', async () => {
+  let now = 0;
+  const error = new Error('late');
+  const buffer = make(async () => {
+    // the event loop was held up: no timer has rung
+    now = 200;
+    throw error;
+  }, { batchSize: 300, handlerTimeoutMs: 100, retries: 0, now: () => now });
+  const ended = await Promise.allSettled(Array.from({ length: 300 }, (_, item) => buffer.add(item)));
+  expect(ended.every(({ reason }) => reason === error)).toBe(true);
+  expect(buffer.getStats()).toMatchObject({ failed: 300, calls: 1 });
+});
+
 describe('a handler that hangs', () => {
   test('is aborted after handlerTimeoutMs, counts as a failed try, and is not heard any more', async () => {
     const { handler, calls } = heldHandler();
@@ -186,6 +199,22 @@ describe('dead letters', () => {
     expect([await buffer.clearDeadLetters(), await buffer.deadLetters(), buffer.getBufferStatus().deadLetters]).toEqual([0, [], 0]);
   });
 
+  test('one that is tried again just before close is delivered', async () => {
+    let error = withStatus(400);
+    const sent = [];
+    const buffer = make((items) => {
+      if (error !== undefined) throw error;
+      sent.push(...items);
+    }, { batchSize: 1 });
+    await rejection(buffer.add('letter'));
+    const [{ id }] = await buffer.deadLetters();
+    error = undefined;
+    const again = buffer.retryDeadLetter(id);
+    const closed = buffer.close();
+    await again;
+    expect([await closed, sent]).toEqual([expect.objectContaining({ delivered: 1, deadLettered: 1 }), ['letter']]);
+    await expect(buffer.retryDeadLetter(id)).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
   test('are bounded, the oldest out with an event; 0 keeps none and tells of each', async () => {
     const buffer = failing({ maxDeadLetters: 2 });
     const dropped = [];

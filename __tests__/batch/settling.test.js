@@ -75,6 +75,18 @@ test('an Error in a slot fails that item only, of whatever realm', async () => {
   expect([settled[0].reason === own, settled[1].reason === foreign, settled[2].reason === dom, settled[3].value]).toEqual([true, true, true, 'd']);
 });
 
+test.each([
+  ['a tag that throws', () => new (class { get [Symbol.toStringTag]() { throw new Error('no tag'); } })(), 'no tag'],
+  ['a prototype that throws', () => new Proxy({}, { getPrototypeOf() { throw new Error('no prototype'); } }), 'no prototype'],
+])('a result that cannot be looked at (%s) fails its batch, promised or not', async (_, result, text) => {
+  for (const results of [() => [result(), 2], () => [Promise.resolve(1), Promise.resolve().then(result)]]) {
+    const buffer = make(results, { batchSize: 2 });
+    const ended = await Promise.allSettled([buffer.add(1), buffer.add(2)]);
+    expect(ended.map(({ reason }) => reason?.message)).toEqual([text, text]);
+    expect(await buffer.close()).toMatchObject({ deadLettered: 2 });
+  }
+});
+
 test('only what failed is tried again, and the rest is delivered at once', async () => {
   const calls = [];
   const buffer = make((items, { attempt, reason }) => {

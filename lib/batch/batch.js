@@ -25,7 +25,7 @@ class Context {
   }
   /** Of each item, '' for one without. */
   get keys() {
-    this.#keys ??= this.#batch.entries.map((entry) => entry.key ?? '');
+    this.#keys ??= this.#batch.given().map((entry) => entry.key ?? '');
     return this.#keys;
   }
 }
@@ -36,6 +36,8 @@ class Batch {
   /** Why it was given up, for a handler that asks for its signal after that. */
   #abortedBy;
   #over = false;
+  /** Places of items that cannot be read back, where there are such: the handler is not given them. */
+  #lost;
 
   /** `flow` is told how it ends, by `ended(batch, results, failures)`; `failures` are `{ place, error, isFinal }`. */
   constructor(flow, number, group, reason, attempt, entries) {
@@ -49,6 +51,10 @@ class Batch {
     this.deadline = Infinity;
   }
 
+  /** The entries whose items the handler has. */
+  given() {
+    return this.#lost === undefined ? this.entries : this.entries.filter((_, place) => !this.#lost.has(place));
+  }
   signal() {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -66,10 +72,15 @@ class Batch {
     if (this.#over) return;
     const { entries } = this;
     const items = new Array(entries.length);
+    let length = 0;
     for (let at = 0; at < entries.length; at += 1) {
       const { item, row } = entries[at];
-      items[at] = row === undefined ? item : row.value();
+      const value = row === undefined ? item : row.value();
+      if (value === undefined && row !== undefined) (this.#lost ??= new Set()).add(at);
+      else items[length++] = value;
     }
+    items.length = length;
+    if (length === 0) return void this.fail(unreadable());
     let pending;
     try {
       pending = Promise.resolve((0, this.#flow.handler)(items, new Context(this)));
@@ -81,7 +92,7 @@ class Batch {
 
   #end(results) {
     if (this.#over) return;
-    const { length } = this.entries;
+    const length = this.entries.length - (this.#lost?.size ?? 0);
     const isNothing = results === undefined || results === null;
     if (!isNothing && (!Array.isArray(results) || results.length !== length)) {
       // what it did is done: another try would do it twice
@@ -101,26 +112,49 @@ class Batch {
       this.fail(error, true);
       return;
     }
+    this.#ended(isNothing ? undefined : results, failures);
+  }
+  /** Places are those of what the handler was given. */
+  #ended(results, failures) {
     this.#over = true;
-    this.#flow.ended(this, isNothing ? undefined : results, failures);
+    if (this.#lost === undefined) return void this.#flow.ended(this, results, failures);
+    const failed = new Map(failures?.map((failure) => [failure.place, failure]));
+    const [all, ends] = [[], []];
+    let next = 0;
+    for (let place = 0; place < this.entries.length; place += 1) {
+      if (this.#lost.has(place)) ends.push({ place, error: unreadable(), isFinal: true });
+      else {
+        if (failed.has(next)) ends.push({ ...failed.get(next), place });
+        all[place] = results?.[next];
+        next += 1;
+      }
+    }
+    this.#flow.ended(this, all, ends);
   }
   /** Slots that are promises are waited for, and each fails its item only. */
   async #await(results) {
-    const ended = await Promise.allSettled(results);
-    if (this.#over) return;
-    this.#over = true;
     const failures = [];
-    ended.forEach(({ status, value, reason }, place) => {
-      if (status === 'rejected' || isError(value)) failures.push({ place, error: status === 'rejected' ? reason : value, isFinal: false });
-    });
-    this.#flow.ended(this, ended.map(({ value }) => value), failures.length === 0 ? undefined : failures);
+    let ended;
+    try {
+      ended = await Promise.allSettled(results);
+      ended.forEach(({ status, value, reason }, place) => {
+        if (status === 'rejected' || isError(value)) failures.push({ place, error: status === 'rejected' ? reason : value, isFinal: false });
+      });
+    } catch (error) {
+      // as in `#end`
+      this.fail(error, true);
+      return;
+    }
+    if (this.#over) return;
+    this.#ended(ended.map(({ value }) => value), failures.length === 0 ? undefined : failures);
   }
 
   /** All of it has failed. What its handler says later is not heard. */
   fail(error, isFinal = false) {
     if (this.#over) return;
     this.#over = true;
-    this.#flow.ended(this, undefined, this.entries.map((_, place) => ({ place, error, isFinal })));
+    const failed = (place) => (this.#lost?.has(place) ? { place, error: unreadable(), isFinal: true } : { place, error, isFinal });
+    this.#flow.ended(this, undefined, this.entries.map((_, place) => failed(place)));
   }
 
   /** The handler has had its time. */
@@ -142,6 +176,7 @@ class Batch {
 /** Neither an error nor a promise: asking each for its tag would cost more than the rest of its way. */
 const isPlain = (value) => Object.getPrototypeOf(value) === Object.prototype;
 
+const unreadable = () => make('Value', { what: 'the item', detail: 'it cannot be read back from what was written' });
 function wrongResults(length, results) {
   const option = 'what the handler returns';
   const range = `an array with one result for each of the ${length} items, or nothing`;

@@ -91,21 +91,23 @@ class BatchBuffer extends EventEmitter {
     return pull.remove(this.#open(), id);
   }
 
+  // at once where nothing has to be waited for: what follows in the same turn, as close(), comes behind
   async deadLetters() {
-    return pull.deadLetters(await this.#opened());
+    if (this.#isOpening) await this.#recovered;
+    return pull.deadLetters(this.#open());
   }
   async retryDeadLetter(id) {
-    pull.retryDeadLetter(await this.#opened(), id);
+    if (this.#isOpening) await this.#recovered;
+    pull.retryDeadLetter(this.#open(), id);
   }
   async clearDeadLetters() {
-    return pull.clearDeadLetters(await this.#opened());
+    if (this.#isOpening) await this.#recovered;
+    return pull.clearDeadLetters(this.#open());
   }
-  /** The flow with what the log had kept. */
-  async #opened() {
-    const flow = this.#open();
-    if (flow.log === undefined || flow.log.isReady) return flow;
-    await this.#recovered;
-    return this.#open();
+  /** What the log had kept is not back yet. */
+  get #isOpening() {
+    const { log } = this.#open();
+    return log !== undefined && !log.isReady;
   }
 
   updateConfig(limits) {

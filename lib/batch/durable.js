@@ -51,7 +51,7 @@ class Durable {
     seen: (key, seq, expires, result) => this.#owner.seen(key, seq, expires, result),
   };
 
-  /** What earlier processes had left is back: others may come now. */
+  /** What earlier processes had left is back, and what came meanwhile has gone on: others may come now. The owner says so. */
   isReady = false;
   /** How many items that was. Never rejects. */
   recovered;
@@ -88,7 +88,6 @@ class Durable {
 
   async #open(opening) {
     const count = await this.#restore(opening);
-    this.isReady = true;
     this.#owner.ready();
     return count;
   }

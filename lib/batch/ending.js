@@ -45,6 +45,8 @@ function ended(flow, batch, results, failures) {
     return;
   }
   const told = judged(flow, failures);
+  // who gave up is looked at when the machine has heard: another try must not be due at once
+  for (const failure of told) if (entries[failure.place].isUnwanted) failure.afterMs = Math.max(1, failure.afterMs);
   let next = 0;
   for (let at = 0; at < entries.length; at += 1) {
     if (next < failures.length && failures[next].place === at) {
@@ -82,8 +84,10 @@ function failed(flow, entry, error, attempts) {
 }
 /** After that: the log hears of the try, and one whose caller has given up meanwhile is not tried again. */
 function triesAgain(flow, entry) {
-  if (entry.state !== STATE.BACK) return;
-  if (entry.isUnwanted) giveUp(flow, entry);
+  const { state } = entry;
+  // a try that was due at once is with the handler again
+  if (state !== STATE.BACK && state !== STATE.AWAY) return;
+  if (state === STATE.BACK && entry.isUnwanted) giveUp(flow, entry);
   else if (flow.log !== undefined) flow.log.attempts(entry, entry.attempts);
 }
 

@@ -128,7 +128,9 @@ class Flow extends Steps {
   }
   /** All that the log had kept is back: those that have come meanwhile may go on. */
   ready() {
-    for (const entry of this.held.splice(0)) if (!entry.isGone) this.#enter(entry);
+    // what listeners and handlers bring meanwhile comes behind
+    while (this.held.length > 0) for (const entry of this.held.splice(0)) if (!entry.isGone) this.#enter(entry);
+    this.log.isReady = true;
     this.do(op.STEP);
   }
 

@@ -32,6 +32,8 @@ class Told {
   }
   timedOut(number) {
     const batch = this.#flow.batches[number];
+    // its end is being told: more failures than one crossing holds
+    if (batch === undefined) return;
     this.#flow.later(() => batch.timeOut(this.#flow.config.handlerTimeoutMs));
   }
   dead(id, attempts, isKept, evictedId) {

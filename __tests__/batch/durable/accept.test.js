@@ -1,5 +1,6 @@
 'use strict';
 // What a durable buffer takes, and what its handler is given for it.
+const v8 = require('node:v8');
 const native = require('../../../lib/native');
 const { cleanUp, folder, gate, left, open, until } = require('./support');
 
@@ -99,6 +100,30 @@ test('codec v8 keeps what JSON cannot say, in this realm', async () => {
 
 const cycle = {};
 cycle.self = cycle;
+test('what cannot be read back is not handed over: a dead letter, beside others that are delivered', async () => {
+  const where = folder();
+  const seen = [];
+  const handler = (items, { keys }) => {
+    seen.push([...items], keys);
+    return items.map(({ n }) => (n === 4 ? new Error('four') : n));
+  };
+  const buffer = open(where, handler, { durable: { codec: 'v8' }, batchSize: 5, retries: 0 });
+  const read = v8.deserialize;
+  jest.spyOn(v8, 'deserialize').mockImplementation((bytes) => {
+    const value = read(bytes);
+    if (value.n % 2 === 1) throw new RangeError('too deep');
+    return value;
+  });
+  const ended = await Promise.allSettled([0, 1, 2, 3, 4].map((n) => buffer.add({ n }, { key: `k${n}` })));
+  expect(ended.map(({ value, reason }) => value ?? reason.code ?? reason.message)).toEqual([0, 'ERR_VALUE', 2, 'ERR_VALUE', 'four']);
+  expect(seen).toEqual([[{ n: 0 }, { n: 2 }, { n: 4 }], ['k0', 'k2', 'k4']]);
+  expect((await buffer.deadLetters()).map(({ key }) => key)).toEqual(['k1', 'k3', 'k4']);
+  const alone = buffer.add({ n: 5 });
+  await buffer.flush();
+  await expect(alone).rejects.toMatchObject({ code: 'ERR_VALUE' });
+  expect(seen.length).toBe(2);
+});
+
 test.each([['undefined', undefined], ['a function', () => 1], ['a symbol', Symbol('s')], ['a BigInt', { a: 1n }], ['a cycle', cycle]])(
   '%s cannot be written down: ERR_VALUE, and nothing is accepted',
   async (_, item) => {

@@ -56,6 +56,33 @@ test('tries of both processes count: after the last one the item is dead', async
   expect(await after.deadLetters()).toEqual([expect.objectContaining({ item: 'poison', attempts: 4, error: 'no' })]);
 });
 
+test('tries that follow at once count too', async () => {
+  const where = folder();
+  const { batches, handler } = gate();
+  const before = open(where, handler, { batchSize: 1, backoff: { minMs: 0, maxMs: 0 } });
+  await before.enqueue('poison');
+  for (let tries = 0; tries < 2; tries += 1) {
+    await until(() => batches.length > tries);
+    batches[tries].reject(new Error('no'));
+  }
+  await until(() => batches.length === 3);
+  await before.close({ timeoutMs: 1 });
+  expect((await left(where)).map(({ item, attempts }) => [item, attempts])).toEqual([['poison', 2]]);
+});
+
+test('items that come while others come back keep their order, whatever listeners bring and ask', async () => {
+  const seen = [];
+  const buffer = open(folder(), (items) => void seen.push(...items), { batchSize: 100, maxSize: 100, highWater: 0.02 });
+  let closed;
+  buffer.once('highWater', () => {
+    void buffer.enqueue('by a listener').catch(() => {});
+    closed = buffer.close();
+  });
+  const ended = await Promise.allSettled([1, 2, 3, 4].map((item) => buffer.add(item)));
+  expect(ended.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled']);
+  expect([await closed, seen]).toEqual([expect.objectContaining({ delivered: 5 }), [1, 2, 3, 4, 'by a listener']]);
+});
+
 test('nothing left: recovered is 0, and no event', async () => {
   const buffer = open(folder(), null);
   const heard = jest.fn();
