@@ -130,6 +130,7 @@ export class QstashQueue {
   clearBuffer(): number;
   getMetrics(): Record<string, unknown> & { totalProcessed: number; apiCalls: number; savedCalls: number; deadLetterCount: number; duplicateMessageCount: number };
   resetMetrics(): void;
+  /** Those of this moment: each may be retried or removed while the list is gone through. */
   getDeadLetterQueue(): QstashDeadLetter[] | Promise<QstashDeadLetter[]>;
   clearDeadLetterQueue(): number | Promise<number>;
   /** Sends a letter's message now, once for all who ask; the letter goes when that is delivered. */
@@ -144,6 +145,7 @@ export class QstashQueue {
   maxBufferSize: number;
   /** null: no batch waits to fill. */
   flushTimer: unknown;
+  /** What the store keeps, itself: may be changed. */
   deadLetterQueue: QstashDeadLetter[];
   maxDeadLetterQueueSize: number;
   metrics: Record<'totalProcessed' | 'apiCalls' | 'deadLetterCount' | 'duplicateMessageCount' | 'circuitBreakerTrips' | 'bufferOverflowCount', number>;
@@ -154,7 +156,7 @@ export class QstashQueue {
   isMockMode: boolean;
   isInitialized: boolean;
   connected: boolean;
-  client: QstashClient | null;
+  client: QstashClient | null | undefined;
   bufferMutex: QstashQueueOptions['mutex'];
   publishBreaker: QstashQueueOptions['breaker'];
   logger: QstashQueueOptions['logger'];

@@ -5,7 +5,7 @@ const { publishParts, refusalOf } = require('../lib/batch/qstash-answer');
 const { isError } = require('../lib/errors');
 const options = require('../lib/options');
 const { BufferedQueue, count } = require('./buffered-queue');
-const { DeadLetterStore } = require('./dead-letter-store');
+const { DeadLetterStore, lettersAtHand, lettersOf } = require('./dead-letter-store');
 const { OwnElapsed } = require('./elapsed');
 const { flag, isOptimized, number, text } = require('./environment');
 const { contentKey, givenKey, itemOf, requestOf } = require('./qstash-request');
@@ -80,7 +80,7 @@ class QstashQueue extends BufferedQueue {
   }
 
   _checkWay() {
-    if (!this.isMockMode && this.client === null) this._sink();
+    if (!this.isMockMode && !this.client) this._sink();
   }
 
   /** Accepted: `{ id, queued: true }`. Delivered, with `wait`: QStash's answer, or `{ messageId, duplicate: true }`. */
@@ -132,14 +132,13 @@ class QstashQueue extends BufferedQueue {
     return Promise.allSettled(published);
   }
 
-  /** What failed for good, as the store has it. */
+  /** What failed for good, as the store has it now: who goes through it may retry each. */
   getDeadLetterQueue() {
-    return this.deadLetterStore.list();
+    return lettersOf(this.deadLetterStore);
   }
   /** How many there were, where the store can say. */
   clearDeadLetterQueue() {
-    const letters = this.deadLetterStore.list();
-    const known = Array.isArray(letters) ? letters.length : undefined;
+    const known = lettersAtHand(this.deadLetterStore)?.length;
     const cleared = this.deadLetterStore.clear();
     return known ?? cleared;
   }
@@ -170,7 +169,7 @@ class QstashQueue extends BufferedQueue {
     const { publishBreaker } = this;
     const send = () => this._executeBatch(tasks, context);
     try {
-      const results = await (publishBreaker === null ? send() : publishBreaker.execute(send));
+      const results = await (publishBreaker ? publishBreaker.execute(send) : send());
       this.metrics.totalProcessed += tasks.filter((_, at) => !isError(results?.[at])).length;
       return results;
     } catch (error) {
@@ -182,7 +181,7 @@ class QstashQueue extends BufferedQueue {
     const { client } = this;
     const { keys } = context;
     if (this.isMockMode) return tasks.map(({ topic, message }, at) => ({ messageId: keys[at] || this._generateMessageId(topic, message), mock: true }));
-    if (client === null) {
+    if (!client) {
       this.metrics.apiCalls += 1;
       return this._sink()(tasks.map(itemOf), context);
     }
@@ -197,13 +196,13 @@ class QstashQueue extends BufferedQueue {
   }
 
   getMetrics() {
-    const letters = this.deadLetterStore.list();
+    const letters = lettersAtHand(this.deadLetterStore);
     const { size, hasActiveTimer } = this.getBufferStatus();
     return {
       ...this.metrics,
       savedCalls: Math.max(0, this.metrics.totalProcessed - this.metrics.apiCalls),
       queue: { bufferSize: size, maxBufferSize: this.maxBufferSize, batchTimeout: this.batchTimeout, batchSize: this.batchSize, flushTimerActive: hasActiveTimer },
-      deadLetter: { count: letters?.length, max: this.maxDeadLetterQueueSize, messages: Array.isArray(letters) ? letters.slice(-5) : [] },
+      deadLetter: { count: letters?.length, max: this.maxDeadLetterQueueSize, messages: letters?.slice(-5) ?? [] },
       idempotency: { limit: this.localIdempotencyLimit, duplicateCount: this.metrics.duplicateMessageCount },
       circuitBreaker: { localState: this.getCircuitBreakerStatus(), trips: this.metrics.circuitBreakerTrips },
       overflow: { count: this.metrics.bufferOverflowCount },
