@@ -89,6 +89,7 @@ export interface QstashQueueOptions {
   /** Tries after the first. @default 2 */
   retries?: number;
   backoff?: BatchBufferOptions<unknown>['backoff'];
+  /** For one try of a batch; 0: no limit. @default 30000 for requests of the queue's own, none for a client */
   handlerTimeoutMs?: number;
   retryable?: (error: Error) => boolean;
   overflow?: 'wait' | 'reject' | 'drop-oldest';

@@ -9,7 +9,10 @@ const { DeadLetterStore, lettersAtHand, lettersOf } = require('./dead-letter-sto
 const { OwnElapsed } = require('./elapsed');
 const { flag, isOptimized, number, text } = require('./environment');
 const { contentKey, givenKey, itemOf, requestOf } = require('./qstash-request');
+const { within } = require('./time-limit');
 
+/** For requests of our own; how long a client takes is its own affair: one that is given up delivers all the same. */
+const REQUEST_MS = 30_000;
 const STATE = Symbol('state');
 const letterCount = options.integer(0, 2 ** 31 - 1);
 const counters = () => ({ totalProcessed: 0, apiCalls: 0, deadLetterCount: 0, duplicateMessageCount: 0, circuitBreakerTrips: 0, bufferOverflowCount: 0 });
@@ -117,7 +120,8 @@ class QstashQueue extends BufferedQueue {
 
   async close(settings) {
     const account = await super.close(settings);
-    await this[STATE].calls?.close();
+    // calls that are under way still have been given up: nobody waits for them, and no more begin
+    void this[STATE].calls?.close().catch(() => {});
     this.connected = false;
     return account;
   }
@@ -183,7 +187,8 @@ class QstashQueue extends BufferedQueue {
     if (this.isMockMode) return tasks.map(({ topic, message }, at) => ({ messageId: keys[at] || this._generateMessageId(topic, message), mock: true }));
     if (!client) {
       this.metrics.apiCalls += 1;
-      return this._sink()(tasks.map(itemOf), context);
+      const send = (signal) => this._sink()(tasks.map(itemOf), { keys, signal });
+      return this[STATE].given.handlerTimeoutMs === undefined ? within(REQUEST_MS, context.signal, send) : send(context.signal);
     }
     const requests = tasks.map((task, at) => ({ at, request: requestOf(task, keys[at]) }));
     const isSingle = typeof client.batchJSON !== 'function' || (tasks.length === 1 && this.batchSize === 1 && typeof client.publishJSON === 'function');
@@ -232,7 +237,7 @@ class QstashQueue extends BufferedQueue {
 }
 
 function settingsOf(queue, { given, elapsed }) {
-  const { retries = 2, backoff = { minMs: 100 }, handlerTimeoutMs, retryable, overflow, redis } = given;
+  const { retries = 2, backoff = { minMs: 100 }, handlerTimeoutMs = 0, retryable, overflow, redis } = given;
   return {
     concurrency: queue.maxConcurrent,
     retries,
