@@ -5,8 +5,9 @@ const { isError } = require('../lib/errors');
 const { integer, milliseconds, wrongType } = require('../lib/options');
 const { isOptimized } = require('./environment');
 
+const MANY = 2 ** 31 - 1;
 const STATE = Symbol('state');
-const count = integer(1, 2 ** 31 - 1);
+const count = integer(1, MANY);
 const pause = milliseconds(0);
 
 class BatchProcessor {
@@ -23,6 +24,8 @@ class BatchProcessor {
       batchSize: count(maxBatchSize, 'maxBatchSize'),
       batchTimeout: pause(maxWaitTime, 'maxWaitTime'),
       concurrency: count(concurrency, 'concurrency'),
+      // what is worked on counts too: a bound would keep batches from filling
+      maxSize: MANY,
       retries: 0,
       handlerTimeoutMs: 0,
     });

@@ -9,7 +9,7 @@ const count = options.integer(1, MANY);
 const pause = options.milliseconds(0);
 
 class BufferedQueue {
-  /** `bufferMutex`: what `flush` runs in, by its `runExclusive`; null: in nothing. */
+  /** `bufferMutex`: what `flush` runs in, by its `runExclusive`; none: in nothing. */
   constructor({ batchSize, batchTimeout, maxBufferSize, mutex }) {
     // `assigned`: a timer that a suite has put there; `timer`: what stands for that of the buffer
     const state = { outbox: undefined, batchSize, batchTimeout, maxBufferSize, assigned: null, timer: {} };
@@ -66,8 +66,7 @@ class BufferedQueue {
   /** Hands over all that waits; resolves when what was brought before is settled. */
   async flush() {
     clearAssigned(this[STATE]);
-    if (this.bufferMutex === null) return this._flushBuffer();
-    return this.bufferMutex.runExclusive(() => this._flushBuffer());
+    return this.bufferMutex ? this.bufferMutex.runExclusive(() => this._flushBuffer()) : this._flushBuffer();
   }
   async _flushBuffer() {
     await this[STATE].outbox.flush();

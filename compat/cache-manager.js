@@ -59,16 +59,23 @@ class CacheManager {
   }
 
   isConnected() {
-    return Boolean(this.redis.isConnected());
+    return Boolean(atOnce(() => this.redis.isConnected(), false));
   }
   getClient() {
-    return this.redis.getClient();
+    return atOnce(() => this.redis.getClient(), null);
   }
   async disconnect() {
     await safely(() => this.redis.disconnect(), undefined);
   }
 }
 
+function atOnce(ask, otherwise) {
+  try {
+    return ask();
+  } catch {
+    return otherwise;
+  }
+}
 async function safely(ask, otherwise) {
   try {
     return await ask();

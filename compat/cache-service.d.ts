@@ -42,7 +42,7 @@ export class CacheService {
   delete(keyOrPattern: string | number, options?: { pattern?: boolean }): Promise<boolean>;
   /** Loads what is not there. @default the keys of `warmup` */
   preheat(keys?: WarmupKey[] | null, options?: { concurrency?: number; onProgress?: (done: number, total: number) => void }): Promise<{ success: number; failed: number; totalTime: number }>;
-  /** Many at once, begun in their order: a get behind a set of its key sees it. One that is refused fails alone. */
+  /** Many at once, begun in their order: a get behind a set of its key sees it. A deletion by pattern runs alone, between those before and those behind it. One that is refused fails alone. */
   batchOperation(operations: BatchOperation[]): Promise<BatchOperationResult[]>;
   /** Rates are texts, "90.00%". */
   getStats(): CacheStats;

@@ -20,6 +20,9 @@ function pick(names, options) {
   return given.length === 0 ? undefined : Object.fromEntries(given.map((name) => [name, options[name]]));
 }
 
+/** A star says so itself; `pattern: false` is for keys of users' texts. */
+const isPattern = (key, options) => options?.pattern ?? (typeof key === 'string' && key.includes('*'));
+
 function redisOf({ redis }) {
   // '' is what a variable that is not set leaves in configurations
   if (redis !== undefined && redis !== '') return redis ?? false;
@@ -84,9 +87,7 @@ class CacheService {
   async delete(keyOrPattern, options) {
     open(this);
     const exact = this.cache.deleteMany([nameOf(keyOrPattern)]);
-    // a star says so itself; `pattern: false` is for keys of users' texts
-    const isPattern = options?.pattern ?? (typeof keyOrPattern === 'string' && keyOrPattern.includes('*'));
-    return (await exact) + (isPattern ? await this.cache.deletePattern(nameOf(keyOrPattern)) : 0) > 0;
+    return (await exact) + (isPattern(keyOrPattern, options) ? await this.cache.deletePattern(nameOf(keyOrPattern)) : 0) > 0;
   }
 
   async preheat(keys, options) {
@@ -100,7 +101,16 @@ class CacheService {
   async batchOperation(operations) {
     if (!Array.isArray(operations)) throw wrongType('operations', "an array of { type: 'get', 'set' or 'delete', key, … }", operations);
     // begun in the order of the list: a get behind a set of its key sees it
-    return Promise.all(operations.map((one) => operate(this, one ?? {})));
+    const results = [];
+    let settled = 0;
+    for (const one of operations) {
+      const isAlone = one?.type === 'delete' && isPattern(one.key, one.options);
+      // it would take what is set while it looks: nothing runs beside it
+      if (isAlone) settled = await settle(results, settled);
+      results.push(operate(this, one ?? {}));
+      if (isAlone) settled = await settle(results, settled);
+    }
+    return Promise.all(results);
   }
 
   getStats() {
@@ -140,6 +150,12 @@ async function end(cache, { own, job, opened }) {
   job?.stop();
   await cache.close();
   if (own !== undefined && opened) remove(own);
+}
+
+/** Waits for what was begun behind the first `settled`; how many there are then. */
+async function settle(results, settled) {
+  await Promise.all(results.slice(settled));
+  return results.length;
 }
 
 async function operate(service, { type, key, value, ttl, options, as }) {

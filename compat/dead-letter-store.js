@@ -29,4 +29,18 @@ class DeadLetterStore {
   }
 }
 
-module.exports = { DeadLetterStore };
+const copied = (letters) => (Array.isArray(letters) ? [...letters] : letters);
+/** A list of this moment; a promise of one where the store gives that. */
+function lettersOf(store) {
+  const letters = store.list();
+  return typeof letters?.then === 'function' ? letters.then(copied) : copied(letters);
+}
+/** Undefined where the store answers later: nobody waits for that, nor for its failure. */
+function lettersAtHand(store) {
+  const letters = store.list();
+  if (Array.isArray(letters)) return letters;
+  void Promise.resolve(letters).catch(() => {});
+  return undefined;
+}
+
+module.exports = { DeadLetterStore, lettersAtHand, lettersOf };

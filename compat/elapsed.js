@@ -9,11 +9,12 @@ class OwnElapsed {
   #source;
   #last;
   #at = 0;
+  #skipped = 0;
 
   /** `owner.now`: a clock in milliseconds; undefined: the usual one. */
   constructor(owner) {
     this.#owner = owner;
-    this.#source = owner.now;
+    this.#source = owner.now ?? undefined;
     this.#last = this.#read();
   }
   #read() {
@@ -21,8 +22,10 @@ class OwnElapsed {
   }
 
   /** A function, as engines take their clock. */
-  now = () => {
-    const { now } = this.#owner;
+  now = () => this.passed() + this.#skipped;
+  /** The same without what was skipped: how long work has taken. */
+  passed() {
+    const now = this.#owner.now ?? undefined;
     if (now !== this.#source) {
       // another clock goes on from where this one stands
       this.#source = now;
@@ -32,15 +35,15 @@ class OwnElapsed {
     if (reading > this.#last) this.#at += reading - this.#last;
     this.#last = reading;
     return this.#at;
-  };
+  }
   /** The time of day. */
   wall() {
-    const { now } = this.#owner;
+    const now = this.#owner.now ?? undefined;
     return now === undefined ? Date.now() : now.call(this.#owner);
   }
   /** So much time has passed, whatever clocks say. */
   skip(ms) {
-    this.#at += ms;
+    this.#skipped += ms;
   }
 }
 

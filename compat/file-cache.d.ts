@@ -5,6 +5,8 @@ export interface FileCacheOptions {
   basePath?: string;
   /** Seconds, above 0; Infinity: no end. @default 86400 */
   ttl?: number;
+  /** Bytes of what is stored; what has not been asked for goes when there are more. @default 1 GiB */
+  maxBytes?: number;
 }
 /** Before connect() and after disconnect() everything but those rejects with `Error('Not connected')`. */
 export class FileCache {

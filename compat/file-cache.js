@@ -2,18 +2,20 @@
 // FileCache: the disk tier alone, behind the names of a cache that kept a file per key.
 const path = require('node:path');
 const { TieredCache } = require('..');
-const { string, seconds, wrongType } = require('../lib/options');
+const { bytes, string, seconds, wrongType } = require('../lib/options');
 const { nameOf } = require('./key');
 
 const DEFAULT_TTL_SECONDS = 86_400;
 const STATE = Symbol('state');
 const pathOf = string('cache');
 const ttlOf = seconds(DEFAULT_TTL_SECONDS);
+const bytesOf = bytes();
 
 class FileCache {
   constructor(options) {
-    const { basePath, ttl } = options ?? {};
-    Object.defineProperty(this, STATE, { value: { cache: undefined, connecting: undefined, ended: undefined }, configurable: true });
+    const { basePath, ttl, maxBytes } = options ?? {};
+    const state = { cache: undefined, connecting: undefined, ended: undefined, maxBytes: bytesOf(maxBytes ?? undefined, 'maxBytes') };
+    Object.defineProperty(this, STATE, { value: state, configurable: true });
     this.basePath = pathOf(basePath ?? undefined, 'basePath');
     /** Seconds. */
     this.ttl = ttlOf(ttl ?? undefined, 'ttl');
@@ -71,7 +73,7 @@ class FileCache {
 
 /** `opened`: the store; `done`: the same, known to the cache, unless it was disconnected meanwhile. */
 function connect(state, basePath) {
-  const opened = open(path.resolve(basePath));
+  const opened = open(path.resolve(basePath), state.maxBytes);
   const connecting = { opened, done: undefined };
   connecting.done = opened.then(
     (cache) => {
@@ -85,9 +87,9 @@ function connect(state, basePath) {
   return connecting;
 }
 
-async function open(folder) {
+async function open(folder, maxBytes) {
   // a TTL of one's own may be longer than the usual one
-  const cache = new TieredCache({ memory: false, disk: { path: folder, ttl: Infinity }, jitter: 0 });
+  const cache = new TieredCache({ memory: false, disk: { path: folder, ttl: Infinity, maxBytes }, jitter: 0 });
   let reason;
   cache.on('degraded', (_tier, error) => (reason = error));
   await cache.initialize();

@@ -157,6 +157,8 @@ class Outbox {
     for (const task of list) if (!leaving.has(task)) list[count++] = task;
     list.length = count;
     this.#noteUnless(wasTouched);
+    // one that was put in another's place is seen by its neighbours that leave
+    if (!list.every((task) => this.#waits(task))) this.#follow();
     const wanted = tasks.filter((task) => present.has(task));
     return this.#deliverSome(tasks, wanted, present, context);
   }

@@ -89,6 +89,7 @@ export interface QstashQueueOptions {
   /** Tries after the first. @default 2 */
   retries?: number;
   backoff?: BatchBufferOptions<unknown>['backoff'];
+  /** For one try of a batch; 0: no limit. @default 30000 for requests of the queue's own, none for a client */
   handlerTimeoutMs?: number;
   retryable?: (error: Error) => boolean;
   overflow?: 'wait' | 'reject' | 'drop-oldest';
@@ -130,6 +131,7 @@ export class QstashQueue {
   clearBuffer(): number;
   getMetrics(): Record<string, unknown> & { totalProcessed: number; apiCalls: number; savedCalls: number; deadLetterCount: number; duplicateMessageCount: number };
   resetMetrics(): void;
+  /** Those of this moment: each may be retried or removed while the list is gone through. */
   getDeadLetterQueue(): QstashDeadLetter[] | Promise<QstashDeadLetter[]>;
   clearDeadLetterQueue(): number | Promise<number>;
   /** Sends a letter's message now, once for all who ask; the letter goes when that is delivered. */
@@ -144,6 +146,7 @@ export class QstashQueue {
   maxBufferSize: number;
   /** null: no batch waits to fill. */
   flushTimer: unknown;
+  /** What the store keeps, itself: may be changed. */
   deadLetterQueue: QstashDeadLetter[];
   maxDeadLetterQueueSize: number;
   metrics: Record<'totalProcessed' | 'apiCalls' | 'deadLetterCount' | 'duplicateMessageCount' | 'circuitBreakerTrips' | 'bufferOverflowCount', number>;
@@ -154,7 +157,7 @@ export class QstashQueue {
   isMockMode: boolean;
   isInitialized: boolean;
   connected: boolean;
-  client: QstashClient | null;
+  client: QstashClient | null | undefined;
   bufferMutex: QstashQueueOptions['mutex'];
   publishBreaker: QstashQueueOptions['breaker'];
   logger: QstashQueueOptions['logger'];

@@ -5,11 +5,14 @@ const { publishParts, refusalOf } = require('../lib/batch/qstash-answer');
 const { isError } = require('../lib/errors');
 const options = require('../lib/options');
 const { BufferedQueue, count } = require('./buffered-queue');
-const { DeadLetterStore } = require('./dead-letter-store');
+const { DeadLetterStore, lettersAtHand, lettersOf } = require('./dead-letter-store');
 const { OwnElapsed } = require('./elapsed');
 const { flag, isOptimized, number, text } = require('./environment');
 const { contentKey, givenKey, itemOf, requestOf } = require('./qstash-request');
+const { within } = require('./time-limit');
 
+/** For requests of our own; how long a client takes is its own affair: one that is given up delivers all the same. */
+const REQUEST_MS = 30_000;
 const STATE = Symbol('state');
 const letterCount = options.integer(0, 2 ** 31 - 1);
 const counters = () => ({ totalProcessed: 0, apiCalls: 0, deadLetterCount: 0, duplicateMessageCount: 0, circuitBreakerTrips: 0, bufferOverflowCount: 0 });
@@ -80,7 +83,7 @@ class QstashQueue extends BufferedQueue {
   }
 
   _checkWay() {
-    if (!this.isMockMode && this.client === null) this._sink();
+    if (!this.isMockMode && !this.client) this._sink();
   }
 
   /** Accepted: `{ id, queued: true }`. Delivered, with `wait`: QStash's answer, or `{ messageId, duplicate: true }`. */
@@ -117,7 +120,8 @@ class QstashQueue extends BufferedQueue {
 
   async close(settings) {
     const account = await super.close(settings);
-    await this[STATE].calls?.close();
+    // calls that are under way still have been given up: nobody waits for them, and no more begin
+    void this[STATE].calls?.close().catch(() => {});
     this.connected = false;
     return account;
   }
@@ -132,14 +136,13 @@ class QstashQueue extends BufferedQueue {
     return Promise.allSettled(published);
   }
 
-  /** What failed for good, as the store has it. */
+  /** What failed for good, as the store has it now: who goes through it may retry each. */
   getDeadLetterQueue() {
-    return this.deadLetterStore.list();
+    return lettersOf(this.deadLetterStore);
   }
   /** How many there were, where the store can say. */
   clearDeadLetterQueue() {
-    const letters = this.deadLetterStore.list();
-    const known = Array.isArray(letters) ? letters.length : undefined;
+    const known = lettersAtHand(this.deadLetterStore)?.length;
     const cleared = this.deadLetterStore.clear();
     return known ?? cleared;
   }
@@ -170,7 +173,7 @@ class QstashQueue extends BufferedQueue {
     const { publishBreaker } = this;
     const send = () => this._executeBatch(tasks, context);
     try {
-      const results = await (publishBreaker === null ? send() : publishBreaker.execute(send));
+      const results = await (publishBreaker ? publishBreaker.execute(send) : send());
       this.metrics.totalProcessed += tasks.filter((_, at) => !isError(results?.[at])).length;
       return results;
     } catch (error) {
@@ -182,9 +185,10 @@ class QstashQueue extends BufferedQueue {
     const { client } = this;
     const { keys } = context;
     if (this.isMockMode) return tasks.map(({ topic, message }, at) => ({ messageId: keys[at] || this._generateMessageId(topic, message), mock: true }));
-    if (client === null) {
+    if (!client) {
       this.metrics.apiCalls += 1;
-      return this._sink()(tasks.map(itemOf), context);
+      const send = (signal) => this._sink()(tasks.map(itemOf), { keys, signal });
+      return this[STATE].given.handlerTimeoutMs === undefined ? within(REQUEST_MS, context.signal, send) : send(context.signal);
     }
     const requests = tasks.map((task, at) => ({ at, request: requestOf(task, keys[at]) }));
     const isSingle = typeof client.batchJSON !== 'function' || (tasks.length === 1 && this.batchSize === 1 && typeof client.publishJSON === 'function');
@@ -197,13 +201,13 @@ class QstashQueue extends BufferedQueue {
   }
 
   getMetrics() {
-    const letters = this.deadLetterStore.list();
+    const letters = lettersAtHand(this.deadLetterStore);
     const { size, hasActiveTimer } = this.getBufferStatus();
     return {
       ...this.metrics,
       savedCalls: Math.max(0, this.metrics.totalProcessed - this.metrics.apiCalls),
       queue: { bufferSize: size, maxBufferSize: this.maxBufferSize, batchTimeout: this.batchTimeout, batchSize: this.batchSize, flushTimerActive: hasActiveTimer },
-      deadLetter: { count: letters?.length, max: this.maxDeadLetterQueueSize, messages: Array.isArray(letters) ? letters.slice(-5) : [] },
+      deadLetter: { count: letters?.length, max: this.maxDeadLetterQueueSize, messages: letters?.slice(-5) ?? [] },
       idempotency: { limit: this.localIdempotencyLimit, duplicateCount: this.metrics.duplicateMessageCount },
       circuitBreaker: { localState: this.getCircuitBreakerStatus(), trips: this.metrics.circuitBreakerTrips },
       overflow: { count: this.metrics.bufferOverflowCount },
@@ -233,7 +237,7 @@ class QstashQueue extends BufferedQueue {
 }
 
 function settingsOf(queue, { given, elapsed }) {
-  const { retries = 2, backoff = { minMs: 100 }, handlerTimeoutMs, retryable, overflow, redis } = given;
+  const { retries = 2, backoff = { minMs: 100 }, handlerTimeoutMs = 0, retryable, overflow, redis } = given;
   return {
     concurrency: queue.maxConcurrent,
     retries,

@@ -8,6 +8,7 @@ const { OwnElapsed } = require('./elapsed');
 const { flag, isOptimized, number } = require('./environment');
 
 const MANY = 2 ** 31 - 1;
+const WINDOW_MS = 60_000;
 const RAISE = { successRateAbove: 0.9, latencyBelowMs: 100 };
 const LOWER = { successRateBelow: 0.7, latencyAboveMs: 500 };
 /** An average that somebody wrote weighs as much as so many measured calls. */
@@ -47,7 +48,7 @@ class RateLimiter {
     // the variables are those of one upstream: a limiter with a limit of its own is for another
     const isUsual = maxRequests === undefined || maxRequests === null;
     const limit = isUsual ? variable('QSTASH_RATE_LIMIT', 5) : count(maxRequests, 'maxRequests');
-    const window = windowMs === undefined || windowMs === null ? variable('QSTASH_RATE_WINDOW', 60_000) : count(windowMs, 'windowMs');
+    const window = windowMs === undefined || windowMs === null ? (isUsual ? variable('QSTASH_RATE_WINDOW', WINDOW_MS) : WINDOW_MS) : count(windowMs, 'windowMs');
     this.minRequests = countOr(given.minRequests, 'minRequests', isUsual ? variable('QSTASH_MIN_RATE', 3) : Math.max(1, Math.floor(limit / 2)));
     this.maxRequestsLimit = countOr(given.maxRequests, 'maxRequests', isUsual ? variable('QSTASH_MAX_RATE', 10) : Math.min(2 * limit, MANY));
     this.adaptive = Boolean(given.adaptive ?? (isUsual && flag('QSTASH_ADAPTIVE_RATE', false) && isOptimized()));
@@ -86,15 +87,15 @@ class RateLimiter {
     if (typeof fn !== 'function') throw wrongType('fn', 'a function', fn);
     await this.acquire();
     const { clock } = this[STATE];
-    const began = clock.now();
+    const began = clock.passed();
     let result;
     try {
       result = await fn();
     } catch (error) {
-      learn(this, true, error, clock.now() - began);
+      learn(this, true, error, clock.passed() - began);
       throw error;
     }
-    learn(this, false, result, clock.now() - began);
+    learn(this, false, result, clock.passed() - began);
     return result;
   }
 
@@ -254,7 +255,7 @@ function adjust(limiter, limit, how) {
 function createRateLimiter(config) {
   const { maxRequests, windowMs, ...options } = config ?? {};
   const limit = countOr(maxRequests, 'maxRequests', 10);
-  return new RateLimiter(limit, countOr(windowMs, 'windowMs', 60_000), { ...options, maxRequests: limit });
+  return new RateLimiter(limit, countOr(windowMs, 'windowMs', WINDOW_MS), { ...options, maxRequests: limit });
 }
 
 /** The object that `make` returns, made when it is used first. */

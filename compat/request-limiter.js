@@ -51,8 +51,8 @@ class RequestLimiter {
     const clock = new OwnElapsed(this);
     const table = { maxKeys: given.maxKeys, maxBytes: given.maxBytes, now: clock.now };
     const open = (windowMs) => new KeyedLimiter({ ...table, windowMs, maxRequests: MANY });
-    // rules may have a window of their own: a table for each length there is
-    const state = { open, bursts: open(BURST_MS), windows: new Map(), allowed: 0, denied: 0 };
+    // rules may have a window of their own: a table for each length there is, beside the one of everybody else, whose length may change
+    const state = { open, bursts: open(BURST_MS), usual: undefined, usualMs: undefined, windows: new Map(), allowed: 0, denied: 0 };
     Object.defineProperty(this, STATE, { value: state, configurable: true });
     Object.assign(this, DEFAULTS, { message: MESSAGE, statusCode: 429, rules: undefined, trustProxy: false });
     this.updateConfig(given);
@@ -102,15 +102,14 @@ class RequestLimiter {
   }
 
   getStats() {
-    const { windows, allowed, denied } = this[STATE];
-    const tables = [...windows.values()];
+    const { allowed, denied } = this[STATE];
+    const tables = windowsOf(this[STATE]);
     const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
     return { totalRequests: allowed + denied, allowed, denied, activeClients: sum(tables.map((table) => table.size)), evicted: sum(tables.map((table) => table.getStats().evicted)) };
   }
   /** The client starts afresh; its key as keyGenerator has it. */
   resetClient(key) {
-    const { bursts, windows } = this[STATE];
-    for (const table of [bursts, ...windows.values()]) table.reset(named(key));
+    for (const table of [this[STATE].bursts, ...windowsOf(this[STATE])]) table.reset(named(key));
   }
   /** Those of the options that are given. */
   updateConfig(config) {
@@ -121,14 +120,13 @@ class RequestLimiter {
     if (given.statusCode !== undefined) readStatus(given.statusCode, 'statusCode');
     readTrust(given.trustProxy);
     const keyGenerator = func()(given.keyGenerator ?? undefined, 'keyGenerator');
-    if (numbers.windowMs !== undefined) resize(this[STATE], this.windowMs, numbers.windowMs);
+    if (numbers.windowMs !== undefined && this[STATE].usual !== undefined) usual(this[STATE], numbers.windowMs);
     Object.assign(this, numbers);
     for (const name of ['rules', 'trustProxy', 'message', 'statusCode']) if (given[name] !== undefined) this[name] = given[name];
     if (keyGenerator !== undefined) this.keyGenerator = keyGenerator;
   }
   async close() {
-    const { bursts, windows } = this[STATE];
-    await Promise.all([bursts, ...windows.values()].map((table) => table.close()));
+    await Promise.all([this[STATE].bursts, ...windowsOf(this[STATE])].map((table) => table.close()));
   }
 }
 
@@ -146,21 +144,22 @@ function opened({ windows, open }, windowMs) {
   windows.set(windowMs, open(windowMs));
   return windows.get(windowMs);
 }
-/** What was admitted counts in the new window too. */
-function resize({ windows }, from, to) {
-  const table = windows.get(from);
-  if (table === undefined || windows.has(to)) return;
-  windows.delete(from);
-  windows.set(to, table);
-  table.updateConfig(MANY, to);
+/** Of those without a window of their own; what was admitted counts in a new window too. */
+function usual(state, windowMs) {
+  if (state.usual === undefined) state.usual = state.open(windowMs);
+  else if (windowMs !== state.usualMs) state.usual.updateConfig(MANY, windowMs);
+  state.usualMs = windowMs;
+  return state.usual;
 }
+const windowsOf = ({ usual: table, windows }) => [...(table === undefined ? [] : [table]), ...windows.values()];
 
 /** What the client's limits say; none of them is taken from when one refuses. */
 function check(limiter, req) {
   const state = limiter[STATE];
   const key = named(limiter.keyGenerator(req));
-  const { limit = limiter.limit, windowMs = limiter.windowMs, burst = limiter.burst } = ruleOf(limiter.rules, key);
-  const window = state.windows.get(windowMs) ?? opened(state, windowMs);
+  const { limit = limiter.limit, windowMs: own, burst = limiter.burst } = ruleOf(limiter.rules, key);
+  const windowMs = own ?? limiter.windowMs;
+  const window = own === undefined ? usual(state, windowMs) : state.windows.get(own) ?? opened(state, own);
   // a burst as large as the limit of a longer window refuses nothing
   const hasBurst = burst > 0 && (burst < limit || windowMs < BURST_MS);
   const burstSeen = hasBurst ? state.bursts.check(key, { weight: 0, limit: burst }) : undefined;

@@ -137,6 +137,20 @@ test('a process that throws, or answers with the wrong number, fails its batch a
     'it threw', 'it threw', ...Array.from({ length: 2 }, () => 'what process returns must be an array with one result for each of the 2 items, or nothing; got an array'), 3, 4,
   ]);
 });
+test.each([
+  ['a batch fills, however large it is', 1500, 1],
+  ['so many batches are worked on as concurrency says, however many items they have', 100, 20],
+])('%s', async (_, maxBatchSize, concurrency) => {
+  const { batches, process } = held();
+  const processor = make({ maxBatchSize, maxWaitTime: 60_000, concurrency }, process);
+  const adds = Array.from({ length: maxBatchSize * concurrency }, (_unused, item) => processor.add(item));
+  const sizes = batches.map(({ items }) => items.length);
+  processor.process = (items) => items;
+  batches.forEach(({ items, resolve }) => resolve(items));
+  await processor.flush();
+  expect(sizes).toEqual(Array.from({ length: concurrency }, () => maxBatchSize));
+  expect(await Promise.all(adds)).toEqual(adds.map((_unused, item) => item));
+});
 test('the function may be replaced, and so may the method', async () => {
   const processor = make({ maxBatchSize: 1 }, async (items) => items);
   processor.process = async () => ['replaced'];

@@ -123,6 +123,10 @@ test('never throws, whatever its RedisClient does; what it is made on may be rep
   expect([await manager.get('k'), await manager.set('k', 1), await manager.delete('k'), await manager.deletePattern('*'), await manager.invalidateUser(1)]).toEqual([null, false, false, 0, 0]);
   expect(manager.getStats()).toMatchObject({ hits: 0, misses: 1 });
   await manager.disconnect();
+  for (const redis of [null, undefined, {}, { isConnected: fail, getClient: fail }]) {
+    manager.redis = redis;
+    expect([manager.isConnected(), manager.getClient(), await manager.get('k'), await manager.set('k', 1)]).toEqual([false, null, null, false]);
+  }
   manager.redis = { ...broken, get: jest.fn(async () => 'v'), disconnect: async () => {} };
   expect(await manager.get('k')).toBe('v');
 });

@@ -115,6 +115,21 @@ describe.each([
     ]);
     await expect(service.batchOperation({})).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   });
+  test('batchOperation: a deletion by pattern takes what the batch has set before it, and nothing that comes behind it', async () => {
+    await service.set('u:1', 'old', 60);
+    const results = await service.batchOperation([
+      { type: 'set', key: 'u:2', value: 'begun', ttl: 60 },
+      { type: 'delete', key: 'u:*' },
+      { type: 'set', key: 'u:1', value: 'new', ttl: 60 },
+      { type: 'get', key: 'u:1' },
+      { type: 'delete', key: 'u:?', options: { pattern: true } },
+      { type: 'set', key: 'u:3', value: 'new', ttl: 60 },
+      { type: 'set', key: 'u:*', value: 'a key', ttl: 60 },
+      { type: 'delete', key: 'u:*', options: { pattern: false } },
+    ]);
+    expect(results.map(({ value, deleted, success }) => value ?? deleted ?? success)).toEqual([true, true, true, 'new', true, true, true, true]);
+    expect([await service.get('u:1'), await service.get('u:2'), await service.get('u:3'), await service.get('u:*')]).toEqual([null, null, 'new', null]);
+  });
   test('statistics have their shape and their texts; each get counts once', async () => {
     await service.set('k', 1, 60);
     for (let at = 0; at < 9; at += 1) await service.get('k');

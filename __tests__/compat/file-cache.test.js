@@ -42,6 +42,15 @@ test('everything throws Not connected before connect and after disconnect', asyn
   expect(await cache.get('k')).toBe(1);
 });
 
+test('what is stored is bounded by maxBytes', async () => {
+  const cache = await connected({ maxBytes: 1_000_000 });
+  for (let at = 0; at < 50; at += 1) expect(await cache.set(at, Buffer.alloc(100_000, at))).toBe(true);
+  // it makes room beside its work
+  while ((await cache.listKeys()).length > 10) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(() => new FileCache({ maxBytes: 0 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option: 'maxBytes' }));
+  expect(new FileCache({ maxBytes: null }).ttl).toBe(86_400);
+});
+
 test('connect and disconnect count in the order of their calls, awaited or not', async () => {
   const cache = make();
   const begun = [cache.connect(), cache.disconnect(), cache.connect()];

@@ -226,6 +226,21 @@ describe('collaborators, replaced after construction', () => {
     queue.publishBreaker = null;
     expect(queue.getCircuitBreakerStatus()).toEqual({ state: 'CLOSED' });
   });
+  test.each([undefined, null])('each set to %s is not there', async (nothing) => {
+    const answers = [];
+    const fetch = async (_, { body }) => {
+      answers.push(...JSON.parse(body).map(({ destination }) => ({ messageId: `sent to ${destination}` })));
+      return new Response(JSON.stringify(answers.splice(0)));
+    };
+    const queue = make({ fetch, client: qstashClient().client, mutex: {}, breaker: {}, logger: {}, now: () => 5 });
+    Object.assign(queue, { client: nothing, bufferMutex: nothing, publishBreaker: nothing, logger: nothing, now: nothing });
+    await queue.initialize();
+    const sent = queue.publish(hook, 1, { wait: true });
+    await queue.flush();
+    expect([await sent, queue.getCircuitBreakerStatus()]).toEqual([{ messageId: `sent to ${hook}` }, { state: 'CLOSED' }]);
+    queue.token = nothing;
+    await expect(queue.publish(hook, 2)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION', option: 'token' });
+  });
   test('a mutex that fails takes nothing with it', async () => {
     const queue = make({ client: qstashClient().client, mutex: { runExclusive: async () => { throw new Error('locked'); } } });
     const sent = queue.publish('t', 1, { wait: true });

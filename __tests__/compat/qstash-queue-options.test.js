@@ -14,6 +14,58 @@ afterEach(async () => {
   await Promise.all(made.splice(0).map((queue) => queue.close({ timeoutMs: 0 })));
 });
 
+describe('how long a try may take', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+  const hook = 'https://example.org/hook';
+  const forever = () => new Promise(() => {});
+
+  test('a client as long as it does: what it delivers late is sent once', async () => {
+    const sent = [];
+    const slow = async ({ body }) => {
+      sent.push(body);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return { messageId: `${body}` };
+    };
+    const given = make({ client: { publishJSON: slow }, maxConcurrent: 1, batchSize: 40, wait: true });
+    const later = make({ batchSize: 40, maxConcurrent: 1, wait: true });
+    later.client = { publishJSON: slow };
+    for (const queue of [given, later]) {
+      const all = Promise.all(Array.from({ length: 40 }, (_, at) => queue.publish(hook, at)));
+      await jest.advanceTimersByTimeAsync(40_000);
+      expect((await all).map(({ messageId }) => messageId)).toEqual(sent.splice(0).map(String));
+    }
+  });
+  test('a request of its own 30 s, then it is aborted and tried again', async () => {
+    const signals = [];
+    const fetch = jest.fn((_, { signal }) => (signals.push(signal), forever()));
+    const queue = make({ fetch, retries: 1, batchSize: 1, wait: true });
+    const ended = queue.publish(hook, 1).catch(({ message }) => message);
+    await jest.advanceTimersByTimeAsync(29_999);
+    expect([fetch.mock.calls.length, signals[0].aborted]).toEqual([1, false]);
+    await jest.advanceTimersByTimeAsync(31_000);
+    expect([fetch.mock.calls.length, signals.map(({ aborted }) => aborted), await ended]).toEqual([2, [true, true], 'no answer within 30000 ms']);
+  });
+  test.each([['a request', { fetch: forever }], ['a client', { client: { publishJSON: forever } }]])('%s as long as handlerTimeoutMs says', async (_, way) => {
+    const queue = make({ ...way, retries: 0, batchSize: 1, wait: true, handlerTimeoutMs: 50 });
+    const ended = queue.publish(hook, 1).catch(({ message }) => message);
+    await jest.advanceTimersByTimeAsync(50);
+    expect(await ended).toBe('the handler did not end within 50 ms');
+  });
+  test('close no longer than it was told: a request is aborted, a client left alone', async () => {
+    let seen;
+    const publishJSON = jest.fn(forever);
+    for (const way of [{ fetch: (_, { signal }) => ((seen = signal), forever()) }, { client: { publishJSON } }]) {
+      const queue = make({ ...way, batchSize: 2, maxConcurrent: 1, wait: true });
+      const ended = [1, 2].map((message) => queue.publish(hook, message).catch(({ code }) => code));
+      const closing = queue.close({ timeoutMs: 10 });
+      await jest.advanceTimersByTimeAsync(10);
+      expect([await Promise.all(ended), (await closing).aborted]).toEqual([['ERR_CLOSED', 'ERR_CLOSED'], 2]);
+    }
+    expect([seen.aborted, publishJSON.mock.calls.length]).toEqual([true, 1]);
+  });
+});
+
 describe('arguments and variables', () => {
   test('an argument wins over a variable, that over the default', () => {
     const read = (options) => {

@@ -53,6 +53,25 @@ describe('QstashQueue', () => {
     await queue.flush();
     expect([sent().sort(), queue.buffer]).toEqual([['c', 'd', 'e'], []]);
   });
+  test('a task in the place of another is sent, also when nobody flushes', async () => {
+    jest.useFakeTimers();
+    const { queue, sent } = make({ batchTimeout: 50 });
+    const told = queue.publish(hook, 'a', { wait: true }).catch(({ code }) => code);
+    await queue.publish(hook, 'b');
+    queue.buffer[0] = { topic: hook, message: 'corrected' };
+    await jest.advanceTimersByTimeAsync(100);
+    expect([sent(), queue.buffer, queue.flushTimer, await told]).toEqual([['b', 'corrected'], [], null, 'ERR_ABORTED']);
+    expect(queue.deadLetterQueue).toEqual([]);
+  });
+  test('a task in the place of one of a later batch is sent', async () => {
+    jest.useFakeTimers();
+    const { queue, sent } = make({ batchTimeout: 50, batchSize: 10 });
+    for (const body of ['a', 'b', 'c', 'd']) void queue.publish(hook, body);
+    queue.buffer[2] = { topic: hook, message: 'corrected' };
+    queue.batchSize = 2;
+    await jest.advanceTimersByTimeAsync(100);
+    expect([sent(), queue.buffer]).toEqual([['a', 'b', 'd', 'corrected'], []]);
+  });
   test('tasks that were taken out, or had left, are sent when they are put back', async () => {
     const { queue, sent } = make();
     const told = queue.publish(hook, 'a', { wait: true }).catch((error) => error.code);
@@ -83,6 +102,52 @@ describe('QstashQueue', () => {
     expect(await Promise.all([queue.retryDeadLetterMessage(id), queue.retryDeadLetterMessage(id)])).toEqual([{ messageId: 'for "a"' }, { messageId: 'for "a"' }]);
     expect([sent(), queue.getDeadLetterQueue()]).toEqual([['a', 'a'], []]);
     await expect(queue.retryDeadLetterMessage(id)).rejects.toThrow(id);
+  });
+  test('the list of letters is of its moment: each may be retried while it is gone through', async () => {
+    let isDown = true;
+    const { queue } = make({ retries: 0 }, () => (isDown ? new Error('down') : undefined));
+    const retryAll = async () => {
+      let count = 0;
+      for (const { id } of await queue.getDeadLetterQueue()) {
+        await queue.retryDeadLetterMessage(id);
+        count += 1;
+      }
+      return count;
+    };
+    const fail = async () => {
+      isDown = true;
+      for (const body of ['a', 'b', 'c', 'd']) await queue.publish(hook, body);
+      await queue.flush();
+      isDown = false;
+    };
+    await fail();
+    expect([queue.deadLetterQueue.length, await retryAll(), queue.deadLetterQueue]).toEqual([4, 4, []]);
+    // a store of one's own may show what it keeps, at once or later
+    for (const isLater of [false, true]) {
+      const letters = [];
+      const remove = (id) => letters.splice(letters.findIndex((one) => one.id === id), 1);
+      queue.deadLetterStore = { add: (letter) => letters.push(letter), list: () => (isLater ? Promise.resolve(letters) : letters), remove, clear: () => letters.splice(0) };
+      await fail();
+      expect([letters.length, await retryAll(), letters]).toEqual([4, 4, []]);
+    }
+  });
+  test('a store whose promises reject: who asked for them is told, and nobody else', async () => {
+    const unhandled = jest.fn();
+    process.on('unhandledRejection', unhandled);
+    const away = async () => { throw new Error('away'); };
+    const { queue } = make({ deadLetterStore: { add: away, list: away, remove: away, clear: async () => 3 } });
+    try {
+      expect(queue.getMetrics().deadLetter).toEqual({ count: undefined, max: 100, messages: [] });
+      expect(await queue.clearDeadLetterQueue()).toBe(3);
+      await expect(queue.getDeadLetterQueue()).rejects.toThrow('away');
+      await expect(queue.retryDeadLetterMessage('dlq_1')).rejects.toThrow('away');
+      queue.deadLetterStore.clear = away;
+      await expect(queue.clearDeadLetterQueue()).rejects.toThrow('away');
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unhandled).not.toHaveBeenCalled();
+    } finally {
+      process.off('unhandledRejection', unhandled);
+    }
   });
   test('a logger or a store that throws loses no letter and stops nothing', async () => {
     const boom = () => {

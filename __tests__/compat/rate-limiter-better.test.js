@@ -31,6 +31,10 @@ describe('the environment', () => {
     expect(make(undefined, 500, { minRequests: 4, adaptive: false })).toMatchObject({ maxRequests: 8, windowMs: 500, minRequests: 4, adaptive: false });
     expect(make(100, 1000)).toMatchObject({ maxRequests: 100, minRequests: 50, maxRequestsLimit: 200, adaptive: false });
   });
+  test.each(['1000', 'x'])('QSTASH_RATE_WINDOW=%s is not read for a limiter with a limit of its own', (value) => {
+    process.env.QSTASH_RATE_WINDOW = value;
+    for (const windowMs of [undefined, null]) expect(make(5, windowMs)).toMatchObject({ maxRequests: 5, windowMs: 60_000 });
+  });
   test.each([['QSTASH_RATE_LIMIT', 'many'], ['QSTASH_RATE_LIMIT', '0'], ['QSTASH_RATE_WINDOW', '-5'], ['QSTASH_ADAPTIVE_RATE', 'perhaps'], ['QSTASH_MIN_RATE', '1.5'], ['QSTASH_MAX_RATE', 'x']])('%s=%s is refused by name', (name, value) => {
     process.env[name] = value;
     expect(() => new RateLimiter()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', option: name }));

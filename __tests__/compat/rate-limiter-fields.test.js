@@ -1,7 +1,7 @@
 'use strict';
 // RateLimiter's fields and statistics, written and read while it works, and collaborators of its own.
 const { RateLimiter } = require('sluice/compat/rate-limiter');
-const { make, useLimiters, pass } = require('../support/rate-limiters');
+const { make, useLimiters, pass, after } = require('../support/rate-limiters');
 
 useLimiters();
 
@@ -63,6 +63,21 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     limiter.updateConfig(9, null);
     expect(limiter).toMatchObject({ maxRequests: 9, windowMs: 500, tokens: 9 });
     expect(() => limiter.updateConfig(0)).toThrow(RangeError);
+  });
+
+  test.each([
+    ['updateConfig', (limiter) => limiter.updateConfig(10, 60_000)],
+    ['lastRefill', (limiter) => { limiter.lastRefill = Date.now() - 60_001; }],
+    ['tokens', (limiter) => { limiter.tokens = 10; }],
+  ])('%s while a call is under way: its latency is the time that it took', async (_, write) => {
+    const limiter = make(10, 60_000);
+    const call = limiter.execute(() => after(20));
+    await pass(5);
+    write(limiter);
+    expect(limiter.tokens).toBe(10);
+    await pass(15);
+    await call;
+    expect(limiter.stats.averageLatency).toBe(20);
   });
 
   test('a status is of its moment', async () => {

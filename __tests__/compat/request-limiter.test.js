@@ -205,6 +205,7 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect([ruled.checkLimit({ key: 'a' }).allowed, ruled.checkLimit({ key: 'b' }).allowed]).toEqual([true, true]);
     ruled.updateConfig({ windowMs: 5000 });
     expect(ruled.checkLimit({ key: 'a' }).allowed).toBe(false);
+    expect(ruled.checkLimit({ key: 'b' })).toMatchObject({ allowed: true, remaining: 98 });
     for (const [given, option] of [[{ limit: -1 }, 'limit'], [{ windowMs: 0 }, 'windowMs'], [{ burst: 'some' }, 'burst'], [{ rules: 'all' }, 'rules'], [{ rules: { a: { limit: 1.5 } } }, 'rules.a.limit'], [{ rules: { a: 5 } }, 'rules.a'], [{ trustProxy: 'loopback' }, 'trustProxy'], [{ keyGenerator: 'ip' }, 'keyGenerator'], [{ statusCode: 42 }, 'statusCode']]) {
       const refused = expect.objectContaining({ code: 'ERR_INVALID_OPTION', option });
       expect(() => new RequestLimiter(given)).toThrow(refused);
@@ -213,6 +214,23 @@ describe.each([['with everything on', undefined], ['plain', 'false']])('%s', (mo
     expect(limiter.limit).toBe(3);
   });
 });
+
+test.each([['updateConfig', (limiter, windowMs) => limiter.updateConfig({ windowMs })], ['the field', (limiter, windowMs) => (limiter.windowMs = windowMs)]])(
+  'another window, by %s, leaves rules their own, of whatever length', (_, change) => {
+    fakes();
+    const limiter = make({ limit: 3, windowMs: 60_000, burst: 0, keyGenerator: (key) => key, rules: { vip: { limit: 2, windowMs: 60_000 }, quick: { limit: 1, windowMs: 30_000 } } });
+    const allowed = (...keys) => keys.map((key) => limiter.checkLimit(key).allowed);
+    expect(allowed('vip', 'vip', 'vip', 'quick', 'quick', 'one', 'one')).toEqual([true, true, false, true, false, true, true]);
+    expect(limiter.getStats().activeClients).toBe(3);
+    change(limiter, 30_000);
+    expect(allowed('vip', 'quick', 'one', 'one')).toEqual([false, false, true, false]);
+    jest.advanceTimersByTime(30_000);
+    expect(allowed('vip', 'quick', 'one')).toEqual([false, true, true]);
+    jest.advanceTimersByTime(30_000);
+    expect(allowed('vip', 'vip', 'vip')).toEqual([true, true, false]);
+    limiter.resetClient('vip');
+    expect(allowed('vip')).toEqual([true]);
+  });
 
 describe('defects of the originals', () => {
   test("anyone's x-forwarded-for is believed", async () => {
