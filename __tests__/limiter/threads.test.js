@@ -4,6 +4,7 @@ const { Worker } = require('node:worker_threads');
 const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { AdaptiveLimiter, KeyedLimiter } = require('../..');
+const { until } = require('../support/loopback');
 
 const file = path.join(__dirname, '..', 'support', 'limiter-thread.js');
 const open = [];
@@ -50,6 +51,22 @@ test('a thread that is ended gives back what it had in hand: who waits here goes
   await worker.terminate();
   (await turn).release();
   expect(own.getStatus()).toMatchObject({ inFlight: 0, queued: 0 });
+});
+
+test.each([[1, false], [1, true], [-1, false], [-1, true]])('a thread that is ended where its line changes by %i (that was counted: %s) leaves nobody in line', async (by, isBehind) => {
+  const options = { shared: 'line', limit: 0, concurrency: 1 };
+  const own = keep(new AdaptiveLimiter(options));
+  const counts = newCounts();
+  const { worker } = start('stopInLine', options, counts, { by, isBehind });
+  await until(() => new Int32Array(counts)[2] === 1);
+  const turn = own.take();
+  await worker.terminate();
+  const permit = await turn;
+  expect(own.getStatus()).toMatchObject({ inFlight: 1, queued: 0 });
+  const next = own.take();
+  expect(own.getStatus()).toMatchObject({ inFlight: 1, queued: 1 });
+  permit.release();
+  (await next).release();
 });
 
 test('a thread that always has many who wait lets others have their turn: at most two of its own before', async () => {
