@@ -54,13 +54,17 @@ class Patience {
   /** Of the signal. */
   detach = undefined;
 
-  constructor(waiter, until, timeoutMs, what) {
+  /** `leave(waiter)`: out of the line. */
+  constructor(waiter, until, timeoutMs, what, leave) {
     this.waiter = waiter;
+    this.leave = leave;
     this.until = until;
     this.timeoutMs = timeoutMs;
     this.what = what;
   }
+  /** The signal has fired. */
   fail(error) {
+    this.leave(this.waiter);
     this.waiter.fail(error);
   }
 }
@@ -77,6 +81,8 @@ class Waiters {
   #set;
   #clear;
   #isHolding = false;
+  /** Whom a signal has made leave, and nobody was told of yet. */
+  #left = 0;
 
   /** `isShared`: another thread may be the one who lets them go. `permits.left(count)` hears who leaves without a permit. */
   constructor(permits, what, isShared) {
@@ -98,7 +104,7 @@ class Waiters {
   }
   #limit(waiter, timeoutMs, signal) {
     const until = timeoutMs === Infinity ? Infinity : Math.floor(this.#permits.time()) + timeoutMs;
-    const patience = new Patience(waiter, until, timeoutMs, `the wait for ${this.#what}`);
+    const patience = new Patience(waiter, until, timeoutMs, `the wait for ${this.#what}`, this.#leave);
     waiter.patience = patience;
     if (until !== Infinity) this.#deadlines.add(patience);
     if (signal !== undefined) heed(signal, patience, this.#giveUp);
@@ -108,8 +114,14 @@ class Waiters {
     if (waiter.patience !== undefined) this.#deadlines.remove(waiter.patience);
     return true;
   }
-  #giveUp = ({ waiter }) => {
-    if (this.#remove(waiter)) this.#permits.left(1);
+  #leave = (waiter) => {
+    if (this.#remove(waiter)) this.#left += 1;
+  };
+  /** All that heed the signal have left: told once. */
+  #giveUp = () => {
+    const left = this.#left;
+    this.#left = 0;
+    if (left > 0) this.#permits.left(left);
   };
 
   /** The turn of the first has come, at that time if it is known. */
@@ -127,7 +139,7 @@ class Waiters {
     let count = 0;
     for (let { first } = this.#deadlines; first !== undefined && first.until <= now; { first } = this.#deadlines) {
       this.#remove(first.waiter);
-      first.fail(make('Timeout', { what: first.what, timeoutMs: first.timeoutMs }));
+      first.waiter.fail(make('Timeout', { what: first.what, timeoutMs: first.timeoutMs }));
       count += 1;
     }
     return count;
