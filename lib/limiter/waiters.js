@@ -10,6 +10,9 @@ const { Line } = require('./line');
 /** Of a JavaScript timer. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+/** Whom another thread or Redis lets go: nothing else leads to them while their limiter is in nobody's hands. */
+const awaited = new Set();
+
 let resolver;
 let rejecter;
 /** Of all promises here: one function instead of one for each. */
@@ -159,8 +162,13 @@ class Waiters {
     const isWaiting = this.#line.length > 0;
     if (this.#isShared && isWaiting !== this.#isHolding) {
       this.#isHolding = isWaiting;
-      if (isWaiting) hold();
-      else release();
+      if (isWaiting) {
+        hold();
+        awaited.add(this.#permits);
+      } else {
+        release();
+        awaited.delete(this.#permits);
+      }
     }
     const at = Math.min(wakeAt, this.#deadlines.first?.until ?? Infinity);
     if (!isWaiting || at === Infinity) this.#stop();
