@@ -525,6 +525,9 @@ export declare function nodeAnswer(held: ExternalObject<Held>, ticket: number, g
 /** It has not been answered in time, or nobody knows. */
 export declare function nodeFailed(held: ExternalObject<Held>, ticket: number, now: number): void
 
+/** The key in Redis, without the option's prefix, that the last look with `asks` has asked for. */
+export declare function nodesAsked(held: ExternalObject<Held>): string
+
 /** 1 allowed, 0 denied, by lease or on credit; the numbers stay as they were. */
 export declare function nodesCheck(held: ExternalObject<Held>, key: unknown, weight: number, now: number): number
 

@@ -970,6 +970,7 @@ module.exports.nativeVersion = nativeBinding.nativeVersion
 module.exports.nextTurn = nativeBinding.nextTurn
 module.exports.nodeAnswer = nativeBinding.nodeAnswer
 module.exports.nodeFailed = nativeBinding.nodeFailed
+module.exports.nodesAsked = nativeBinding.nodesAsked
 module.exports.nodesCheck = nativeBinding.nodesCheck
 module.exports.nodesClose = nativeBinding.nodesClose
 module.exports.nodesDown = nativeBinding.nodesDown

@@ -165,7 +165,12 @@ function attempt(start) {
 function subscribe(call, start) {
   const id = newId();
   entries[id & PLACE] = call;
-  start(shell, id);
+  try {
+    start(shell, id);
+  } catch (error) {
+    forget(id);
+    throw error;
+  }
   return id;
 }
 /** To be called when native code has been told. */

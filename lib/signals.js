@@ -22,15 +22,14 @@ class Heeding {
     this.#signal.removeEventListener('abort', this.#onAbort);
   }
   #onAbort = () => {
-    for (const [entry, giveUp] of [...this.#entries]) {
-      const error = aborted(this.#signal, entry.what ?? 'the item');
-      entry.fail(error);
-      giveUp(entry, error);
-    }
+    const entries = [...this.#entries].map(([entry, giveUp]) => ({ entry, giveUp, error: aborted(this.#signal, entry.what ?? 'the item') }));
+    // what one leaves behind must not go to another that heeds the same signal: all have failed before any owner is told
+    for (const { entry, error } of entries) entry.fail(error);
+    for (const { entry, giveUp, error } of entries) giveUp(entry, error);
   };
 }
 
-/** Until `entry.detach()`: when the signal fires the entry fails, and `giveUp(entry, error)` is called. */
+/** Until `entry.detach()`: when the signal fires the entry fails, and behind all others that heed it `giveUp(entry, error)` is called. */
 function heed(signal, entry, giveUp) {
   let of = heeding.get(signal);
   if (of === undefined) heeding.set(signal, (of = new Heeding(signal)));

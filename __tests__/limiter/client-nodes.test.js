@@ -174,13 +174,13 @@ test('a clock that goes back by a second, as that of a mock does, forgets no nod
   expect(await ask('c')).toMatchObject({ granted: 1, used: 3, nodes: 1 });
 });
 
-test('`ended` settles at once when nothing is out for a key, and when its request failed', async () => {
+test('`ended` says at once when nothing is out for a key, and settles when its request failed', async () => {
   const client = { get: async () => null, set: async () => 'OK', del: async () => 1, eval: async () => { throw new Error('gone'); } };
   const { nodes, asked, told } = nodesOn({ client });
-  await nodes.ended('k');
+  expect(await nodes.ended('k')).toBe(false);
   asked.add('k');
   nodes.send();
-  await nodes.ended('k');
+  expect(await nodes.ended('k')).toBe(true);
   expect([asked.failures, told]).toEqual([[1], ['ERR_REDIS']]);
 });
 

@@ -52,6 +52,17 @@ const status = (limiter, now) => {
   return Array.from(limiter.numbers.subarray(OUT.EVENTS, OUT.EVENTS + 16));
 };
 
+test('one that is refused leaves no place taken among those who hear', () => {
+  const kept = open({ limit: 5 }, 'taken');
+  const before = completion.newId();
+  completion.forget(before);
+  for (let at = 0; at < 10; at += 1) expect(() => open({ limit: 6 }, 'taken')).toThrow('OptionRange');
+  const after = completion.newId();
+  completion.forget(after);
+  expect(after & 0xffffff).toBe(before & 0xffffff);
+  native.limiterLeave(kept.handle, 0);
+});
+
 describe('the adaptive limiter', () => {
   test('permits are taken from the cells, with their times, and are free a window later', () => {
     const limiter = open({ limit: 3 });

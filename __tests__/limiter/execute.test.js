@@ -167,6 +167,21 @@ describe('what adapts', () => {
   });
 });
 
+test.each([['nothing', false], ['a permit', true]])('a listener that closing calls may close as well, with %s in hand', async (_, isHeld) => {
+  let now = 0;
+  const limiter = new AdaptiveLimiter({ limit: 0, concurrency: 4, now: () => now, adaptive: { intervalMs: 1000 } });
+  const closed = [];
+  limiter.on('adjusted', () => closed.push(limiter.close()));
+  const permit = isHeld ? await limiter.take() : undefined;
+  for (let at = 0; at < 4; at += 1) await limiter.execute(() => Promise.reject(new Error('down'))).catch(() => {});
+  now = 2000;
+  const outer = limiter.close();
+  expect(closed).toHaveLength(1);
+  expect(closed[0]).toBe(outer);
+  permit?.release();
+  expect(await outer).toBeUndefined();
+});
+
 test('an interval that a look at the status ends is told at once, and who may go by it goes', async () => {
   const { clock, limiter } = timed({ limit: 0, concurrency: 1, adaptive: { intervalMs: 1000, maxLimit: 2 } });
   const told = [];

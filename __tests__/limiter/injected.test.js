@@ -1,6 +1,7 @@
 'use strict';
 // Limiters that share through a client that the application has: under fake timers, on mocks, on clients that fail or cannot.
 const { AdaptiveLimiter, KeyedLimiter } = require('sluice');
+const native = require('../../lib/native');
 const clients = require('../cache/clients');
 const { startRedis, stopAll } = require('../redis');
 const { until } = require('../support/loopback');
@@ -51,6 +52,48 @@ test('under fake timers on ioredis-mock: decisions are at once, what is asked se
   jest.setSystemTime(1_700_000_063_000);
   expect(await limiter.consume('a')).toMatchObject({ allowed: true });
   expect(jest.getTimerCount()).toBe(timers);
+});
+
+test.each([
+  ['without room in the table', ['a', 'b', 'c'], { maxKeys: 2, maxRequests: 1 }],
+  ['with a lone surrogate', ['\ud800'], {}],
+  ['with a lone surrogate before it', ['key'], { keyPrefix: 'p\udfff', name: 'n\ud800' }],
+])('a key %s is asked for once, and that is waited for', async (_, keys, options) => {
+  const limiter = keyed(mock(), options);
+  const looks = jest.spyOn(native, 'nodesLook');
+  try {
+    for (const key of keys) {
+      looks.mockClear();
+      expect(await limiter.consume(key)).toMatchObject({ allowed: true });
+      // the question, and the answer
+      expect(looks).toHaveBeenCalledTimes(2);
+      await limiter.consume(key);
+    }
+  } finally {
+    looks.mockRestore();
+  }
+});
+
+test('a consume that finds nothing to wait for decides as check does', async () => {
+  const limiter = keyed(mock());
+  const asked = jest.spyOn(native, 'nodesAsked').mockReturnValue('another key');
+  const looks = jest.spyOn(native, 'nodesLook');
+  try {
+    expect(await limiter.consume('a')).toMatchObject({ allowed: true });
+    expect(looks).toHaveBeenCalledTimes(2);
+  } finally {
+    looks.mockRestore();
+    asked.mockRestore();
+  }
+});
+
+test('a name with a lone surrogate is as one with U+FFFD', async () => {
+  const { client, close } = clients.mock();
+  open.push(async () => close());
+  const [one, other] = ['\ud800', '\ufffd'].map((text) => keyed(client, { name: `named ${text}`, maxRequests: 1 }));
+  expect(await one.consume('a')).toMatchObject({ allowed: true });
+  expect(await other.consume('a')).toMatchObject({ allowed: false });
+  expect(await adaptive(client, { name: '\udfff' }).acquire()).toBe(true);
 });
 
 test('those who wait behind a request that is out are asked for once', async () => {

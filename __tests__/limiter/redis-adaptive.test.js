@@ -1,8 +1,11 @@
 'use strict';
 // AdaptiveLimiter over our own connection to Redis: the window that instances share, and those who wait for it.
+const v8 = require('node:v8');
+const vm = require('node:vm');
 const { AdaptiveLimiter } = require('sluice');
 const { startRedis, stopAll } = require('../redis');
 const { booked, eventually, fullest, micros, pause } = require('../support/limits-in-redis');
+const { until } = require('../support/loopback');
 
 let server;
 let look;
@@ -43,6 +46,20 @@ test('waiters of two instances get the window that they share, first come, first
   for (const order of orders) expect(order).toEqual([...order].sort((a, b) => a - b));
   // three windows, of which the first needs no wait
   expect(admitted.at(-1).to - admitted[0].to).toBeGreaterThan(windowMs * 1000);
+});
+
+test('who waits goes, though nobody has its limiter', async () => {
+  v8.setFlagsFromString('--expose-gc');
+  const gc = vm.runInNewContext('gc');
+  const gone = [];
+  for (const at of times(5, (_, at) => at)) {
+    const options = { name: `nobody's ${at}`, limit: 10, windowMs: 10_000, redis: { url: server.url, commandTimeoutMs: 5000 } };
+    void new AdaptiveLimiter(options).acquire({ weight: 8 }).then(() => gone.push(at));
+    // collected, if it could be, before Redis is heard of
+    await new Promise((resolve) => setImmediate(resolve));
+    gc();
+  }
+  await until(() => gone.length === 5);
 });
 
 test('tryAcquire of two instances stays within the limit and a share each', async () => {

@@ -4,6 +4,7 @@ const { Worker } = require('node:worker_threads');
 const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { AdaptiveLimiter, KeyedLimiter } = require('../..');
+const { until } = require('../support/loopback');
 
 const file = path.join(__dirname, '..', 'support', 'limiter-thread.js');
 const open = [];
@@ -50,6 +51,22 @@ test('a thread that is ended gives back what it had in hand: who waits here goes
   await worker.terminate();
   (await turn).release();
   expect(own.getStatus()).toMatchObject({ inFlight: 0, queued: 0 });
+});
+
+test.each([[1, false], [1, true], [-1, false], [-1, true]])('a thread that is ended where its line changes by %i (that was counted: %s) leaves nobody in line', async (by, isBehind) => {
+  const options = { shared: 'line', limit: 0, concurrency: 1 };
+  const own = keep(new AdaptiveLimiter(options));
+  const counts = newCounts();
+  const { worker } = start('stopInLine', options, counts, { by, isBehind });
+  await until(() => new Int32Array(counts)[2] === 1);
+  const turn = own.take();
+  await worker.terminate();
+  const permit = await turn;
+  const next = own.take();
+  const { queued } = own.getStatus();
+  permit.release();
+  (await next).release();
+  expect(queued).toBe(1);
 });
 
 test('a thread that always has many who wait lets others have their turn: at most two of its own before', async () => {
@@ -145,6 +162,31 @@ describe('a process', () => {
       for (let at = 0; at < 10; at += 1) { await new Promise((resolve) => setTimeout(resolve, 10)); gc(); }
       // looking keeps them until the code that looks has ended
       console.log(limiters.list().length + keyedLimiters.list().length <= 10);`, ['--expose-gc'])).toEqual({ code: 0, out: 'true\n' });
+  });
+  test('keeps who waits for another thread, though nobody has its limiter', async () => {
+    const root = JSON.stringify(path.join(__dirname, '..', '..'));
+    expect(await run(`
+      const { Worker } = require('node:worker_threads');
+      const { once } = require('node:events');
+      const { setImmediate: turn } = require('node:timers/promises');
+      const options = { shared: 'kept', limit: 0, concurrency: 1 };
+      const worker = new Worker(\`
+        const { parentPort, workerData } = require('node:worker_threads');
+        const limiter = new (require(${root}).AdaptiveLimiter)(workerData);
+        limiter.take().then((permit) => {
+          const release = () => permit.release();
+          parentPort.on('message', (text) => parentPort.postMessage(text === 'look' ? limiter.getStatus().queued : release()));
+          parentPort.postMessage('has it');
+        });\`, { eval: true, workerData: options });
+      await once(worker, 'message');
+      const went = (() => new sluice.AdaptiveLimiter(options).acquire())();
+      for (let at = 0; at < 10; at += 1) { await turn(); gc(); }
+      worker.postMessage('look');
+      const [queued] = await once(worker, 'message');
+      console.log(queued, 'waits');
+      worker.postMessage('release');
+      if (queued === 1) console.log(await went);
+      process.exit();`, ['--expose-gc'])).toEqual({ code: 0, out: '1 waits\ntrue\n' });
   });
   test('stays while somebody waits for the window', async () => {
     expect(await run(`

@@ -2,6 +2,7 @@
 // A worker thread of `__tests__/limiter/threads.test.js`. Times are those of the whole process.
 const { parentPort, workerData } = require('node:worker_threads');
 const { AdaptiveLimiter, KeyedLimiter } = require('../../index.js');
+const { Cells } = require('../../lib/limiter/cells');
 
 const { task, options, counts, rounds } = workerData;
 const cells = new Int32Array(counts);
@@ -59,6 +60,26 @@ const tasks = {
     parentPort.on('message', () => {});
     globalThis.kept = limiter;
     parentPort.postMessage('done');
+  },
+  /** Is stopped for ever where one more (`rounds.by` 1) stands in line or one less (-1): before that is counted, or behind it. */
+  async stopInLine() {
+    const limiter = new AdaptiveLimiter(options);
+    const [quiet, controller] = [() => {}, new AbortController()];
+    await limiter.take();
+    limiter.take().catch(quiet);
+    if (rounds.by < 0) limiter.take({ signal: controller.signal }).catch(quiet);
+    const { queue } = Cells.prototype;
+    const stop = () => {
+      Atomics.store(cells, DONE, 1);
+      Atomics.wait(cells, RUNNING, 0);
+    };
+    Cells.prototype.queue = function (by) {
+      if (!rounds.isBehind) stop();
+      Reflect.apply(queue, this, [by]);
+      stop();
+    };
+    if (rounds.by < 0) controller.abort();
+    else limiter.take().catch(quiet);
   },
   /** Checks one key of a shared table. */
   check() {

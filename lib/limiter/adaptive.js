@@ -151,7 +151,12 @@ class AdaptiveLimiter extends EventEmitter {
     this.#counts.sync();
   }
   close() {
-    this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      let closed;
+      this.#closing = new Promise((resolve) => { closed = resolve; });
+      // behind that: a listener that it calls may close as well
+      closed(this.#close());
+    }
     return this.#closing;
   }
   async #close() {

@@ -7,7 +7,7 @@ const { INBOX } = require('./boxes');
 // the cells
 const [LEASE, ROOM, KIND, HANDS_ON, QUEUED] = [0, 1, 2, 3, 4];
 const [HAS_WINDOW, HAS_CONCURRENCY] = [1, 2];
-const { REQUESTS, HELD, FULL, LOOSE } = INBOX;
+const { REQUESTS, HELD, FULL, WAITING, LOOSE } = INBOX;
 // the times
 const [LEASED, ENDS, LOOK, TAKEN] = [0, 1, 2, 3];
 
@@ -106,9 +106,11 @@ class Cells {
       }
     }
   }
-  /** So many more stand in the lines of all threads; returns how many did. */
+  /** So many more stand in this thread's line, and in the lines of all threads; returns how many did there. */
   queue(by) {
     const rooms = this.#rooms;
+    // both in one run: a thread that is ended between them would leave one too many or too few in line for ever
+    this.#inbox[WAITING] += by;
     if (this.#isShared) return Atomics.add(rooms, QUEUED, by);
     const before = rooms[QUEUED];
     rooms[QUEUED] = before + by;

@@ -110,7 +110,7 @@ class ClientNodes {
 
   /**
    * Settles when the request that carries what was just asked for that key has ended, at the latest after so long; at once
-   * when there is none. `key`: without the option's prefix.
+   * and with false when there is none. `key`: as Redis knows it, without the option's prefix.
    */
   async ended(key, withinMs) {
     // one that is out knows nothing of it: the next one does
@@ -118,12 +118,14 @@ class ClientNodes {
     if (this.#isSending) this.#sendNow();
     if (!isBehind) {
       const waiting = this.#waiting.get(key);
-      if (waiting !== undefined) await new Promise((resolve) => waiting.push(resolve));
-      return;
+      if (waiting === undefined) return false;
+      await new Promise((resolve) => waiting.push(resolve));
+      return true;
     }
     if (!this.#behind.has(key)) this.#behind.set(key, []);
     const until = this.#calls.elapsedMs() + withinMs;
     await new Promise((resolve) => this.#behind.get(key).push({ resolve, until }));
+    return true;
   }
 
   #sendNow() {

@@ -19,8 +19,6 @@ class Nodes {
   #clock;
   #timeoutMs;
   #subscription;
-  #name;
-  #prefix;
   #client;
 
   /**
@@ -30,10 +28,10 @@ class Nodes {
   constructor({ redis, name, windowMs, limit, keyPrefix = '', maxKeys = 1, maxBytes = 2 ** 20, whenRedisDown, isSole }, on, makeClient, clock = new Elapsed()) {
     this.#clock = clock;
     this.#timeoutMs = redis.commandTimeoutMs;
-    this.#prefix = keyPrefix;
-    this.#name = isSole ? `${name}:${windowMs}` : `${name}:${windowMs}:`;
+    // UTF-8 cannot say a lone surrogate: U+FFFD, as in keys
+    const named = `${name.toWellFormed()}:${windowMs}${isSole ? '' : ':'}`;
     const link = redis.client === undefined ? linkOf(redis) : null;
-    const settings = JSON.stringify({ link, name: this.#name, limit, windowMs, whenDown: whenRedisDown, maxKeys, maxBytes, isSole });
+    const settings = JSON.stringify({ link, name: named, limit, windowMs, whenDown: whenRedisDown, maxKeys, maxBytes, isSole });
     this.#subscription = subscribe(listener(on), (shell, id) => {
       this.handle = call(native.nodesOpen, settings, keyPrefix, shell, id);
     });
@@ -69,10 +67,11 @@ class Nodes {
       const left = this.#timeoutMs - (native.limiterNow() - began);
       if (left <= 0) break;
       if (this.#client === undefined) await begin((shell, id) => native.nodesWait(shell, id, this.handle, key, weight, Math.ceil(left)));
-      else await this.#client.ended(`{${this.#name}${this.#prefix}${key}}`, Math.ceil(left));
+      else if (!(await this.#client.ended(call(native.nodesAsked, this.handle), Math.ceil(left)))) break;
       // closed meanwhile
       if (this.handle === undefined) return undefined;
     }
+    // nothing is out that could be waited for, or it has taken too long
     return this.find(key, weight, limit);
   }
   #found(allowed) {

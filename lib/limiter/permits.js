@@ -128,8 +128,8 @@ class Permits {
   /** Behind those who wait already. */
   #join(asked, held, isTimed) {
     const inbox = this.#inbox;
-    if (this.#queue(1) >= this.#maxQueue) {
-      this.#queue(-1);
+    if (this.#cells.queue(1) >= this.#maxQueue) {
+      this.#cells.queue(-1);
       // some may wait in vain by now
       const { length } = this.#line;
       this.pass();
@@ -146,15 +146,10 @@ class Permits {
     else if (asked.timeoutMs !== Infinity || this.#waiters.isLost) this.#waiters.arm(inbox[WAKE_AT]);
     return turn;
   }
-  /** So many more stand in line; returns how many did, in all threads. */
-  #queue(by) {
-    this.#inbox[WAITING] += by;
-    return this.#cells.queue(by);
-  }
   /** So many have left without a permit. */
   left(count) {
     this.#inbox[REJECTED] += count;
-    this.#queue(-count);
+    this.#cells.queue(-count);
     if (this.#isKnown() && (!this.#isShared || this.#knownFirst <= this.#line.first.run.count)) this.#waiters.arm(this.#inbox[WAKE_AT]);
     else this.pass();
   }
@@ -198,7 +193,7 @@ class Permits {
     const inbox = this.#inbox;
     inbox[LOOSE] -= weight;
     inbox[HELD] += first.held;
-    this.#queue(-1);
+    this.#cells.queue(-1);
     this.#waiters.grant(at);
     inbox[FULL] = 1;
     if (!this.#isKnown()) this.pass();
@@ -254,7 +249,7 @@ class Permits {
     this.#cells.close();
     const count = this.#waiters.clear(() => make('Closed', { what: this.#what }));
     this.#inbox[REJECTED] += count;
-    this.#queue(-count);
+    this.#cells.queue(-count);
     this.pass();
     if (this.#inbox[HELD] === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#onIdle = resolve));
@@ -274,7 +269,7 @@ class Permits {
   #expire(now) {
     const count = this.#waiters.expire(now);
     this.#inbox[REJECTED] += count;
-    this.#queue(-count);
+    this.#cells.queue(-count);
   }
   /** Calls with what native code has to know: the handle, who waits, the time. A broken limiter leaves nobody waiting. */
   #cross(crossing, ...args) {
@@ -290,7 +285,7 @@ class Permits {
       return call(crossing, this.#member.handle, ...args, now);
     } catch (error) {
       this.#isBroken = true;
-      this.#queue(-this.#waiters.clear(() => error));
+      this.#cells.queue(-this.#waiters.clear(() => error));
       this.#waiters.arm(Infinity);
       throw error;
     }
@@ -323,7 +318,7 @@ class Permits {
     for (; left > 0 && this.#line.first?.weight === weight; left -= 1) {
       inbox[HELD] += this.#line.first.held;
       inbox[LOOSE] -= weight;
-      this.#queue(-1);
+      this.#cells.queue(-1);
       this.#waiters.grant(undefined);
     }
     this.#knownFirst = Math.max(0, this.#knownFirst - count);

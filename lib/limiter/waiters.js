@@ -10,6 +10,9 @@ const { Line } = require('./line');
 /** Of a JavaScript timer. */
 const LONGEST_MS = 2 ** 31 - 1;
 
+/** Whom another thread or Redis lets go: nothing else leads to them while their limiter is in nobody's hands. */
+const awaited = new Set();
+
 let resolver;
 let rejecter;
 /** Of all promises here: one function instead of one for each. */
@@ -54,13 +57,17 @@ class Patience {
   /** Of the signal. */
   detach = undefined;
 
-  constructor(waiter, until, timeoutMs, what) {
+  /** `leave(waiter)`: out of the line. */
+  constructor(waiter, until, timeoutMs, what, leave) {
     this.waiter = waiter;
+    this.leave = leave;
     this.until = until;
     this.timeoutMs = timeoutMs;
     this.what = what;
   }
+  /** The signal has fired. */
   fail(error) {
+    this.leave(this.waiter);
     this.waiter.fail(error);
   }
 }
@@ -77,6 +84,8 @@ class Waiters {
   #set;
   #clear;
   #isHolding = false;
+  /** Whom a signal has made leave, and nobody was told of yet. */
+  #left = 0;
 
   /** `isShared`: another thread may be the one who lets them go. `permits.left(count)` hears who leaves without a permit. */
   constructor(permits, what, isShared) {
@@ -98,7 +107,7 @@ class Waiters {
   }
   #limit(waiter, timeoutMs, signal) {
     const until = timeoutMs === Infinity ? Infinity : Math.floor(this.#permits.time()) + timeoutMs;
-    const patience = new Patience(waiter, until, timeoutMs, `the wait for ${this.#what}`);
+    const patience = new Patience(waiter, until, timeoutMs, `the wait for ${this.#what}`, this.#leave);
     waiter.patience = patience;
     if (until !== Infinity) this.#deadlines.add(patience);
     if (signal !== undefined) heed(signal, patience, this.#giveUp);
@@ -108,8 +117,14 @@ class Waiters {
     if (waiter.patience !== undefined) this.#deadlines.remove(waiter.patience);
     return true;
   }
-  #giveUp = ({ waiter }) => {
-    if (this.#remove(waiter)) this.#permits.left(1);
+  #leave = (waiter) => {
+    if (this.#remove(waiter)) this.#left += 1;
+  };
+  /** All that heed the signal have left: told once. */
+  #giveUp = () => {
+    const left = this.#left;
+    this.#left = 0;
+    if (left > 0) this.#permits.left(left);
   };
 
   /** The turn of the first has come, at that time if it is known. */
@@ -127,7 +142,7 @@ class Waiters {
     let count = 0;
     for (let { first } = this.#deadlines; first !== undefined && first.until <= now; { first } = this.#deadlines) {
       this.#remove(first.waiter);
-      first.fail(make('Timeout', { what: first.what, timeoutMs: first.timeoutMs }));
+      first.waiter.fail(make('Timeout', { what: first.what, timeoutMs: first.timeoutMs }));
       count += 1;
     }
     return count;
@@ -147,8 +162,13 @@ class Waiters {
     const isWaiting = this.#line.length > 0;
     if (this.#isShared && isWaiting !== this.#isHolding) {
       this.#isHolding = isWaiting;
-      if (isWaiting) hold();
-      else release();
+      if (isWaiting) {
+        hold();
+        awaited.add(this.#permits);
+      } else {
+        release();
+        awaited.delete(this.#permits);
+      }
     }
     const at = Math.min(wakeAt, this.#deadlines.first?.until ?? Infinity);
     if (!isWaiting || at === Infinity) this.#stop();

@@ -131,6 +131,11 @@ pub fn nodes_look(
     held.numbers.put_found(&found, window_ms);
     Ok(i32::from(found.allowed))
 }
+/// The key in Redis, without the option's prefix, that the last look with `asks` has asked for.
+#[napi(catch_unwind)]
+pub fn nodes_asked(held: &External<Held>) -> String {
+    String::from_utf8_lossy(&held.limits.nodes().asked_key()).into_owned()
+}
 /// Many at once, in order: 1 or 0 for each into `out`, which is as long.
 #[napi(catch_unwind)]
 pub fn nodes_many(

@@ -3,6 +3,8 @@
 
 #[path = "limiter_keyed/room.rs"]
 mod room;
+#[path = "limiter_keyed/update.rs"]
+mod update;
 
 use proptest::prelude::*;
 use sluice_core::limiter::keyed::{Algorithm, Config, Table};

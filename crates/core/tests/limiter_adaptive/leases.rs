@@ -29,6 +29,21 @@ fn a_lease_ends_after_a_hundredth_of_the_window_and_what_is_left_returns() {
 }
 
 #[test]
+fn a_permit_with_a_time_ahead_of_the_clock_lets_no_other_go_early() {
+    let mut thread = Thread::new(config(10, 1000, 0));
+    assert!(thread.try_take(5, 0));
+    assert!(thread.try_take(1, 990), "leaves a lease until 1000");
+    assert!(thread.spend(1, 1000), "a thread's rounded time is up to 10 ms ahead");
+    assert!(!thread.try_take(5, 991));
+    assert!(thread.try_take(3, 992));
+    assert!(!thread.try_take(5, 999));
+    assert!(thread.try_take(5, 1000));
+    // the three were booked behind that time and count as long
+    assert!(!thread.try_take(2, 1999));
+    assert!(thread.try_take(10, 2000));
+}
+
+#[test]
 fn a_permit_whose_time_was_not_written_counts_from_when_that_is_seen() {
     let thread = Thread::new(config(2, 1000, 0));
     let Thread { mut limiter, cells, member, .. } = thread;

@@ -62,6 +62,8 @@ pub struct Nodes {
     name: String,
     entries: Entries,
     turns: u32,
+    /// Where `try_lease` asked last.
+    asked: u32,
     due: Vec<u32>,
     /// Requests that are made already.
     made: Vec<Due>,
@@ -85,6 +87,7 @@ impl Nodes {
             name: name.to_owned(),
             entries: Entries::default(),
             turns: 0,
+            asked: 0,
             due: Vec::new(),
             made: Vec::new(),
             lapses: None,
@@ -168,7 +171,8 @@ impl Nodes {
         let terms = self.terms_of(place);
         let is_deaf = self.lapses.is_some();
         let Some(entry) = self.entry(place) else { return Some(refused(&terms)) };
-        let is_kept = weight > 0 && entry.reserved >= weight && now < entry.reserved_until;
+        let fits = weight > 0 && weight <= terms.limit;
+        let is_kept = fits && entry.reserved >= weight && now < entry.reserved_until;
         let tried = match is_kept && !entry.node.is_down() {
             true => Try::Known(Verdict::Allowed),
             false => entry.node.try_lease(weight, &terms, now),
@@ -185,6 +189,7 @@ impl Nodes {
                 if is_deaf {
                     entry.waiting.add_deaf(weight);
                 }
+                self.asked = place;
                 self.mark(place, now);
                 None
             }
@@ -263,6 +268,11 @@ impl Nodes {
     /// The key as Redis knows it, without the prefix of the connection.
     pub fn redis_key(&self, key: &[u8]) -> Bytes {
         [b"{", self.name.as_bytes(), key, b"}"].concat().into()
+    }
+
+    /// The key that `try_lease` asked for last: its own, or that of all that find no room.
+    pub fn asked_key(&self) -> Bytes {
+        self.entries.get(self.asked).map_or(Bytes::new(), |entry| self.redis_key(&entry.key))
     }
 
     fn entry(&mut self, place: u32) -> Option<&mut Entry> {

@@ -138,6 +138,30 @@ fn what_one_waited_for_who_has_given_up_stays_in_the_lease() {
 }
 
 #[test]
+fn what_is_kept_for_one_who_waited_is_not_taken_by_a_key_whose_limit_is_below_it() {
+    let mut nodes = nodes(10, ROOMY);
+    nodes.try_lease(b"a", 2, None, 0);
+    let heard = nodes.hear(b"a", 2);
+    let due = only(nodes.take_due(0, 10));
+    nodes.answered(due.ticket, &granted(2), 1);
+    assert!(heard.is_some());
+    assert!(!nodes.try_lease(b"a", 1, Some(0), 1).is_some_and(|found| found.allowed));
+    assert!(!nodes.try_lease(b"a", 2, Some(1), 1).is_some_and(|found| found.allowed));
+    assert!(nodes.try_lease(b"a", 2, None, 1).unwrap().allowed);
+}
+
+#[test]
+fn who_asks_is_told_under_which_key() {
+    let mut nodes = nodes(1, ROOMY);
+    assert_eq!(nodes.try_lease(b"a", 1, None, 0), None);
+    assert_eq!(&nodes.asked_key()[..], b"{n:10000:a}");
+    assert_eq!(nodes.try_lease(b"b", 1, None, 0), None, "there is no room for it");
+    assert_eq!(&nodes.asked_key()[..], b"{n:10000:\x01rest}");
+    let due: Vec<_> = nodes.take_due(0, 10).into_iter().map(|due| due.key).collect();
+    assert_eq!(due, [&b"{n:10000:a}"[..], b"{n:10000:\x01rest}"]);
+}
+
+#[test]
 fn one_that_wants_more_than_there_is_hears_when_there_may_be() {
     let mut nodes = nodes(10, ROOMY);
     assert_eq!(nodes.try_lease(b"a", 30, None, 0), None);

@@ -70,9 +70,9 @@ impl Capacity {
             self.draw(weight);
         }
         if let Some(&(last, _)) = spent.last() {
-            self.now = self.now.max(last);
-            // as the window stood then: what has left since made room only later
-            self.window.expire(last, self.window_ms);
+            // as the window stood then: what has left since made room only later. A time ahead of now (lib/limiter/recent.js
+            // rounds up) lets nothing go early
+            self.window.expire(last.min(self.now), self.window_ms);
         }
     }
     pub(super) fn admit(&mut self, weight: u64) {

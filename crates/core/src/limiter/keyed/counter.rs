@@ -8,23 +8,37 @@ use super::types::Decision;
 
 /// Turns to the bucket of this moment.
 pub(super) fn roll(record: &mut Record, now: Millis, window_ms: Millis) {
+    if record.window() != window_ms {
+        carry_over(record, now, window_ms);
+    }
     let began = now - now % window_ms;
     let was = record.time();
     if was == began {
         return;
     }
-    (record.span, record.used) = if was + window_ms == began {
-        (record.used, 0)
-    } else if !was.is_multiple_of(window_ms) && was + 2 * window_ms > now {
-        // another window's bucket: all of it is taken for the previous one
-        (record.used.saturating_add(record.span), 0)
-    } else {
-        (0, 0)
-    };
+    record.span = if was + window_ms == began { record.used } else { 0 };
+    record.used = 0;
     record.set_time(began);
+}
+/// Buckets of another window become one of this window: that of the last moment at which any of it can have been admitted, so
+/// that it counts longer, never shorter.
+fn carry_over(record: &mut Record, now: Millis, window_ms: Millis) {
+    let (was, old) = (record.time(), record.window());
+    let last = now.min((was + old).saturating_sub(1));
+    // what a window as long has left behind is in no shorter one; a longer one may still cover it
+    let covered = if window_ms > old { old } else { old.saturating_sub(last.saturating_sub(was)) };
+    let kept = (u64::from(record.span) * covered).div_ceil(old.max(1)) as u32;
+    (record.span, record.used) = (0, record.used.saturating_add(kept));
+    record.set_time(last - last % window_ms);
+    record.set_window(window_ms);
 }
 /// Whether nothing counts any more, ever since the bucket that it is in.
 pub(super) fn is_over(record: &Record, now: Millis, window_ms: Millis) -> bool {
+    let old = record.window();
+    if old != window_ms {
+        // as long as what is carried over may count
+        return record.time() + old + 2 * window_ms <= now;
+    }
     let buckets = if record.used > 0 { 2 } else { 1 };
     record.time() + buckets * window_ms <= now
 }

@@ -23,7 +23,7 @@ pub(super) struct Record {
     pub own_limit: u32,
     pub newer: u32,
     pub older: u32,
-    /// exact: bytes, or where their blocks are.
+    /// exact: bytes, or where their blocks are; counter: the window of its buckets.
     pub log: [u8; INLINE],
     time_high: u16,
     /// exact: bytes of the log, or `CHAINED`.
@@ -77,6 +77,17 @@ impl Record {
     pub fn set_time(&mut self, time: Millis) {
         self.time_low = time as u32;
         self.time_high = (time >> 32) as u16;
+    }
+    /// counter: the window that its buckets are of; 0: it has none yet.
+    #[inline]
+    pub fn window(&self) -> Millis {
+        let [a, b, c, d, ..] = self.log;
+        u64::from(u32::from_le_bytes([a, b, c, d]))
+    }
+    /// Up to 2^31.
+    pub fn set_window(&mut self, window_ms: Millis) {
+        let [a, b, c, d] = (window_ms as u32).to_le_bytes();
+        (self.log[0], self.log[1], self.log[2], self.log[3]) = (a, b, c, d);
     }
     /// Its limit, where `common` is that of who has none of its own.
     pub fn limit(&self, common: u32) -> u32 {
