@@ -44,7 +44,7 @@ class Injected extends Engine {
     const { failures, probeMs } = breaker === false ? { failures: 0, probeMs: 1000 } : breaker;
     this.#calls = new ClientCalls({ failures, probeMs, timeoutMs: commandTimeoutMs }, {
       probe: () => this.#commands.probe(`${keyPrefix}\u0001p`),
-      catchUp: (owed, run) => this.#sweep.catchUp(owed, run),
+      catchUp: (owed, run, writes) => this.#sweep.catchUp(owed, run, writes),
       down: (error) => this.#went(false, error),
       up: () => this.#went(true),
     });
@@ -143,6 +143,7 @@ class Injected extends Engine {
 
   async #set(key, text, ms, tags, taken) {
     const calls = this.#calls;
+    const turn = calls.writes.begin([key]);
     let stored = false;
     try {
       stored = await calls.run(() => this.#commands.set(this.#prefix + key, text, ms, false));
@@ -150,12 +151,9 @@ class Injected extends Engine {
     } catch {
       stored = false;
     }
-    if (stored) calls.wrote(key);
-    else {
-      calls.missed(`k${key}`);
-      this.#counts.droppedWrites += 1;
-    }
+    calls.writes.ended([key], turn, stored);
     if (stored) this.#publish('k', [key]);
+    else this.#counts.droppedWrites += 1;
     return (await taken) && stored;
   }
 
@@ -175,8 +173,10 @@ class Injected extends Engine {
   async remove(keys, now) {
     const below = super.remove(keys, now);
     const full = keys.map((key) => this.#prefix + key);
-    const removed = await this.#told(keys.map((key) => `k${key}`), () => this.#commands.del(full));
-    if (removed !== undefined) for (const key of keys) this.#calls.wrote(key);
+    const { writes } = this.#calls;
+    const turn = writes.begin(keys);
+    const removed = await this.#calls.run(() => this.#commands.del(full)).catch(() => undefined);
+    writes.ended(keys, turn, removed !== undefined);
     this.#publish('k', keys);
     return Math.max(await below, removed ?? 0);
   }
@@ -194,7 +194,7 @@ class Injected extends Engine {
     const need = what[0] === 't' ? 'eval' : 'scan';
     let removed = 0;
     if (this.#can(need)) {
-      const gone = await this.#told([what], (run) => this.#sweep.remove(what, run, (keys) => this.#forget(keys, now)), true);
+      const gone = await this.#told(what, (run) => this.#sweep.remove(what, run, (keys) => this.#forget(keys, now)));
       removed = gone ?? 0;
       this.#publish(what[0], [what.slice(1)]);
     }
@@ -205,15 +205,14 @@ class Injected extends Engine {
     for (const key of keys) this.removeMemory(key, now);
   }
 
-  /** Tells the client of a change; undefined, and remembered, when it could not be told. */
-  async #told(changes, tell, inSteps = false) {
+  /** Tells the client of a change step by step; undefined, and remembered, when it could not be told. */
+  async #told(change, tell) {
     const calls = this.#calls;
     try {
-      if (!inSteps) return await calls.run(tell);
       if (!calls.up) throw calls.reason;
       return await tell((step) => calls.run(step));
     } catch {
-      for (const change of changes) calls.missed(change);
+      calls.missed(change);
       return undefined;
     }
   }
