@@ -150,6 +150,11 @@ class Slots {
     }
   }
 
+  /** All keys that it holds, however old what they hold is. */
+  keys() {
+    return this.#slots.keys();
+  }
+
   /** Keys that were set with a tag. */
   tagged(tag) {
     return this.#tags?.keys(tag) ?? [];
