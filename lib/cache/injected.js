@@ -78,7 +78,7 @@ class Injected extends Engine {
   }
   async #readAll(keys, now, flags, isTimeless = false) {
     const moments = keys.map((key) => this.epoch(key));
-    if (this.#publishes && !native.clientHearsDisk(this.handle)) flags |= SKIP_DISK_FILL;
+    if (this.#publishes && !native.clientFillsDisk(this.handle)) flags |= SKIP_DISK_FILL;
     const reading = this.#reading;
     reading.count += 1;
     try {
@@ -118,7 +118,7 @@ class Injected extends Engine {
     if (below === null) return null;
     const hit = foundOf(below);
     // it is on its way before any later delete: they share a connection
-    if (fill !== null && this.#calls.up && this.epoch(key) === moment) {
+    if (fill !== null && this.#calls.up && this.epoch(key) === moment && native.clientFillsDisk(this.handle)) {
       const [deadline, staleUntil, tags] = fill;
       const [text, ms] = this.#encoded(hit.tag, hit.payload, now, deadline, staleUntil, tags);
       this.#calls.run(() => this.#commands.set(this.#prefix + key, text, ms, true)).catch(() => {});
@@ -181,28 +181,34 @@ class Injected extends Engine {
     return Math.max(await below, removed ?? 0);
   }
   removePattern(glob, now) {
-    return this.#removeWide(`g${glob}`, super.removePattern(glob, now), now);
+    return this.#removeWide('g', glob, now, () => super.removePattern(glob, now));
   }
   removeTag(tag, now) {
-    return this.#removeWide(`t${tag}`, super.removeTag(tag, now), now);
+    return this.#removeWide('t', tag, now, () => super.removeTag(tag, now));
   }
   async clear(prefix, now) {
-    await this.#removeWide(`p${prefix}`, super.clear(prefix, now), now);
+    await this.#removeWide('p', prefix, now, () => super.clear(prefix, now));
   }
-  /** What goes from Redis step by step: each step has its own deadline. */
-  async #removeWide(what, below, now) {
-    const need = what[0] === 't' ? 'eval' : 'scan';
+  /** What goes from Redis step by step: each step has its own deadline. Meanwhile Redis and disk do not fill each other. */
+  async #removeWide(kind, text, now, removeBelow) {
+    const removing = native.clientRemoving(this.handle);
     let removed = 0;
-    if (this.#can(need)) {
-      const gone = await this.#told(what, (run) => this.#sweep.remove(what, run, (keys) => this.#forget(keys, now)));
-      removed = gone ?? 0;
-      this.#publish(what[0], [what.slice(1)]);
+    try {
+      const below = removeBelow();
+      if (this.#can(kind === 't' ? 'eval' : 'scan')) {
+        const gone = (keys) => this.#forget(keys, now, kind === 't');
+        removed = (await this.#told(kind + text, (run) => this.#sweep.remove(kind + text, run, gone))) ?? 0;
+        this.#publish(kind, [text]);
+      }
+      return Math.max((await below) ?? 0, removed);
+    } finally {
+      native.clientRemoved(this.handle, removing, kind, text);
     }
-    return Math.max((await below) ?? 0, removed);
   }
-  /** Reads that began before the keys went may have filled memory from them. */
-  #forget(keys, now) {
-    for (const key of keys) this.removeMemory(key, now);
+  /** Reads that began before the keys went may have filled memory from them; and the disk, which knows no tags of plain values. */
+  #forget(keys, now, fromDisk) {
+    if (fromDisk) super.remove(keys, now).catch(() => {});
+    else for (const key of keys) this.removeMemory(key, now);
   }
 
   /** Tells the client of a change step by step; undefined, and remembered, when it could not be told. */
