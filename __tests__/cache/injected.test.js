@@ -54,6 +54,18 @@ test('exact commands of set, get and delete', async () => {
   close();
 });
 
+test('a clock with fractions of milliseconds: a server gets whole ones, at most what was asked', async () => {
+  const set = jest.fn(async () => 'OK');
+  const cache = cacheOf({ client: { get: async () => null, set, del: async () => 0 } }, { memory: false, now: () => 1_000_000.892 });
+  await cache.set('key', 1, 60);
+  await cache.set('short', 1, 0.001);
+  for (const [, , unit, time] of set.mock.calls) {
+    const ms = unit === 'EX' ? time * 1000 : time;
+    expect([unit, Number.isInteger(time), ms >= 1, ms <= 60_000]).toEqual([unit, true, true, true]);
+  }
+  expect(set.mock.calls.map((args) => args.slice(2))).toEqual([['PX', 59_999], ['PX', 1]]);
+});
+
 test('without pttl, memory.ttl caps the copy', async () => {
   const { client, close } = clients.least(clients.mock());
   const now = { ms: 1_000_000 };

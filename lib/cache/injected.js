@@ -162,7 +162,8 @@ class Injected extends Engine {
     const text = !this.#isTagged && tag === 0
       ? payload
       : native.clientEncode(tag, payload, this.#isTagged, now, deadline, staleUntil, tags, this.#offset.ms);
-    return [text, end === Infinity ? Infinity : Math.max(end - now, 1)];
+    // whole, and not longer than asked: a clock may give fractions
+    return [text, end === Infinity ? Infinity : Math.max(Math.floor(end - now), 1)];
   }
 
   async #tag(key, tags, ms) {
