@@ -27,8 +27,8 @@ class Injected extends Engine {
   #listener = undefined;
   #closed = undefined;
   #refused = new Set();
-  /** Reads that go on when the client has answered; `close` waits for them. */
-  #reading = { count: 0, ended: undefined };
+  /** Calls that go on when the client has answered; `close` waits for them. */
+  #underWay = { count: 0, ended: undefined };
   #counts = { droppedWrites: 0, degraded: 0 };
   /** The server's milliseconds less ours, and when that was seen. */
   #offset = { ms: 0, since: -Infinity, isAsked: false };
@@ -79,15 +79,21 @@ class Injected extends Engine {
   async #readAll(keys, now, flags, isTimeless = false) {
     const moments = keys.map((key) => this.epoch(key));
     if (this.#publishes && !native.clientFillsDisk(this.handle)) flags |= SKIP_DISK_FILL;
-    const reading = this.#reading;
-    reading.count += 1;
+    this.#begun();
     try {
       const said = await this.#ask(keys, now, isTimeless);
       return await Promise.all(keys.map((key, at) => this.#answered(key, now, flags, moments[at], said[at])));
     } finally {
-      reading.count -= 1;
-      if (reading.count === 0) reading.ended?.();
+      this.#over();
     }
+  }
+
+  #begun() {
+    this.#underWay.count += 1;
+  }
+  #over() {
+    this.#underWay.count -= 1;
+    if (this.#underWay.count === 0) this.#underWay.ended?.();
   }
 
   /** What the client says of keys: `[said, value, msLeft]` of each. */
@@ -193,6 +199,7 @@ class Injected extends Engine {
   /** What goes from Redis step by step: each step has its own deadline. Meanwhile Redis and disk do not fill each other. */
   async #removeWide(kind, text, now, removeBelow) {
     const removing = native.clientRemoving(this.handle);
+    this.#begun();
     let removed = 0;
     try {
       const below = removeBelow();
@@ -204,6 +211,7 @@ class Injected extends Engine {
       return Math.max((await below) ?? 0, removed);
     } finally {
       native.clientRemoved(this.handle, removing, kind, text);
+      this.#over();
     }
   }
   /** Reads that began before the keys went may have filled memory from them; and the disk, which knows no tags of plain values. */
@@ -311,9 +319,9 @@ class Injected extends Engine {
   }
   async #end() {
     this.#leases.close();
+    const underWay = this.#underWay;
+    if (underWay.count > 0) await new Promise((resolve) => (underWay.ended = resolve));
     await this.#calls.close();
-    const reading = this.#reading;
-    if (reading.count > 0) await new Promise((resolve) => (reading.ended = resolve));
     await super.close();
   }
 }
