@@ -9,18 +9,18 @@ const { ClientCommands } = require('./client-commands');
 const { ClientCalls } = require('./client-calls');
 const { ClientLeases } = require('./client-leases');
 const { ClientSweep } = require('./client-sweep');
+const { ClientTime } = require('./client-time');
 const { SAID, DOWN, saidOf, foundOf } = require('./client-answers');
 
 const SKIP_REDIS = 2;
 const SKIP_DISK_FILL = 8;
-/** The offset between the server's clock and ours is looked at that often. */
-const TIME_MS = 60_000;
 
 class Injected extends Engine {
   #commands;
   #calls;
   #sweep;
   #leases;
+  #time;
   #prefix;
   #isTagged;
   #publishes;
@@ -30,8 +30,6 @@ class Injected extends Engine {
   /** Calls that go on when the client has answered; `close` waits for them. */
   #underWay = { count: 0, ended: undefined };
   #counts = { droppedWrites: 0, degraded: 0 };
-  /** The server's milliseconds less ours, and when that was seen. */
-  #offset = { ms: 0, since: -Infinity, isAsked: false };
 
   /** `redis` are the options of the client: `{ client, keyPrefix, commandTimeoutMs, breaker, format }`. */
   constructor(settings, redis) {
@@ -48,6 +46,7 @@ class Injected extends Engine {
       down: (error) => this.#went(false, error),
       up: () => this.#went(true),
     });
+    this.#time = new ClientTime(this.#commands, this.#calls);
     this.#sweep = new ClientSweep(this.#commands, keyPrefix, (keys) => keys.forEach((key) => this.#calls.missed(`k${key}`)));
     this.#leases = new ClientLeases(this.#commands, this.#calls, keyPrefix, (command) => this.#can(command));
   }
@@ -99,7 +98,7 @@ class Injected extends Engine {
   /** What the client says of keys: `[said, value, msLeft]` of each. */
   async #ask(keys, now, isTimeless) {
     const calls = this.#calls;
-    if (this.#isTagged) this.#lookAtTime(now);
+    if (this.#isTagged) this.#time.look(now);
     const trusted = keys.filter((key) => !calls.distrusts(key));
     let pairs;
     try {
@@ -117,7 +116,7 @@ class Injected extends Engine {
 
   /** Goes on with a read: fills memory and disk, asks the disk. */
   async #answered(key, now, flags, moment, said) {
-    const args = [this.handle, key, now, flags, moment, ...said, this.#offset.ms];
+    const args = [this.handle, key, now, flags, moment, ...said, this.#time.offsetMs];
     const found = call(native.clientAnswered, ...args);
     if (found !== undefined) return found === null ? null : foundOf(found);
     const [below, fill] = await begin((shell, id) => native.clientAnsweredBelow(shell, id, ...args));
@@ -138,7 +137,7 @@ class Injected extends Engine {
     const taken = super.write(key, tag, payload, now, lifetime, tags, flags | SKIP_REDIS, guard);
     const { ttl = 0, l1Ttl = 0, l3Ttl = 0, staleFor = 0, jitter = -1 } = lifetime;
     const [deadline, staleUntil] = call(native.clientTimes, this.handle, now, ttl, l1Ttl, l3Ttl, staleFor, jitter);
-    if (this.#isTagged) this.#lookAtTime(now);
+    if (this.#isTagged) this.#time.look(now);
     const [text, ms] = this.#encoded(tag, payload, now, deadline, staleUntil, tags ?? []);
     return this.#set(key, text, ms, tags ?? [], taken);
   }
@@ -167,7 +166,7 @@ class Injected extends Engine {
     const end = this.#isTagged ? staleUntil : deadline;
     const text = !this.#isTagged && tag === 0
       ? payload
-      : native.clientEncode(tag, payload, this.#isTagged, now, deadline, staleUntil, tags, this.#offset.ms);
+      : native.clientEncode(tag, payload, this.#isTagged, now, deadline, staleUntil, tags, this.#time.offsetMs);
     // whole, and not longer than asked: a clock may give fractions
     return [text, end === Infinity ? Infinity : Math.max(Math.floor(end - now), 1)];
   }
@@ -282,23 +281,6 @@ class Injected extends Engine {
     if (!this.#publishes || !this.#commands.can('publish')) return;
     const message = call(native.clientNotice, this.handle, kind, items);
     this.#calls.run(() => this.#commands.publish(`${this.#commands.ownPrefix}${this.#prefix}inv`, message)).catch(() => {});
-  }
-
-  /** Tagged values carry deadlines of the server's clock. */
-  #lookAtTime(now) {
-    const offset = this.#offset;
-    if (offset.isAsked || this.#calls.elapsedMs() - offset.since < TIME_MS) return;
-    offset.isAsked = true;
-    this.#calls.run(() => this.#commands.time()).then(
-      (server) => {
-        offset.isAsked = false;
-        offset.since = this.#calls.elapsedMs();
-        if (server !== undefined) offset.ms = server - now;
-      },
-      () => {
-        offset.isAsked = false;
-      },
-    );
   }
 
   listen(on, kinds) {
