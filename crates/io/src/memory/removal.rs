@@ -24,3 +24,31 @@ impl Drop for Removal {
         self.0.removals.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Memory, Policy};
+    use sluice_core::cache::{NEVER, Record, Tag};
+
+    #[test]
+    fn a_read_that_began_during_a_removal_stores_nothing_after_it() {
+        let config = Config {
+            shared: None,
+            stores: true,
+            max_bytes: 1 << 20,
+            max_entries: 0,
+            policy: Policy::S3Fifo,
+            negative_keys: 0,
+        };
+        let memory = Memory::open(&config).unwrap();
+        let (first, second) = (memory.begin_removal(), memory.begin_removal());
+        let began = memory.moment(b"k");
+        drop(first);
+        assert!(memory.is_removing(), "the other goes on");
+        drop(second);
+        assert!(!memory.is_removing());
+        let record = Record::new(Tag::Text, "old".to_owned(), NEVER);
+        assert!(!memory.fill(b"k", &record, 0, began));
+        assert!(memory.fill(b"k", &record, 0, memory.moment(b"k")));
+    }
+}
