@@ -2,6 +2,9 @@
 // What an injected client was not told, and which writes came later: catching up must not undo a write that has arrived.
 const native = require('../native');
 
+/** As many keys are known to have arrived; beyond that all may be taken back, which is a miss. */
+const MOST = 100_000;
+
 class ClientWrites {
   #watch;
   /** Writes are numbered as they are sent. */
@@ -35,6 +38,8 @@ class ClientWrites {
   #wrote(key, turn) {
     this.#sent.delete(key);
     if (!this.isOwing) return;
+    // what cannot be told (a server that refuses SCAN) is owed for good
+    if (this.#arrived.size >= MOST) this.#arrived.clear();
     if (turn > this.#floor) this.#arrived.add(key);
     native.clientCaughtUp(this.#watch, key);
   }
