@@ -228,8 +228,8 @@ export declare function clientEncode(tag: number, payload: string | Buffer, tagg
 /** A call failed; true: that opened the breaker. */
 export declare function clientFailed(watch: ExternalObject<Watch>): boolean
 
-/** Whether a read that begins now may fill the disk. */
-export declare function clientHearsDisk(held: ExternalObject<Held>): boolean
+/** Whether a read that has taken its moment now may fill the disk from Redis, and Redis from the disk. */
+export declare function clientFillsDisk(held: ExternalObject<Held>): boolean
 
 /** What the first of them is called with: the lease's key, the counter's, and for how long the counter is kept. */
 export declare function clientLeaseKeys(prefix: string, key: string, isCluster: boolean): Array<string>
@@ -254,6 +254,12 @@ export declare function clientProbed(watch: ExternalObject<Watch>, answered: boo
 
 /** Milliseconds until a probe is due. */
 export declare function clientProbeIn(watch: ExternalObject<Watch>): number | null
+
+/** It has ended: the kind of what was removed, as `client_notice` has it, and the text. */
+export declare function clientRemoved(held: ExternalObject<Held>, removal: ExternalObject<Removal | undefined | null>, kind: string, text: string): void
+
+/** A removal of many keys begins; it ends with `client_removed`, or with its environment. */
+export declare function clientRemoving(held: ExternalObject<Held>): ExternalObject<Removal | undefined | null>
 
 /** The scripts that take and end a lease, and that add a key to a tag. */
 export declare function clientScripts(): Array<string>

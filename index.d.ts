@@ -275,7 +275,8 @@ export class TieredCache extends EventEmitter<CacheEvents> {
    * The value, from the nearest tier that has it, else from the loader, which runs once for all callers of the key: on
    * this thread, and by leases in other threads, processes and hosts that share a tier. `options`: a number is the ttl.
    * What the loader throws rejects its callers and is not cached; its undefined is returned and not cached; what the
-   * codec cannot say is ERR_VALUE. A set or delete during the load wins over it. Rejects with ERR_TIMEOUT, ERR_ABORTED.
+   * codec cannot say is ERR_VALUE. A set or delete during the load wins over it; with an injected client not one of
+   * another host. Rejects with ERR_TIMEOUT, ERR_ABORTED.
    */
   getOrSet<T>(key: string, loader: (context: LoadContext<T>) => T | Promise<T>, options?: number | LoadOptions): Promise<T>;
   /** Whether any tier has it. Counts as no request. */

@@ -143,7 +143,7 @@ test('a change that one call could not tell is told after the next call that is 
   await settled(calls.run(async () => { throw new Error('gone'); }));
   calls.missed('ka');
   calls.missed('kb');
-  calls.wrote('b'); // a later write of it has arrived
+  calls.writes.ended(['b'], calls.writes.begin(['b']), true); // a later write of it has arrived
   await calls.run(async () => 1);
   await until(() => caught.length > 0);
   expect(caught).toEqual([['ka']]);

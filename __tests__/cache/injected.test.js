@@ -54,6 +54,34 @@ test('exact commands of set, get and delete', async () => {
   close();
 });
 
+test('a clock with fractions of milliseconds: a server gets whole ones, at most what was asked', async () => {
+  const set = jest.fn(async () => 'OK');
+  const cache = cacheOf({ client: { get: async () => null, set, del: async () => 0 } }, { memory: false, now: () => 1_000_000.892 });
+  await cache.set('key', 1, 60);
+  await cache.set('short', 1, 0.001);
+  for (const [, , unit, time] of set.mock.calls) {
+    const ms = unit === 'EX' ? time * 1000 : time;
+    expect([unit, Number.isInteger(time), ms >= 1, ms <= 60_000]).toEqual([unit, true, true, true]);
+  }
+  expect(set.mock.calls.map((args) => args.slice(2))).toEqual([['PX', 59_999], ['PX', 1]]);
+});
+
+test('close waits for a removal of many steps', async () => {
+  const held = new Map(Array.from({ length: 1000 }, (_, at) => [`p:${at}`, '1']));
+  const client = {
+    get: async (key) => held.get(key) ?? null, set: async () => 'OK', del: async (...keys) => keys.filter((key) => held.delete(key)).length,
+    // the keys of each page go only after the last one
+    scan: (cursor) => new Promise((resolve) => setImmediate(() => resolve([cursor === '9' ? '0' : `${Number(cursor) + 1}`, [...held.keys()].slice(cursor * 100, cursor * 100 + 100)]))),
+  };
+  const cache = cacheOf({ client, keyPrefix: 'p:' });
+  const order = [];
+  const removing = cache.deletePattern('*').then((count) => order.push(`deleted ${count}`));
+  await new Promise((resolve) => setImmediate(resolve));
+  await cache.close().then(() => order.push('closed'));
+  await removing;
+  expect([order, held.size]).toEqual([['deleted 1000', 'closed'], 0]);
+});
+
 test('without pttl, memory.ttl caps the copy', async () => {
   const { client, close } = clients.least(clients.mock());
   const now = { ms: 1_000_000 };

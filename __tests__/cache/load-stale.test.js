@@ -37,6 +37,21 @@ describe.each(STORES)('store: %s', (store) => {
     }
   });
 
+  test.each([
+    ['deletePattern', (cache) => cache.deletePattern('n:*')],
+    ['clear of a namespace', (cache) => cache.namespace('n').clear()],
+    ['clearSync of a namespace', async (cache) => cache.namespace('n').clearSync()],
+    ['deleteByTag', (cache) => cache.namespace('n').deleteByTag('t')],
+  ])('what is past its ttl goes with %s, and is not counted', async (_how, remove) => {
+    const cache = make();
+    const options = { ttl: 10, staleIfError: 60, tags: ['t'] };
+    await cache.namespace('n').getOrSet('k', () => 'old', options);
+    clock.now += 10_001;
+    expect((await remove(cache)) ?? 0).toBe(0);
+    expect(await cache.namespace('n').getEntry('k')).toBe(null);
+    await expect(cache.namespace('n').getOrSet('k', () => Promise.reject(new Error('down')), options)).rejects.toThrow('down');
+  });
+
   test('past the window nothing stale is served', async () => {
     const cache = make();
     await cache.getOrSet('k', () => 'one', { ttl: 10, staleWhileRevalidate: 5 });

@@ -101,3 +101,59 @@ test('views share the live values; a delete in one is a delete in all', async ()
   expect(await cache.delete('n:*')).toBe(true);
   expect(await cache.namespace('n').get('k')).toBe(null);
 });
+
+/** A client whose server is a Map with deadlines, of the same clock. */
+function mapped(clock) {
+  const held = new Map();
+  const live = (key) => (clock.now <= held.get(key)?.until ? held.get(key) : undefined);
+  const client = {
+    isAway: false,
+    async get(key) {
+      if (client.isAway) throw new Error('Connection is closed.');
+      return live(key)?.text ?? null;
+    },
+    pttl: async (key) => (live(key) ? live(key).until - clock.now : -2),
+    set: async (key, text, unit, time) => Boolean(held.set(key, { text, until: clock.now + time * (unit === 'EX' ? 1000 : 1) })),
+    del: async (...keys) => keys.filter((key) => held.delete(key)).length,
+  };
+  return client;
+}
+describe('in front of Redis, where memory.ttl is the time without asking', () => {
+  const clock = { now: 1_000_000 };
+  let client;
+  const inFront = () => make({ disk: false, redis: (client = mapped(clock)), now: () => clock.now });
+  const options = { ttl: 100, staleWhileRevalidate: 60, staleIfError: 60 };
+
+  test('the time left is the value\'s own, set or read', async () => {
+    const cache = inFront();
+    await cache.set('k', 'v', 100);
+    expect([await cache.ttl('k'), await cache.getEntry('k')]).toEqual([100, { value: 'v', tier: 'l1', ttl: 100, stale: false }]);
+    clock.now += 10_001;
+    expect(await cache.getEntry('k')).toEqual({ value: 'v', tier: 'l2', ttl: 89.999, stale: false });
+    expect(await cache.getEntry('k')).toEqual({ value: 'v', tier: 'l1', ttl: 89.999, stale: false });
+  });
+
+  test('what another host has deleted is not served stale', async () => {
+    const cache = inFront();
+    await cache.getOrSet('k', () => 'old', options);
+    await client.del('k');
+    clock.now += 30_000;
+    expect([await cache.get('k'), await cache.getEntry('k')]).toEqual([null, null]);
+    expect(await cache.getOrSet('k', () => 'new', options)).toBe('new');
+  });
+
+  test('past its own deadline it is served stale, and in place of an error while Redis is away', async () => {
+    const cache = inFront();
+    await cache.getOrSet('k', () => 'old', options);
+    clock.now += 100_001;
+    expect(await cache.getEntry('k')).toEqual({ value: 'old', tier: 'l1', ttl: 0, stale: true });
+    expect(await cache.getOrSet('k', () => 'new', options)).toBe('old');
+    await until(async () => (await cache.get('k')) === 'new');
+    client.isAway = true;
+    for (let at = 0; at < 5; at += 1) await cache.get(`none${at}`);
+    await cache.getOrSet('late', () => 'loaded meanwhile', options);
+    clock.now += 30_000;
+    expect([cache.health().redis, await cache.get('late')]).toEqual(['down', null]);
+    expect(await cache.getOrSet('late', () => Promise.reject(new Error('no')), options)).toBe('loaded meanwhile');
+  });
+});

@@ -5,28 +5,31 @@ const native = require('../native');
 const { once, hold, nextTurn, release } = require('../completion');
 const { make } = require('../errors');
 const { isAnswer } = require('./client-commands');
+const { ClientWrites } = require('./client-writes');
 
 class ClientCalls {
   /** Whether calls pass. */
   up = true;
   /** Why they do not. */
   reason = undefined;
+  /** What it was not told. */
+  writes;
   #watch;
   #timeoutMs;
   #on;
   #pending = new Set();
   #isArmed = false;
   #isClosed = false;
-  #isCatchingUp = false;
   #idle = undefined;
   #isMany;
   /** When any call was answered last; only where there are many servers. */
   #answeredAt = -1;
 
-  /** `isMany`: it speaks for several servers, and is away only when none of them answers. `on`: `probe()` asks the client anything, `catchUp(missed)` tells it what it missed; `down(error)`, `up()`. */
+  /** `isMany`: it speaks for several servers, and is away only when none of them answers. `on`: `probe()` asks the client anything, `catchUp(missed, run, writes)` tells it what it missed; `down(error)`, `up()`. */
   constructor({ failures, probeMs, timeoutMs, isMany = false }, on) {
     this.#isMany = isMany;
     this.#watch = native.clientWatch(failures, probeMs);
+    this.writes = new ClientWrites(this.#watch);
     this.#timeoutMs = timeoutMs;
     this.#on = on;
   }
@@ -154,39 +157,37 @@ class ClientCalls {
 
   /** A change that the client may not have heard of: `k` and a key, `g` and a glob, `p` and a prefix, `t` and a tag. */
   missed(what) {
-    native.clientMiss(this.#watch, what);
-  }
-  /** A later write of that key has arrived. */
-  wrote(key) {
-    if (!native.clientOwesNothing(this.#watch)) native.clientCaughtUp(this.#watch, key);
+    this.writes.missed(what);
   }
   /** Whether the server's value may be older than what it was not told. */
   distrusts(key) {
-    return this.#isCatchingUp || native.clientDistrusts(this.#watch, key);
+    return this.writes.isTelling || native.clientDistrusts(this.#watch, key);
   }
 
   /** Single calls failed and the next one did not: what they meant to say is said now. */
   #catchUpSoon() {
-    if (!this.up || this.#isCatchingUp || native.clientOwesNothing(this.#watch)) return;
+    if (!this.up || this.writes.isTelling || native.clientOwesNothing(this.#watch)) return;
     void this.#catchUp();
   }
 
   async #catchUp() {
-    if (this.#isCatchingUp) return false;
-    this.#isCatchingUp = true;
+    const { writes } = this;
+    if (writes.isTelling) return false;
+    writes.isTelling = true;
     let owed = [];
     try {
       // what is missed meanwhile comes behind
-      while ((owed = native.clientTake(this.#watch)).length > 0) {
-        await this.#on.catchUp(owed, (start) => this.#launch(start));
+      while ((owed = writes.take()).length > 0) {
+        await this.#on.catchUp(owed, (start) => this.#launch(start), writes);
         owed = [];
       }
       return true;
     } catch {
       return false;
     } finally {
-      for (const what of owed) this.missed(what);
-      this.#isCatchingUp = false;
+      writes.putBack(owed);
+      writes.isTelling = false;
+      writes.settle();
     }
   }
 

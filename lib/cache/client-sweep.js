@@ -25,17 +25,16 @@ class ClientSweep {
     this.#owe = owe;
   }
 
-  /** Deletes what a change names; how many keys. `gone` hears of those that are. */
-  async remove(what, run, gone = () => {}) {
+  /** Deletes what a change names, but for keys that `keeps` is true of when they are to go; how many keys. `gone` hears of those that are. */
+  async remove(what, run, gone = () => {}, keeps = () => false) {
     const [kind, text] = [what[0], what.slice(1)];
-    if (kind === 't') return this.#removeTag(text, run, gone);
+    if (kind === 't') return this.#removeTag(text, run, gone, keeps);
     const glob = kind === 'p' ? native.globOfPrefix(text) : text;
     let removed = 0;
     const gathered = new Set();
     const unlink = async () => {
       const keys = [...gathered];
-      const full = keys.map((key) => this.#prefix + key);
-      for (let at = 0; at < full.length; at += BATCH) removed += await run(() => this.#commands.unlink(full.slice(at, at + BATCH)));
+      for (let at = 0; at < keys.length; at += BATCH) removed += await this.#unlink(keys.slice(at, at + BATCH), run, keeps);
       gone(keys);
       gathered.clear();
     };
@@ -45,6 +44,12 @@ class ClientSweep {
     }
     await unlink();
     return removed;
+  }
+
+  /** Deletes keys, but for those that are kept; how many. */
+  async #unlink(keys, run, keeps, command = 'unlink') {
+    const full = keys.filter((key) => !keeps(key)).map((key) => this.#prefix + key);
+    return full.length === 0 ? 0 : run(() => this.#commands[command](full));
   }
 
   /** Keys (without prefix) that begin so, at most `limit`. */
@@ -85,7 +90,7 @@ class ClientSweep {
     return true;
   }
   /** A write adds its key to the tag after the value; here it leaves the tag first: no value is left that its tag forgot. */
-  async #removeTag(tag, run, gone) {
+  async #removeTag(tag, run, gone, keeps) {
     const index = this.#tagKey(tag);
     let removed = 0;
     for (;;) {
@@ -93,7 +98,7 @@ class ClientSweep {
       if (!Array.isArray(keys) || keys.length === 0) return removed;
       await run(() => this.#commands.eval(LEAVE, [index], keys));
       try {
-        removed += await run(() => this.#commands.unlink(keys.map((key) => this.#prefix + key)));
+        removed += await this.#unlink(keys, run, keeps);
       } catch (error) {
         this.#owe(keys);
         throw error;
@@ -102,15 +107,16 @@ class ClientSweep {
     }
   }
 
-  /** Tells the client what it missed. */
-  async catchUp(owed, run) {
-    const keys = owed.filter((what) => what[0] === 'k').map((what) => this.#prefix + what.slice(1));
-    for (let at = 0; at < keys.length; at += BATCH) await run(() => this.#commands.del(keys.slice(at, at + BATCH)));
+  /** Tells the client what it missed; what was written since stays. */
+  async catchUp(owed, run, writes) {
+    const keys = owed.filter((what) => what[0] === 'k').map((what) => what.slice(1));
+    const isNewer = (key) => writes.isNewer(key);
+    for (let at = 0; at < keys.length; at += BATCH) await this.#unlink(keys.slice(at, at + BATCH), run, isNewer, 'del');
     for (const what of owed) {
       if (what[0] === 'k') continue;
       // without a prefix of its own the database holds what is not the cache's
       if (what === 'p' && this.#prefix === '') continue;
-      await this.remove(what, run);
+      await this.remove(what, run, undefined, (key) => writes.isNewer(key, true));
     }
   }
 }

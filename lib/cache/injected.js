@@ -9,29 +9,27 @@ const { ClientCommands } = require('./client-commands');
 const { ClientCalls } = require('./client-calls');
 const { ClientLeases } = require('./client-leases');
 const { ClientSweep } = require('./client-sweep');
+const { ClientTime } = require('./client-time');
 const { SAID, DOWN, saidOf, foundOf } = require('./client-answers');
 
 const SKIP_REDIS = 2;
 const SKIP_DISK_FILL = 8;
-/** The offset between the server's clock and ours is looked at that often. */
-const TIME_MS = 60_000;
 
 class Injected extends Engine {
   #commands;
   #calls;
   #sweep;
   #leases;
+  #time;
   #prefix;
   #isTagged;
   #publishes;
   #listener = undefined;
   #closed = undefined;
   #refused = new Set();
-  /** Reads that go on when the client has answered; `close` waits for them. */
-  #reading = { count: 0, ended: undefined };
+  /** Calls that go on when the client has answered; `close` waits for them. */
+  #underWay = { count: 0, ended: undefined };
   #counts = { droppedWrites: 0, degraded: 0 };
-  /** The server's milliseconds less ours, and when that was seen. */
-  #offset = { ms: 0, since: -Infinity, isAsked: false };
 
   /** `redis` are the options of the client: `{ client, keyPrefix, commandTimeoutMs, breaker, format }`. */
   constructor(settings, redis) {
@@ -44,10 +42,11 @@ class Injected extends Engine {
     const { failures, probeMs } = breaker === false ? { failures: 0, probeMs: 1000 } : breaker;
     this.#calls = new ClientCalls({ failures, probeMs, timeoutMs: commandTimeoutMs }, {
       probe: () => this.#commands.probe(`${keyPrefix}\u0001p`),
-      catchUp: (owed, run) => this.#sweep.catchUp(owed, run),
+      catchUp: (owed, run, writes) => this.#sweep.catchUp(owed, run, writes),
       down: (error) => this.#went(false, error),
       up: () => this.#went(true),
     });
+    this.#time = new ClientTime(this.#commands, this.#calls);
     this.#sweep = new ClientSweep(this.#commands, keyPrefix, (keys) => keys.forEach((key) => this.#calls.missed(`k${key}`)));
     this.#leases = new ClientLeases(this.#commands, this.#calls, keyPrefix, (command) => this.#can(command));
   }
@@ -78,22 +77,28 @@ class Injected extends Engine {
   }
   async #readAll(keys, now, flags, isTimeless = false) {
     const moments = keys.map((key) => this.epoch(key));
-    if (this.#publishes && !native.clientHearsDisk(this.handle)) flags |= SKIP_DISK_FILL;
-    const reading = this.#reading;
-    reading.count += 1;
+    if (this.#publishes && !native.clientFillsDisk(this.handle)) flags |= SKIP_DISK_FILL;
+    this.#begun();
     try {
       const said = await this.#ask(keys, now, isTimeless);
       return await Promise.all(keys.map((key, at) => this.#answered(key, now, flags, moments[at], said[at])));
     } finally {
-      reading.count -= 1;
-      if (reading.count === 0) reading.ended?.();
+      this.#over();
     }
+  }
+
+  #begun() {
+    this.#underWay.count += 1;
+  }
+  #over() {
+    this.#underWay.count -= 1;
+    if (this.#underWay.count === 0) this.#underWay.ended?.();
   }
 
   /** What the client says of keys: `[said, value, msLeft]` of each. */
   async #ask(keys, now, isTimeless) {
     const calls = this.#calls;
-    if (this.#isTagged) this.#lookAtTime(now);
+    if (this.#isTagged) this.#time.look(now);
     const trusted = keys.filter((key) => !calls.distrusts(key));
     let pairs;
     try {
@@ -111,14 +116,14 @@ class Injected extends Engine {
 
   /** Goes on with a read: fills memory and disk, asks the disk. */
   async #answered(key, now, flags, moment, said) {
-    const args = [this.handle, key, now, flags, moment, ...said, this.#offset.ms];
+    const args = [this.handle, key, now, flags, moment, ...said, this.#time.offsetMs];
     const found = call(native.clientAnswered, ...args);
     if (found !== undefined) return found === null ? null : foundOf(found);
     const [below, fill] = await begin((shell, id) => native.clientAnsweredBelow(shell, id, ...args));
     if (below === null) return null;
     const hit = foundOf(below);
     // it is on its way before any later delete: they share a connection
-    if (fill !== null && this.#calls.up && this.epoch(key) === moment) {
+    if (fill !== null && this.#calls.up && this.epoch(key) === moment && native.clientFillsDisk(this.handle)) {
       const [deadline, staleUntil, tags] = fill;
       const [text, ms] = this.#encoded(hit.tag, hit.payload, now, deadline, staleUntil, tags);
       this.#calls.run(() => this.#commands.set(this.#prefix + key, text, ms, true)).catch(() => {});
@@ -132,7 +137,7 @@ class Injected extends Engine {
     const taken = super.write(key, tag, payload, now, lifetime, tags, flags | SKIP_REDIS, guard);
     const { ttl = 0, l1Ttl = 0, l3Ttl = 0, staleFor = 0, jitter = -1 } = lifetime;
     const [deadline, staleUntil] = call(native.clientTimes, this.handle, now, ttl, l1Ttl, l3Ttl, staleFor, jitter);
-    if (this.#isTagged) this.#lookAtTime(now);
+    if (this.#isTagged) this.#time.look(now);
     const [text, ms] = this.#encoded(tag, payload, now, deadline, staleUntil, tags ?? []);
     return this.#set(key, text, ms, tags ?? [], taken);
   }
@@ -143,6 +148,7 @@ class Injected extends Engine {
 
   async #set(key, text, ms, tags, taken) {
     const calls = this.#calls;
+    const turn = calls.writes.begin([key]);
     let stored = false;
     try {
       stored = await calls.run(() => this.#commands.set(this.#prefix + key, text, ms, false));
@@ -150,12 +156,9 @@ class Injected extends Engine {
     } catch {
       stored = false;
     }
-    if (stored) calls.wrote(key);
-    else {
-      calls.missed(`k${key}`);
-      this.#counts.droppedWrites += 1;
-    }
+    calls.writes.ended([key], turn, stored);
     if (stored) this.#publish('k', [key]);
+    else this.#counts.droppedWrites += 1;
     return (await taken) && stored;
   }
 
@@ -163,8 +166,9 @@ class Injected extends Engine {
     const end = this.#isTagged ? staleUntil : deadline;
     const text = !this.#isTagged && tag === 0
       ? payload
-      : native.clientEncode(tag, payload, this.#isTagged, now, deadline, staleUntil, tags, this.#offset.ms);
-    return [text, end === Infinity ? Infinity : Math.max(end - now, 1)];
+      : native.clientEncode(tag, payload, this.#isTagged, now, deadline, staleUntil, tags, this.#time.offsetMs);
+    // whole, and not longer than asked: a clock may give fractions
+    return [text, end === Infinity ? Infinity : Math.max(Math.floor(end - now), 1)];
   }
 
   async #tag(key, tags, ms) {
@@ -175,45 +179,54 @@ class Injected extends Engine {
   async remove(keys, now) {
     const below = super.remove(keys, now);
     const full = keys.map((key) => this.#prefix + key);
-    const removed = await this.#told(keys.map((key) => `k${key}`), () => this.#commands.del(full));
-    if (removed !== undefined) for (const key of keys) this.#calls.wrote(key);
+    const { writes } = this.#calls;
+    const turn = writes.begin(keys);
+    const removed = await this.#calls.run(() => this.#commands.del(full)).catch(() => undefined);
+    writes.ended(keys, turn, removed !== undefined);
     this.#publish('k', keys);
     return Math.max(await below, removed ?? 0);
   }
   removePattern(glob, now) {
-    return this.#removeWide(`g${glob}`, super.removePattern(glob, now), now);
+    return this.#removeWide('g', glob, now, () => super.removePattern(glob, now));
   }
   removeTag(tag, now) {
-    return this.#removeWide(`t${tag}`, super.removeTag(tag, now), now);
+    return this.#removeWide('t', tag, now, () => super.removeTag(tag, now));
   }
   async clear(prefix, now) {
-    await this.#removeWide(`p${prefix}`, super.clear(prefix, now), now);
+    await this.#removeWide('p', prefix, now, () => super.clear(prefix, now));
   }
-  /** What goes from Redis step by step: each step has its own deadline. */
-  async #removeWide(what, below, now) {
-    const need = what[0] === 't' ? 'eval' : 'scan';
+  /** What goes from Redis step by step: each step has its own deadline. Meanwhile Redis and disk do not fill each other. */
+  async #removeWide(kind, text, now, removeBelow) {
+    const removing = native.clientRemoving(this.handle);
+    this.#begun();
     let removed = 0;
-    if (this.#can(need)) {
-      const gone = await this.#told([what], (run) => this.#sweep.remove(what, run, (keys) => this.#forget(keys, now)), true);
-      removed = gone ?? 0;
-      this.#publish(what[0], [what.slice(1)]);
+    try {
+      const below = removeBelow();
+      if (this.#can(kind === 't' ? 'eval' : 'scan')) {
+        const gone = (keys) => this.#forget(keys, now, kind === 't');
+        removed = (await this.#told(kind + text, (run) => this.#sweep.remove(kind + text, run, gone))) ?? 0;
+        this.#publish(kind, [text]);
+      }
+      return Math.max((await below) ?? 0, removed);
+    } finally {
+      native.clientRemoved(this.handle, removing, kind, text);
+      this.#over();
     }
-    return Math.max((await below) ?? 0, removed);
   }
-  /** Reads that began before the keys went may have filled memory from them. */
-  #forget(keys, now) {
-    for (const key of keys) this.removeMemory(key, now);
+  /** Reads that began before the keys went may have filled memory from them; and the disk, which knows no tags of plain values. */
+  #forget(keys, now, fromDisk) {
+    if (fromDisk) super.remove(keys, now).catch(() => {});
+    else for (const key of keys) this.removeMemory(key, now);
   }
 
-  /** Tells the client of a change; undefined, and remembered, when it could not be told. */
-  async #told(changes, tell, inSteps = false) {
+  /** Tells the client of a change step by step; undefined, and remembered, when it could not be told. */
+  async #told(change, tell) {
     const calls = this.#calls;
     try {
-      if (!inSteps) return await calls.run(tell);
       if (!calls.up) throw calls.reason;
       return await tell((step) => calls.run(step));
     } catch {
-      for (const change of changes) calls.missed(change);
+      calls.missed(change);
       return undefined;
     }
   }
@@ -270,23 +283,6 @@ class Injected extends Engine {
     this.#calls.run(() => this.#commands.publish(`${this.#commands.ownPrefix}${this.#prefix}inv`, message)).catch(() => {});
   }
 
-  /** Tagged values carry deadlines of the server's clock. */
-  #lookAtTime(now) {
-    const offset = this.#offset;
-    if (offset.isAsked || this.#calls.elapsedMs() - offset.since < TIME_MS) return;
-    offset.isAsked = true;
-    this.#calls.run(() => this.#commands.time()).then(
-      (server) => {
-        offset.isAsked = false;
-        offset.since = this.#calls.elapsedMs();
-        if (server !== undefined) offset.ms = server - now;
-      },
-      () => {
-        offset.isAsked = false;
-      },
-    );
-  }
-
   listen(on, kinds) {
     this.#listener = on;
     super.listen(on, kinds);
@@ -305,9 +301,9 @@ class Injected extends Engine {
   }
   async #end() {
     this.#leases.close();
+    const underWay = this.#underWay;
+    if (underWay.count > 0) await new Promise((resolve) => (underWay.ended = resolve));
     await this.#calls.close();
-    const reading = this.#reading;
-    if (reading.count > 0) await new Promise((resolve) => (reading.ended = resolve));
     await super.close();
   }
 }

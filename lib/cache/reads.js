@@ -18,25 +18,37 @@ function find(view, key, flags) {
   const full = view.prefix + key;
   const now = tiers.now();
   let behind = null;
+  let doubted;
   if (live !== undefined && !(flags & 1)) {
     const entry = live.peekStale(full);
     if (entry !== undefined) {
-      const { value, deadline } = entry;
-      const found = { value, tier: 'l1', deadline, stale: now > deadline };
+      const found = { value: entry.value, tier: 'l1', deadline: entry.end, stale: now > entry.deadline };
       if (!found.stale) {
         live.get(full); // so that it counts as a use
         return found;
       }
-      behind = found;
+      // before its own deadline it is only due to be asked for
+      if (now > entry.end) behind = found;
+      else doubted = found;
     }
   }
   if (engine === undefined) return behind;
+  const left = () => (doubted === undefined ? behind : unconfirmed(tiers, full, doubted, flags));
   if (!(flags & 1)) {
     const found = lookup(tiers, full, now, flags);
-    if (found !== undefined && !(wide && found?.stale)) return found ?? behind;
+    if (found !== undefined && !(wide && found?.stale)) return found ?? left();
   }
   if (!wide || (flags & OTHER_TIERS) === OTHER_TIERS) return behind;
-  return engine.read(full, now, flags).then((found) => found ?? behind);
+  return engine.read(full, now, flags).then((found) => found ?? left());
+}
+
+/** A live value that was due to be asked for, and that no tier below has: it was deleted, unless Redis could not say. */
+function unconfirmed({ engine, live }, full, found, flags) {
+  if (flags & 2) return null;
+  // stale before its deadline: only in place of an error
+  if (engine.health().redis === 'down') return found;
+  if (live.peekStale(full)?.value === found.value) live.delete(full);
+  return null;
 }
 
 function lookup({ engine, stats }, full, now, flags) {
@@ -56,7 +68,9 @@ function opened(view, key, found, flags) {
   found.value = value;
   if (!found.stale && flags === 0 && found.nearUntil > 0 && !view.closed) {
     const until = Math.min(found.deadline, found.nearUntil);
-    view.near.fill(view.nearPrefix + key, value, until, until, found.cell, momentOf(found));
+    // near values in front of bytes need no time of their own
+    const end = view.tiers.live === undefined ? until : found.deadline;
+    view.near.fill(view.nearPrefix + key, value, until, until, found.cell, momentOf(found), undefined, end);
   }
   return found;
 }

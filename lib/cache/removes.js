@@ -16,12 +16,10 @@ async function deleteKeys(view, keys) {
   return Math.max(held, await tiers.engine.remove(fulls, tiers.now()));
 }
 
-/** Removes live values; `pick` gives those of the keys that are meant. How many there were. */
+/** Removes live values, stale ones too; `pick` gives those of the keys that are meant. How many were fresh. */
 function deleteLive({ live }, pick) {
   if (live === undefined) return 0;
-  const keys = pick(Array.from(live.live(), ({ key }) => key));
-  for (const key of keys) live.delete(key);
-  return keys.length;
+  return pick(Array.from(live.keys())).filter((key) => live.delete(key)).length;
 }
 
 async function deletePattern(view, pattern) {

@@ -34,6 +34,8 @@ class Slots {
   #marks = new Int32Array(16);
   /** The last millisecond at which an entry is fresh, and at which it may be served stale. */
   #times = new Float64Array(32);
+  /** The values' own deadlines, once one is later than the time until which it is fresh here. */
+  #ends;
   #weights;
   #tags;
   #table;
@@ -80,7 +82,7 @@ class Slots {
     return this.#values[slot];
   }
 
-  /** `{ key, value, deadline, staleUntil }` while it is fresh; neither a use nor a hit. */
+  /** `{ key, value, deadline, staleUntil, end }` while it is fresh; neither a use nor a hit. */
   peek(key) {
     const entry = this.peekStale(key);
     return entry !== undefined && (entry.deadline === Infinity || this.#clock.read() <= entry.deadline) ? entry : undefined;
@@ -98,7 +100,7 @@ class Slots {
 
   /** Holds a value; false when it is heavier than all room, and then nothing is held under its key. */
   set(key, value, deadline, staleUntil = deadline, tags = NO_TAGS) {
-    return this.#put(key, value, deadline, staleUntil, tags, 0, 0);
+    return this.#put(key, value, deadline, staleUntil, tags, 0, 0, deadline);
   }
 
   /**
@@ -116,9 +118,9 @@ class Slots {
     return true;
   }
 
-  /** Holds a value for as long as the epoch of its cell, and the era, are those of `moment`. */
-  fill(key, value, deadline, staleUntil, cell, moment, tags = NO_TAGS) {
-    return this.#put(key, value, deadline, staleUntil, tags, cell, moment);
+  /** Holds a value for as long as the epoch of its cell, and the era, are those of `moment`. `end`: its own deadline, where it is fresh here for less. */
+  fill(key, value, deadline, staleUntil, cell, moment, tags = NO_TAGS, end = deadline) {
+    return this.#put(key, value, deadline, staleUntil, tags, cell, moment, end);
   }
 
   /** Removes a key; true when it was there and fresh. */
@@ -150,6 +152,11 @@ class Slots {
     }
   }
 
+  /** All keys that it holds, however old what they hold is. */
+  keys() {
+    return this.#slots.keys();
+  }
+
   /** Keys that were set with a tag. */
   tagged(tag) {
     return this.#tags?.keys(tag) ?? [];
@@ -171,7 +178,8 @@ class Slots {
   }
 
   #entry(slot) {
-    return { key: this.#keys[slot], value: this.#values[slot], deadline: this.#times[2 * slot], staleUntil: this.#times[2 * slot + 1] };
+    const [deadline, staleUntil] = [this.#times[2 * slot], this.#times[2 * slot + 1]];
+    return { key: this.#keys[slot], value: this.#values[slot], deadline, staleUntil, end: this.#ends === undefined ? deadline : this.#ends[slot] };
   }
 
   /** Whether it has not been dropped and holds, however old it is. */
@@ -218,7 +226,7 @@ class Slots {
     return filled;
   }
 
-  #put(key, value, deadline, staleUntil, tags, cell, moment) {
+  #put(key, value, deadline, staleUntil, tags, cell, moment, end) {
     const weight = this.#sizeOf === undefined ? 0 : this.#weigh(value, key);
     let slot = this.#slots.get(key);
     let left;
@@ -249,6 +257,8 @@ class Slots {
     this.#times[2 * slot + 1] = staleUntil;
     this.#marks[slot] = this.#homes === undefined || this.#homes.holds(slot) ? freshTick(deadline) : DOUBTED;
     if (this.#weights !== undefined) this.#weights[slot] = weight;
+    if (end !== deadline && this.#ends === undefined) this.#ends = this.#times.filter((_, at) => at % 2 === 0);
+    if (this.#ends !== undefined) this.#ends[slot] = end;
     if (tags.length > 0 || this.#tags !== undefined) (this.#tags ??= new TagIndex()).set(key, tags);
     if (left !== undefined) for (const gone of left) this.onEvict(gone, 'size');
     return true;
@@ -258,6 +268,7 @@ class Slots {
     this.#marks = doubled(this.#marks);
     this.#times = doubled(this.#times);
     if (this.#weights !== undefined) this.#weights = doubled(this.#weights);
+    if (this.#ends !== undefined) this.#ends = doubled(this.#ends);
   }
 
   #weigh(value, key) {

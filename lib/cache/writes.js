@@ -14,16 +14,21 @@ function prepared(tiers, key, value) {
 }
 
 const millis = (seconds) => Math.max(Math.round(seconds * 1000), 1);
-/** Deadline and end of the stale window of a live value, as `Lifetime` of crates/core draws those of other tiers. */
+/**
+ * Until when a live value is served without asking, the end of its stale window, and its own deadline, as `Lifetime` of
+ * crates/core draws those of other tiers.
+ */
 function deadlines({ config, now }, ttl, l1Ttl, staleFor, draw) {
   const { redis, disk, memory, jitter } = config;
   const moved = draw < 0 ? 1 : 1 + jitter * (2 * draw - 1);
   const longest = redis || disk ? Math.max(redis?.ttl ?? 0, disk?.ttl ?? 0) : Infinity;
   const whole = millis((ttl ?? longest) * moved);
   const own = Math.min(whole, millis(l1Ttl ?? Infinity));
+  const begin = now();
   // Redis may not tell of changes: then this is the longest time without asking it
-  const deadline = now() + Math.min(own, redis ? millis(memory.ttl) : Infinity);
-  return [deadline, own < whole || !(staleFor > 0) ? deadline : deadline + millis(staleFor)];
+  const deadline = begin + Math.min(own, redis ? millis(memory.ttl) : Infinity);
+  const staleUntil = own < whole || !(staleFor > 0) ? deadline : begin + own + millis(staleFor);
+  return [deadline, staleUntil, begin + own];
 }
 
 /** Writes what was prepared; a promise where a tier below memory is asked. `guard`: only if nothing has changed since. */
@@ -35,24 +40,24 @@ function put(view, key, value, encoded, ttl, options, staleFor = 0, guard = unde
   const { flags, l1Ttl, l3Ttl } = options;
   const tags = (options.tags ?? []).map((tag) => view.prefix + tag);
   const draw = options.skipTtlRandomization || tiers.config.jitter === 0 ? -1 : tiers.random();
-  const [deadline, staleUntil] = live === undefined ? [] : deadlines(tiers, ttl, l1Ttl, staleFor, draw);
+  const times = live === undefined ? [] : deadlines(tiers, ttl, l1Ttl, staleFor, draw);
   if (engine === undefined) {
     if (flags & 1) live.delete(full);
-    else return live.set(full, value, deadline, staleUntil, tags);
+    else return live.set(full, value, times[0], times[1], tags);
     return true;
   }
   const before = live === undefined ? 0 : engine.epoch(full);
   const lifetime = { ttl, l1Ttl, l3Ttl, staleFor, jitter: draw };
   const taken = engine.write(full, encoded.tag, encoded.payload, tiers.now(), lifetime, tags, flags, guard);
-  if (live !== undefined && !(flags & 1)) hold(view, full, value, deadline, staleUntil, tags, before);
+  if (live !== undefined && !(flags & 1)) hold(view, full, value, times, tags, before);
   return taken;
 }
 
 /** Holds a live value beside what was written just now, unless somebody else has changed the key since. */
-function hold({ tiers }, full, value, deadline, staleUntil, tags, before) {
+function hold({ tiers }, full, value, [deadline, staleUntil, end], tags, before) {
   const { engine, live } = tiers;
   const after = engine.epoch(full);
-  if (after === before + 1) return live.fill(full, value, deadline, staleUntil, engine.cell(full), after, tags);
+  if (after === before + 1) return live.fill(full, value, deadline, staleUntil, engine.cell(full), after, tags, end);
   live.delete(full);
   return true;
 }
@@ -92,8 +97,8 @@ function setSync(view, key, value, ttl) {
   tiers.flights.supersede(full);
   const before = tiers.engine.epoch(full);
   tiers.engine.removeMemory(full, tiers.now());
-  const [deadline] = deadlines(tiers, ttl, undefined, 0, tiers.config.jitter === 0 ? -1 : tiers.random());
-  return hold(view, full, value, deadline, deadline, [], before);
+  const times = deadlines(tiers, ttl, undefined, 0, tiers.config.jitter === 0 ? -1 : tiers.random());
+  return hold(view, full, value, times, [], before);
 }
 
 async function setMany(view, entries, options) {

@@ -13,7 +13,7 @@ use sluice_core::cache::Record;
 use sluice_core::cache::channel::{self, Notice};
 use sluice_core::cache::read::{Answer, Found, Quality, Tier};
 use sluice_core::cache::server_time::Offset;
-use sluice_io::cache::{Answered, CopyHit, Hit};
+use sluice_io::cache::{Answered, CopyHit, Hit, Removal};
 use sluice_io::client;
 
 /// What the client said of a key: 0 nothing there, 1 a value, 2 something unreadable, 3 nothing at all. Milliseconds left
@@ -56,10 +56,30 @@ fn raw(env: sys::napi_env, list: Array<'_>) -> napi::Result<sys::napi_value> {
     unsafe { ToNapiValue::to_napi_value(env, list) }
 }
 
-/// Whether a read that begins now may fill the disk.
+/// Whether a read that has taken its moment now may fill the disk from Redis, and Redis from the disk.
 #[napi(catch_unwind)]
-pub fn client_hears_disk(held: &External<Held>) -> bool {
-    held.engine().hears_disk()
+pub fn client_fills_disk(held: &External<Held>) -> bool {
+    held.engine().fills_disk()
+}
+/// A removal of many keys begins; it ends with `client_removed`, or with its environment.
+#[napi(catch_unwind)]
+pub fn client_removing(held: &External<Held>) -> External<Option<Removal>> {
+    External::new(Some(held.engine().removal_of_client()))
+}
+/// It has ended: the kind of what was removed, as `client_notice` has it, and the text.
+#[napi(catch_unwind)]
+pub fn client_removed(
+    held: &External<Held>,
+    removal: &mut External<Option<Removal>>,
+    kind: String,
+    text: String,
+) -> napi::Result<()> {
+    held.call(|engine| {
+        if let Some(removal) = removal.take() {
+            engine.end_removal(removal, &notice_of(&kind, &[text]));
+        }
+        Ok(())
+    })
 }
 /// Goes on with a read for which the client said something: what was found, null, or undefined when the disk is next.
 #[napi(catch_unwind)]
@@ -167,13 +187,16 @@ pub fn client_state(held: &External<Held>, up: bool) -> napi::Result<()> {
 #[napi(catch_unwind)]
 pub fn client_notice(held: &External<Held>, kind: String, items: Vec<String>) -> napi::Result<Buffer> {
     held.call(|engine| {
-        let one = items.first().map_or("", String::as_str);
-        let notice = match kind.as_str() {
-            "g" => Notice::Pattern(one.as_bytes()),
-            "p" => Notice::Prefix(one.as_bytes()),
-            "t" => Notice::Tag(one),
-            _ => Notice::Keys(items.iter().map(String::as_bytes).collect()),
-        };
+        let notice = notice_of(&kind, &items);
         Ok(channel::write(&engine.disk_origin(), &notice).to_vec().into())
     })
+}
+fn notice_of<'a>(kind: &str, items: &'a [String]) -> Notice<'a> {
+    let one = items.first().map_or("", String::as_str);
+    match kind {
+        "g" => Notice::Pattern(one.as_bytes()),
+        "p" => Notice::Prefix(one.as_bytes()),
+        "t" => Notice::Tag(one),
+        _ => Notice::Keys(items.iter().map(String::as_bytes).collect()),
+    }
 }

@@ -4,8 +4,10 @@ use super::engine::Engine;
 use super::read::{CopyHit, Looked, fill_disk};
 use super::ticket::{Hit, Seen};
 use crate::disk::Answer as OnDisk;
+use crate::memory::Removal;
 use crate::pool;
 use bytes::Bytes;
+use sluice_core::cache::channel::Notice;
 use sluice_core::cache::lifetime::{Asked, Lifetime};
 use sluice_core::cache::read::{Answer, Outcome, Step};
 use sluice_core::cache::write::Plan;
@@ -123,6 +125,20 @@ impl Engine {
     pub fn disk_origin(&self) -> Bytes {
         let disk = self.disk.as_ref().and_then(|disk| disk.get());
         disk.map_or_else(Bytes::new, |disk| Bytes::copy_from_slice(disk.origin()))
+    }
+    /// A removal that JavaScript makes step by step begins; to be dropped, by `end_removal`, when all steps have ended.
+    pub fn removal_of_client(&self) -> Removal {
+        self.memory.begin_removal()
+    }
+    /// It has ended: memory may have been filled meanwhile with what was to go.
+    pub fn end_removal(&self, removal: Removal, what: &Notice<'_>) {
+        match what {
+            Notice::Pattern(glob) => drop(self.forget_copies(glob, self.last_now())),
+            Notice::Prefix(prefix) => self.clear_memory(prefix, self.last_now()),
+            Notice::Tag(tag) => drop(self.forget_tagged(tag, self.last_now())),
+            Notice::Keys(_) => {}
+        }
+        drop(removal);
     }
     /// The application's client answers, or does not.
     pub fn client_state(&self, up: bool) {

@@ -15,6 +15,7 @@ mod remove;
 mod ticket;
 mod write;
 
+pub use crate::memory::Removal;
 pub use client::Answered;
 pub use engine::{Counters, Engine, Health};
 pub use events::{Event, Kinds, Subscriber};

@@ -75,10 +75,10 @@ const POLL: Duration = Duration::from_millis(10);
 impl Engine {
     pub(super) fn look(&self, key: &[u8], now: Millis, flags: u32) -> (Looked, Step, Read, Seen) {
         self.poll();
-        let fills_disk = self.tiers.caps.redis.is_none() || self.hears_disk();
-        let flags = if fills_disk { flags } else { flags | skip::DISK_FILL };
         let told = self.events.told(now);
         let seen = Seen::take(&self.memory, key);
+        let fills_disk = self.tiers.caps.redis.is_none() || self.fills_disk();
+        let flags = if fills_disk { flags } else { flags | skip::DISK_FILL };
         let trust = self.memory.trust();
         let mut read = Read::new(self.tiers, told, flags, now);
         let asked = self.tiers.memory && flags & skip::MEMORY == 0;
@@ -103,9 +103,10 @@ impl Engine {
         };
         (looked, step, read, seen)
     }
-    /// Whether what other instances and processes do to the disk is heard.
-    pub fn hears_disk(&self) -> bool {
-        self.disk.as_ref().is_none_or(|tier| tier.get().is_some())
+    /// Whether a read that has taken its moment may fill the disk from Redis: what other instances and processes do to
+    /// the disk is heard, and nothing is being removed step by step.
+    pub fn fills_disk(&self) -> bool {
+        self.disk.as_ref().is_none_or(|tier| tier.get().is_some()) && !self.memory.is_removing()
     }
     /// Looks at the disk's ring, at most each 10 ms.
     pub fn poll(&self) {
@@ -251,7 +252,8 @@ impl Engine {
         }
         let write = Write { key: key.clone(), record, only_absent: true, fence: None, publish: None };
         let filling = self.memory.exclusive(&key, |own| {
-            let unmoved = own.is(seen.moment());
+            // what a removal under way has not come to yet may be what the disk had
+            let unmoved = own.is(seen.moment()) && !self.memory.is_removing();
             if unmoved {
                 let (engine, filled, record) = (self.clone(), key.clone(), write.record.clone());
                 let fill = self.fills.begin(&key);

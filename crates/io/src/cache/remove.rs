@@ -4,10 +4,11 @@ use super::engine::{DISK_TIMEOUT, Engine, Work};
 use super::queue::Job;
 use super::write::{PATTERN, TAG};
 use crate::disk::Disk;
+use crate::memory::Removal;
 use crate::redis::{Change, Link};
 use crate::runtime::Runtime;
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use sluice_core::cache::{Millis, glob};
 use sluice_core::error::Error;
 use std::sync::Arc;
@@ -20,23 +21,38 @@ struct Count {
     memory: u64,
     disk: u64,
     redis: u64,
-    waits: usize,
+    /// Calls to the disk that have not answered, and that to Redis.
+    disk_waits: usize,
+    redis_waits: bool,
+    /// The disk did not commit in time.
+    gave_disk_up: bool,
     done: Option<Done>,
+    /// Held until both have ended, also where the disk was given up.
+    removal: Option<Removal>,
     _work: Work,
 }
 type Shared = Arc<Mutex<Count>>;
-fn count(shared: &Shared, add: impl FnOnce(&mut Count)) {
+fn count_disk(shared: &Shared, removed: u64) {
     let mut count = shared.lock();
-    add(&mut count);
-    count.waits = count.waits.saturating_sub(1);
-    if count.waits == 0 {
-        answer(count);
-    }
+    count.disk += removed;
+    count.disk_waits = count.disk_waits.saturating_sub(1);
+    answer(count);
 }
-fn answer(mut count: parking_lot::MutexGuard<'_, Count>) {
+fn count_redis(shared: &Shared, removed: u64) {
+    let mut count = shared.lock();
+    count.redis = removed;
+    count.redis_waits = false;
+    answer(count);
+}
+/// Answers when nothing is waited for.
+fn answer(mut count: MutexGuard<'_, Count>) {
+    let disk_ended = count.disk_waits == 0;
+    let removal = if disk_ended && !count.redis_waits { count.removal.take() } else { None };
+    let is_known = (disk_ended || count.gave_disk_up) && !count.redis_waits;
+    let done = if is_known { count.done.take() } else { None };
     let most = count.memory.max(count.disk).max(count.redis);
-    let done = count.done.take();
     drop(count);
+    drop(removal);
     if let Some(done) = done {
         done(most);
     }
@@ -61,7 +77,7 @@ impl Engine {
         if self.is_memory_only() {
             return Ok(Some(keys.iter().map(|key| u64::from(self.memory.remove(key, now))).sum()));
         }
-        let shared = self.counting(keys.len(), done());
+        let shared = self.counting(keys.len(), None, done());
         for key in &keys {
             let removed = self.memory.exclusive(key, |own| {
                 self.fills.settle(key);
@@ -93,11 +109,13 @@ impl Engine {
         done: impl FnOnce() -> Done,
     ) -> Result<Option<u64>, Error> {
         self.enter(now)?;
+        let removal = self.begin_removal();
         let removed = self.forget_copies(pattern, now);
         if self.is_memory_only() {
             return Ok(Some(removed));
         }
-        let (what, shared) = (What::Glob(Bytes::copy_from_slice(pattern)), self.counting(1, done()));
+        let shared = self.counting(1, removal, done());
+        let what = What::Glob(Bytes::copy_from_slice(pattern));
         shared.lock().memory = removed;
         self.remove_on_disk(what.clone(), &shared);
         self.remove_below(what, &shared);
@@ -114,11 +132,13 @@ impl Engine {
         done: impl FnOnce() -> Done,
     ) -> Result<Option<u64>, Error> {
         self.enter(now)?;
+        let removal = self.begin_removal();
         let removed = self.forget_tagged(tag, now);
         if self.is_memory_only() {
             return Ok(Some(removed));
         }
-        let (what, shared) = (What::Tag(tag.into()), self.counting(1, done()));
+        let shared = self.counting(1, removal, done());
+        let what = What::Tag(tag.into());
         shared.lock().memory = removed;
         self.remove_on_disk(what.clone(), &shared);
         self.remove_below(what, &shared);
@@ -144,17 +164,31 @@ impl Engine {
         self.remove_pattern(&prefix_glob(prefix), now, done)
     }
 
+    /// Where Redis and the disk fill each other: not while many keys go from both.
+    fn begin_removal(&self) -> Option<Removal> {
+        (self.redis.get().is_some() && self.disk.is_some()).then(|| self.memory.begin_removal())
+    }
     /// Counts the answers of so many calls to the disk, and of one to Redis.
-    fn counting(self: &Arc<Self>, calls: usize, done: Done) -> Shared {
-        let waits = 1 + if self.disk.is_some() { calls } else { 0 };
-        let (memory, disk, redis, _work) = (0, 0, 0, self.work());
-        let shared = Arc::new(Mutex::new(Count { memory, disk, redis, waits, done: Some(done), _work }));
+    fn counting(self: &Arc<Self>, calls: usize, removal: Option<Removal>, done: Done) -> Shared {
+        let disk_waits = if self.disk.is_some() { calls } else { 0 };
+        let count = Count {
+            memory: 0,
+            disk: 0,
+            redis: 0,
+            disk_waits,
+            redis_waits: true,
+            gave_disk_up: false,
+            done: Some(done),
+            removal,
+            _work: self.work(),
+        };
+        let shared = Arc::new(Mutex::new(count));
         if self.disk.is_some() {
             self.expire_in_time(&shared);
         }
         shared
     }
-    /// Answers with what is known when the disk does not commit in time.
+    /// Gives up the disk when it does not commit in time. Each step in Redis has its own deadline.
     fn expire_in_time(&self, shared: &Shared) {
         let (timeout, runtime) = match self.redis.get() {
             Some(redis) => (redis.timeout, Ok(redis.runtime.clone())),
@@ -165,7 +199,9 @@ impl Engine {
         runtime.spawn(async move {
             tokio::time::sleep(timeout).await;
             if let Some(shared) = waiting.upgrade() {
-                answer(shared.lock());
+                let mut count = shared.lock();
+                count.gave_disk_up = true;
+                answer(count);
             }
             drop(hold);
         });
@@ -174,9 +210,8 @@ impl Engine {
         let Some(tier) = &self.disk else { return };
         let shared = shared.clone();
         tier.with(move |disk| {
-            let Some(disk) = disk else { return count(&shared, |_| {}) };
-            let done: crate::disk::Done =
-                Box::new(move |result| count(&shared, |count| count.disk += result.unwrap_or(0)));
+            let Some(disk) = disk else { return count_disk(&shared, 0) };
+            let done: crate::disk::Done = Box::new(move |result| count_disk(&shared, result.unwrap_or(0)));
             match what {
                 What::Keys(keys) => disk.remove(&keys, done),
                 What::Glob(glob) => disk.remove_pattern(&glob, done),
@@ -187,7 +222,7 @@ impl Engine {
     fn remove_below(self: &Arc<Self>, what: What, shared: &Shared) {
         let Some(redis) = self.redis_up() else {
             self.missed_removal(&what);
-            return count(shared, |_| {});
+            return count_redis(shared, 0);
         };
         let (engine, link, shared) = (self.clone(), redis.link.clone(), shared.clone());
         self.accept(Job::Task(Box::pin(async move {
@@ -195,7 +230,7 @@ impl Engine {
             if removed.is_none() {
                 engine.missed_removal(&what);
             }
-            count(&shared, |count| count.redis = removed.unwrap_or(0));
+            count_redis(&shared, removed.unwrap_or(0));
         })));
         self.flush();
     }

@@ -6,6 +6,7 @@ mod exclusive;
 mod flights;
 mod observers;
 mod registry;
+mod removal;
 mod store;
 mod tags;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use entry::{Copy, Value};
 pub use exclusive::Exclusive;
 pub use flights::Owner;
 pub use observers::{Observer, Reason};
+pub use removal::Removal;
 
 use crate::pool;
 use entry::Copy as Entry;
@@ -133,6 +135,8 @@ pub struct Memory {
     holders: AtomicUsize,
     observers: Observers,
     evictions: AtomicU64,
+    /// Removals of many keys that are under way.
+    removals: AtomicUsize,
 }
 impl Memory {
     /// Opens a tier of its own, or the one of that name. Other options under a name that is open: `OptionRange`.
@@ -154,6 +158,7 @@ impl Memory {
             holders: AtomicUsize::new(1),
             observers: Observers::default(),
             evictions: AtomicU64::new(0),
+            removals: AtomicUsize::new(0),
         }
     }
     /// `CELLS` epochs, then the era, then the trust, then room.
