@@ -149,9 +149,12 @@ test('promises, arrays, objects, dates and errors are of this realm', async () =
     [batch, context] = [items, told];
     return items.map((item) => (item === 'bad' ? Object.assign(new Error('no'), { status: 400 }) : item));
   }, { batchSize: 2 });
-  const promises = [buffer.add('a'), buffer.add('bad'), buffer.enqueue('b'), buffer.addMany(['c']), buffer.flush(), buffer.deadLetters(), buffer.recovered, buffer.clearDeadLetters()];
+  const promises = [buffer.add('a'), buffer.add('bad'), buffer.enqueue('b'), buffer.addMany(['c']), buffer.flush(), buffer.deadLetters(), buffer.recovered];
   for (const promise of promises) expect(promise).toBeInstanceOf(Promise);
   await Promise.allSettled(promises);
+  const clearing = buffer.clearDeadLetters();
+  expect(clearing).toBeInstanceOf(Promise);
+  expect(await clearing).toBe(1);
   expect(batch).toBeInstanceOf(Array);
   expect(context.keys).toBeInstanceOf(Array);
   expect(context.signal.aborted).toBe(false);
