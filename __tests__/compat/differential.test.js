@@ -18,7 +18,7 @@ const CALLS = Number(process.env.SLUICE_CALLS ?? 8000);
 const HANGS = Symbol('hangs');
 const HANGS_MS = 20_000;
 const START = 1_700_000_000_000;
-const scenarios = ['caches', 'stores', 'limits', 'queues', 'bodies'].flatMap((file) => require(`./differential/${file}`));
+const scenarios = ['caches', 'stores', 'limits', 'queues', 'buffers', 'batches', 'bodies'].flatMap((file) => require(`./differential/${file}`));
 const title = ({ name, defect = 'calls where nothing listed may show' }) => `${name}: ${defect}`;
 
 /** One class's side of a scenario, from the same time on. */

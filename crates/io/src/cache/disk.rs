@@ -32,6 +32,10 @@ impl DiskTier {
             _ => None,
         }
     }
+    /// Whether it is open, and what waited for it has been run.
+    pub fn is_open(&self) -> bool {
+        matches!(&*self.state.lock(), State::Open(_))
+    }
     /// Whether it takes and gives, also to those who waited for it.
     pub fn is_up(&self) -> bool {
         match &*self.state.lock() {

@@ -106,7 +106,7 @@ impl Engine {
     /// Whether a read that has taken its moment may fill the disk from Redis: what other instances and processes do to
     /// the disk is heard, and nothing is being removed step by step.
     pub fn fills_disk(&self) -> bool {
-        self.disk.as_ref().is_none_or(|tier| tier.get().is_some()) && !self.memory.is_removing()
+        !self.memory.is_removing() && self.disk.as_ref().is_none_or(|tier| tier.is_open())
     }
     /// Looks at the disk's ring, at most each 10 ms.
     pub fn poll(&self) {
